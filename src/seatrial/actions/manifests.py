@@ -1,0 +1,210 @@
+"""Applying manifests, so that what was applied can be taken back.
+
+Objects are applied on the server (server-side apply), as `kubectl apply --server-side` does, and no kubectl is needed.
+Each undo is in the journal before its object is touched: an object that this made is deleted again, if it is still the
+one of this run; one that was there before is put back as it was.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seatrial.errors import ConfigurationError
+from seatrial.kube.client import Client
+from seatrial.kube.errors import NotFound
+from seatrial.kube.objects import DaemonSet, Deployment, PartialObject, Pod, StatefulSet
+from seatrial.kube.resources import Resource
+from seatrial.runtime.context import Context
+from seatrial.runtime.events import ObjectApplied, UndoWritten
+from seatrial.runtime.undo import Undo, UndoKind
+
+RUN_LABEL = "seatrial.io/run"
+
+Manifest = dict[str, Any]
+
+
+def read_manifests(path: Path) -> list[Manifest]:
+    """The objects of a YAML or JSON file, lists taken apart.
+
+    Raises:
+        ConfigurationError: the file can't be read, or holds something that is no Kubernetes object.
+    """
+    try:
+        documents = [document for document in yaml.safe_load_all(path.read_bytes()) if document is not None]
+    except OSError as error:
+        raise ConfigurationError(f"can't read {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    objects = [item for document in documents for item in _items(document)]
+    for number, each in enumerate(objects, start=1):
+        name = each.get("metadata", {}).get("name") if isinstance(each.get("metadata"), dict) else None
+        if not (each.get("apiVersion") and each.get("kind") and name):
+            raise ConfigurationError(f"{path}: object {number} lacks apiVersion, kind or metadata.name")
+    return objects
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An object that was applied."""
+
+    resource: Resource
+    namespace: str | None
+    name: str
+
+
+async def apply_manifests(manifests: Sequence[Manifest], context: Context, *, journaled: bool = True) -> list[Applied]:
+    """Apply objects in order; `journaled` False leaves no undo, for a cluster that goes away with the run.
+
+    Raises:
+        ClusterError: the API server refused one; those before it are undone with the run.
+        StateError: the journal could not be written; nothing was changed without it.
+    """
+    return [await _apply(manifest, context, journaled=journaled) for manifest in manifests]
+
+
+async def wait_until_ready(applied: Sequence[Applied], context: Context, *, timeout_seconds: float) -> list[Applied]:
+    """Wait until the workloads and pods among the objects are ready; tells which were not in time."""
+    watched = {
+        each: asyncio.create_task(_ready(each, context.cluster)) for each in applied if each.resource.kind in _READY
+    }
+    try:
+        if watched:
+            await asyncio.wait(watched.values(), timeout=timeout_seconds)
+        for task in watched.values():
+            if task.done():
+                task.result()
+        return [each for each, task in watched.items() if not task.done()]
+    finally:
+        for task in watched.values():
+            task.cancel()
+        await asyncio.gather(*watched.values(), return_exceptions=True)
+
+
+async def _apply(manifest: Manifest, context: Context, *, journaled: bool) -> Applied:
+    cluster = context.cluster
+    resource = await cluster.resource_for(manifest["apiVersion"], manifest["kind"])
+    metadata = manifest["metadata"]
+    namespace = (metadata.get("namespace") or cluster.default_namespace) if resource.namespaced else None
+    name = metadata["name"]
+    labels = {**(metadata.get("labels") or {}), RUN_LABEL: context.run_id}
+    body = {**manifest, "metadata": {**metadata, "labels": labels, **({"namespace": namespace} if namespace else {})}}
+    try:
+        before = await cluster.get(resource, name, namespace=namespace)
+    except NotFound:
+        before = None
+    if journaled:
+        undo = _restore(before) if before else _delete(body, context.run_id)
+        await context.journal.write(undo)
+        context.emit(UndoWritten(description=undo.description))
+    await cluster.apply(resource, body, force=True)
+    context.emit(ObjectApplied(kind=resource.kind, namespace=namespace or "", name=name, created=before is None))
+    return Applied(resource, namespace, name)
+
+
+def _delete(body: Manifest, run_id: str) -> Undo:
+    args = {"apiVersion": body["apiVersion"], "kind": body["kind"], "run": run_id, **_place(body)}
+    where = f" -n {args['namespace']}" if args["namespace"] else ""
+    return Undo(
+        kind=DELETE_OBJECT.kind,
+        args=args,
+        description=f"delete {_words(args)}",
+        manual=f"kubectl delete {body['kind'].lower()} {args['name']}{where}",
+    )
+
+
+def _restore(before: Manifest) -> Undo:
+    kept = {key: value for key, value in before.items() if key != "status"}
+    dropped = {"resourceVersion", "managedFields", "uid", "creationTimestamp", "generation"}
+    kept["metadata"] = {key: value for key, value in before["metadata"].items() if key not in dropped}
+    place = {"kind": before["kind"], **_place(before)}
+    return Undo(
+        kind=RESTORE_OBJECT.kind,
+        args={"body": kept},
+        description=f"put {_words(place)} back as it was",
+        manual="the object as it was stands in the journal: seatrial's state directory, journal.sqlite3, table undo",
+    )
+
+
+async def _undo_delete(args: Mapping[str, Any], cluster: Client) -> None:
+    resource = await cluster.resource_for(args["apiVersion"], args["kind"])
+    name, namespace = args["name"], args["namespace"] or None
+    try:
+        found = await cluster.get(resource, name, namespace=namespace, type=PartialObject)
+        if (found.metadata.labels or {}).get(RUN_LABEL) != args["run"]:
+            return  # somebody replaced it with one of their own
+        uid = found.metadata.uid
+        await cluster.delete(resource, name, namespace=namespace, uid=uid, propagation_policy="Foreground")
+    except NotFound:
+        return
+    await _gone(resource, name, namespace, uid, cluster)
+
+
+async def _undo_restore(args: Mapping[str, Any], cluster: Client) -> None:
+    body = args["body"]
+    resource = await cluster.resource_for(body["apiVersion"], body["kind"])
+    try:
+        await cluster.replace(resource, body)
+    except NotFound:
+        await cluster.create(resource, body, namespace=_place(body)["namespace"] or None)
+
+
+async def _gone(resource: Resource, name: str, namespace: str | None, uid: str, cluster: Client) -> None:
+    watching = cluster.watch(
+        resource, namespace=namespace, field_selector=f"metadata.name={name}", type=PartialObject, metadata_only=True
+    )
+    async with watching as watch:
+        if all(each.metadata.uid != uid for each in watch.snapshot):
+            return
+        async for event in watch:
+            if event.type == "DELETED" and event.object.metadata.uid == uid:
+                return
+
+
+async def _ready(applied: Applied, cluster: Client) -> None:
+    kind = _READY[applied.resource.kind]
+    selector = f"metadata.name={applied.name}"
+    watching = cluster.watch(applied.resource, namespace=applied.namespace, field_selector=selector, type=kind)
+    async with watching as watch:
+        if any(_is_ready(each) for each in watch.snapshot):
+            return
+        async for event in watch:
+            if event.type != "DELETED" and _is_ready(event.object):
+                return
+
+
+_READY: dict[str, Any] = {"Deployment": Deployment, "StatefulSet": StatefulSet, "DaemonSet": DaemonSet, "Pod": Pod}
+
+
+def _is_ready(thing: Deployment | StatefulSet | DaemonSet | Pod) -> bool:
+    if isinstance(thing, Pod):
+        return thing.is_ready
+    if thing.status.observed_generation < thing.metadata.generation:
+        return False
+    if isinstance(thing, DaemonSet):
+        return thing.status.number_ready >= thing.status.desired_number_scheduled
+    return thing.status.ready_replicas >= thing.spec.wanted_replicas
+
+
+def _items(document: Any) -> list[Manifest]:
+    if not isinstance(document, dict):
+        return [{}]
+    if document.get("kind") == "List" and isinstance(document.get("items"), list):
+        return [item if isinstance(item, dict) else {} for item in document["items"]]
+    return [document]
+
+
+def _place(body: Manifest) -> dict[str, str]:
+    return {"name": body["metadata"]["name"], "namespace": body["metadata"].get("namespace", "")}
+
+
+def _words(place: Mapping[str, str]) -> str:
+    where = f"{place['namespace']}/" if place["namespace"] else ""
+    return f"{place['kind']} {where}{place['name']}"
+
+
+DELETE_OBJECT = UndoKind(kind="deleteObject", run=_undo_delete)
+RESTORE_OBJECT = UndoKind(kind="restoreObject", run=_undo_restore)

@@ -1,0 +1,101 @@
+"""The pod action `kill`: delete each pod, as a crash or an operator would make it disappear.
+
+All deletions go out together, bounded, each with the UID of the very pod that was chosen as a precondition: a pod that
+was replaced under the same name meanwhile is left alone, and said.
+"""
+
+import asyncio
+from collections import Counter
+
+from seatrial.actions.action_type import ActionType
+from seatrial.actions.pods.recovery import RecoveryTracker, track_recovery
+from seatrial.errors import ClusterError
+from seatrial.kube.errors import Conflict, NotFound
+from seatrial.kube.objects import Pod
+from seatrial.kube.resources import PODS
+from seatrial.policy.base import Model
+from seatrial.policy.scalars import Fraction
+from seatrial.runtime.context import Context
+from seatrial.runtime.events import PodKilled, PodKillSkipped
+from seatrial.runtime.verdict import PASSED, Outcome, not_carried_out, nothing_to_do
+from seatrial.targets.pods import pod_ref
+
+
+class Kill(Model):
+    """Delete the pods."""
+
+    probability: Fraction = 1.0
+    """How likely each pod is to be killed, from 0 to 1; decided for every pod by itself."""
+
+    force: bool = False
+    """Kill at once (grace period 0) instead of giving the pod its own grace period."""
+
+
+async def run(spec: Kill, pods: tuple[Pod, ...], context: Context) -> Outcome:
+    """Delete the pods, and let the scenario wait for their replacements."""
+    victims = choose(spec, pods, context)
+    chosen = {pod.metadata.uid for pod in victims}
+    for pod in pods:
+        if pod.metadata.uid not in chosen:
+            _skip(pod, f"spared by probability {spec.probability:g}", context)
+    if not victims:
+        return nothing_to_do(f"probability {spec.probability:g} spared every pod")
+    tracker = await track_recovery(victims, context) if context.settings.recovery_timeout_seconds else None
+    permits = asyncio.Semaphore(context.settings.max_parallel)
+    async with asyncio.TaskGroup() as group:
+        kills = [group.create_task(_kill(pod, spec, context, tracker, permits)) for pod in victims]
+    return _outcome([kill.result() for kill in kills])
+
+
+def choose(spec: Kill, pods: tuple[Pod, ...], context: Context) -> list[Pod]:
+    """The pods that the action's own probability leaves; a plan shows the same ones."""
+    random = context.random("kill")
+    return [pod for pod in pods if random.random() < spec.probability]
+
+
+async def _kill(
+    pod: Pod, spec: Kill, context: Context, tracker: RecoveryTracker | None, permits: asyncio.Semaphore
+) -> str:
+    """Kill one pod; returns an empty text, or why it could not be killed ("gone" where it was not there)."""
+    meta = pod.metadata
+    async with permits:
+        sent = context.clock.monotonic()
+        if tracker:
+            tracker.kill_sent(meta.uid, sent)
+        try:
+            await context.cluster.delete(
+                PODS, meta.name, namespace=meta.namespace, uid=meta.uid, grace_period_seconds=0 if spec.force else None
+            )
+        except (NotFound, Conflict):
+            problem = _GONE
+            _skip(pod, "was gone before the kill arrived", context)
+        except ClusterError as error:
+            problem = error.message
+            _skip(pod, error.message, context, error=True)
+        else:
+            duration_ms = (context.clock.monotonic() - sent) * 1000
+            context.emit(PodKilled(pod=pod_ref(pod), force=spec.force, duration_ms=duration_ms))
+            return ""
+        if tracker:
+            tracker.kill_failed(meta.uid)
+        return problem
+
+
+_GONE = "gone"
+
+
+def _skip(pod: Pod, reason: str, context: Context, *, error: bool = False) -> None:
+    context.emit(PodKillSkipped(pod=pod_ref(pod), reason=reason, error=error))
+
+
+def _outcome(problems: list[str]) -> Outcome:
+    errors = Counter(problem for problem in problems if problem not in {"", _GONE})
+    if errors:
+        worst, _ = errors.most_common(1)[0]
+        return not_carried_out(f"{errors.total()} of {len(problems)} pods could not be killed: {worst}")
+    if all(problem == _GONE for problem in problems):
+        return nothing_to_do("every chosen pod was gone before the kill arrived")
+    return PASSED
+
+
+ACTION = ActionType(key="kill", model=Kill, run=run, victims=choose)

@@ -1,0 +1,224 @@
+"""How long until a killed pod is replaced and its replacement Ready, measured from a watch opened before the kill.
+
+Four moments are told apart, each in milliseconds since the kill was sent, each read from the watch's arrival time on
+the monotonic clock: the pod gone, its replacement created, scheduled, running, Ready. Timestamps inside pods resolve
+whole seconds only and come from other machines' clocks, so they are not used.
+
+A replacement is a pod that the watch had not shown before, of the same controller; the first new one belongs to the pod
+of that controller that was killed first.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from seatrial.kube.client import Client
+from seatrial.kube.objects import Pod
+from seatrial.kube.resources import PODS
+from seatrial.kube.watch import Watch, WatchEvent
+from seatrial.runtime.context import Context
+from seatrial.runtime.events import PodRecovered, PodRef, RecoveryMissed
+from seatrial.runtime.verdict import PASSED, Outcome, Verdict
+from seatrial.targets.pods import pod_ref
+
+REPLACING_KINDS = frozenset({"ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController"})
+"""Controllers that replace a pod whenever one is missing (a Job does so only while it isn't complete)."""
+
+
+@dataclass(slots=True)
+class _Replacement:
+    pod: Pod
+    created: float
+    scheduled: float | None = None
+    running: float | None = None
+    ready: float | None = None
+
+
+@dataclass(slots=True)
+class _Victim:
+    ref: PodRef
+    owner_uid: str
+    sent: float | None = None
+    gone: float | None = None
+    replacement: _Replacement | None = None
+    reported: bool = False
+
+
+class RecoveryTracker:
+    """Puts the events of pod watches together into recoveries; knows nothing of connections."""
+
+    def __init__(self, victims: Iterable[Pod], *, recovered: Callable[[PodRecovered], None]) -> None:
+        self._victims: dict[str, _Victim] = {}
+        self._known: set[str] = set()
+        self._recovered = recovered
+        self._complete = asyncio.Event()
+        for pod in victims:
+            owner = pod.metadata.controller
+            if owner and owner.kind in REPLACING_KINDS:
+                self._victims[pod.metadata.uid] = _Victim(pod_ref(pod), owner.uid)
+
+    def already_there(self, pods: Iterable[Pod]) -> None:
+        """Pods that existed when the watch began: none of them is a replacement."""
+        self._known.update(pod.metadata.uid for pod in pods)
+
+    def kill_sent(self, uid: str, at: float) -> None:
+        """The request to delete that pod is about to be sent."""
+        if victim := self._victims.get(uid):
+            victim.sent = at
+
+    def kill_failed(self, uid: str) -> None:
+        """That pod was not deleted, so nothing will replace it."""
+        self._victims.pop(uid, None)
+        self._check_complete()
+
+    async def wait(self) -> None:
+        """Wait until every killed pod's replacement was Ready."""
+        self._check_complete()
+        await self._complete.wait()
+
+    def give_up(self) -> list[tuple[PodRef, str]]:
+        """The pods without a Ready replacement, and how far each came.
+
+        A pod that takes its time to go, but whose replacement is Ready, counts as recovered.
+        """
+        for victim in self._victims.values():
+            self._report(victim)
+        return [(victim.ref, _how_far(victim)) for victim in self._victims.values() if not victim.reported]
+
+    def feed(self, event: WatchEvent[Pod]) -> None:
+        """Take in one event of a watch."""
+        uid = event.object.metadata.uid
+        if event.type == "DELETED":
+            self._gone(uid, event.received)
+        elif victim := self._victim_for(event.object, event.received):
+            self._progress(victim, event.object, event.received)
+
+    def _victim_for(self, pod: Pod, at: float) -> _Victim | None:
+        uid, owner = pod.metadata.uid, pod.metadata.controller
+        if owner is None or uid in self._victims:
+            return None
+        waiting = [victim for victim in self._victims.values() if victim.owner_uid == owner.uid]
+        for victim in waiting:
+            if victim.replacement and victim.replacement.pod.metadata.uid == uid:
+                return victim
+        if uid in self._known:
+            return None
+        self._known.add(uid)
+        free = (victim for victim in waiting if victim.replacement is None and victim.sent is not None)
+        first = min(free, key=lambda each: each.sent or 0, default=None)
+        if first is not None:
+            first.replacement = _Replacement(pod, created=at)
+        return first
+
+    def _progress(self, victim: _Victim, pod: Pod, at: float) -> None:
+        replacement = victim.replacement
+        if replacement is None or victim.reported:
+            return
+        replacement.pod = pod
+        if replacement.scheduled is None and pod.spec.node_name:
+            replacement.scheduled = at
+        if replacement.running is None and pod.status.phase == "Running":
+            replacement.running = at
+        if replacement.ready is None and pod.is_ready:
+            replacement.ready = at
+        if victim.gone is not None:
+            self._report(victim)
+
+    def _gone(self, uid: str, at: float) -> None:
+        if victim := self._victims.get(uid):
+            victim.gone = at
+            self._report(victim)
+            return
+        for victim in self._victims.values():
+            if not victim.reported and victim.replacement and victim.replacement.pod.metadata.uid == uid:
+                victim.replacement = None
+
+    def _report(self, victim: _Victim) -> None:
+        replacement, sent = victim.replacement, victim.sent
+        if victim.reported or replacement is None or replacement.ready is None or sent is None:
+            return
+        victim.reported = True
+
+        def since(moment: float | None) -> float | None:
+            return None if moment is None else (moment - sent) * 1000
+
+        self._recovered(
+            PodRecovered(
+                pod=victim.ref,
+                replacement=pod_ref(replacement.pod),
+                gone_ms=since(victim.gone),
+                created_ms=(replacement.created - sent) * 1000,
+                scheduled_ms=since(replacement.scheduled),
+                running_ms=since(replacement.running),
+                ready_ms=(replacement.ready - sent) * 1000,
+            )
+        )
+        self._check_complete()
+
+    def _check_complete(self) -> None:
+        if all(victim.reported for victim in self._victims.values()):
+            self._complete.set()
+
+
+async def track_recovery(pods: Iterable[Pod], context: Context) -> RecoveryTracker:
+    """Open the watches, and let the scenario wait for the recoveries of `pods`; call before the first kill.
+
+    Raises:
+        ClusterError: the watch could not be opened; nothing was changed.
+    """
+    victims = list(pods)
+    tracker = RecoveryTracker(victims, recovered=context.emit)
+    namespaces = {pod.metadata.namespace for pod in victims}
+    opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    context.scope.promise(
+        _follow(tracker, namespaces, context.cluster, opened),
+        name="recovery of killed pods",
+        give_up=lambda: _give_up(tracker, context),
+    )
+    await opened
+    return tracker
+
+
+async def _follow(
+    tracker: RecoveryTracker, namespaces: Iterable[str], cluster: Client, opened: asyncio.Future[None]
+) -> Outcome:
+    async with AsyncExitStack() as stack:
+        try:
+            watches = [
+                await stack.enter_async_context(cluster.watch(PODS, namespace=namespace, type=Pod))
+                for namespace in namespaces
+            ]
+        except BaseException as error:  # noqa: BLE001 -- handed to the one who waits
+            if not opened.done():
+                opened.set_exception(error)
+            return PASSED
+        for watch in watches:
+            tracker.already_there(watch.snapshot)
+        opened.set_result(None)
+        async with asyncio.TaskGroup() as group:
+            followers = [group.create_task(_feed(tracker, watch)) for watch in watches]
+            await tracker.wait()
+            for follower in followers:
+                follower.cancel()
+    return PASSED
+
+
+async def _feed(tracker: RecoveryTracker, watch: Watch[Pod]) -> None:
+    async for event in watch:
+        tracker.feed(event)
+
+
+def _give_up(tracker: RecoveryTracker, context: Context) -> Outcome:
+    reasons = []
+    for pod, how_far in tracker.give_up():
+        reason = f"{how_far} within {context.settings.recovery_timeout_seconds:g} s"
+        context.emit(RecoveryMissed(pod=pod, reason=reason))
+        reasons.append(f"{pod} was killed: {reason}")
+    return Outcome(verdict=Verdict.INCONCLUSIVE, reasons=tuple(reasons)) if reasons else PASSED
+
+
+def _how_far(victim: _Victim) -> str:
+    if victim.replacement is None:
+        return "no replacement was created"
+    return f"its replacement {victim.replacement.pod.metadata.name} was not Ready"

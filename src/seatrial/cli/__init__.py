@@ -1,0 +1,1 @@
+"""The command line: `main` has the group, one file a command."""

@@ -1,0 +1,133 @@
+"""The command `seatrial`: finds the subcommand that was asked for, and shows errors.
+
+A subcommand's module is imported when it runs and not before, so that `seatrial --version` and `--help` are quick.
+Each subcommand is a click command in a module of its own; it may return its exit code.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import click
+
+from seatrial import __version__
+from seatrial.errors import SeatrialError
+
+_BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
+_INTERRUPTED = 130
+
+
+class _Subcommand(NamedTuple):
+    place: str
+    summary: str
+
+
+COMMANDS = {
+    "autonomous": _Subcommand("seatrial.cli.autonomous:autonomous", "Run the experiments of a policy."),
+    "plan": _Subcommand("seatrial.cli.plan:plan", "Show what a policy would hit, and touch nothing."),
+    "validate": _Subcommand("seatrial.cli.validate:validate", "Check policy files and show every problem."),
+    "schema": _Subcommand("seatrial.cli.schema:schema", "Print the JSON Schema of policies, for editors."),
+    "sandbox": _Subcommand("seatrial.cli.sandbox:sandbox", "Start, stop and look at the embedded cluster."),
+}
+
+_EPILOG = """\b
+Examples:
+  seatrial autonomous --sandbox --load examples/goldpinger.yml --policy-file examples/kill-half.yml
+  seatrial plan --seed 7 policy.yml
+  seatrial validate policies/*.yml
+"""
+
+
+@runtime_checkable
+class _Detailed(Protocol):
+    """An error with more to say than one line, such as all problems of a policy."""
+
+    @property
+    def details(self) -> str: ...
+
+
+class _LazyGroup(click.Group):
+    """Subcommands by name, imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].place.partition(":")
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101 -- for the type checker
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            meant = get_close_matches(name.lower(), COMMANDS, n=1)
+            guess = f"did you mean '{meant[0]}'? " if meant else ""
+            message = f"there is no command {name!r}; {guess}Commands: {', '.join(COMMANDS)}"
+            raise click.UsageError(message, ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader has gone; nothing more may be written, not even when Python exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _BROKEN_PIPE
+        return result
+
+
+@click.group(
+    cls=_LazyGroup,
+    invoke_without_command=True,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, "-V", "--version", prog_name="seatrial", message="%(prog)s %(version)s")
+@click.pass_context
+def seatrial(context: click.Context) -> None:
+    """Chaos engineering for Kubernetes: experiments with a plan, an undo and an honest verdict."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def main() -> None:
+    """The program's entry point."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the program and return its exit code; errors that a user can do something about are shown here."""
+    try:
+        result = seatrial.main(args=list(arguments), prog_name="seatrial", standalone_mode=False)
+    except SeatrialError as error:
+        if isinstance(error, _Detailed):
+            click.echo(error.details, err=True)
+        _show_error(error.message, error.hint)
+        return error.exit_code
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        _show_error(error.format_message(), f"see '{context.command_path} --help'" if context else "")
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _show_error(message: str, hint: str) -> None:
+    is_colored = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    click.echo(click.style("error:", fg="red", bold=True) + f" {message}", err=True, color=is_colored)
+    if hint:
+        click.echo(click.style("hint:", fg="cyan") + f" {hint}", err=True, color=is_colored)

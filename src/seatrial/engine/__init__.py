@@ -1,0 +1,1 @@
+"""Runs a policy: rounds, scenarios, plans, recovery of what an earlier run left."""

@@ -1,0 +1,116 @@
+"""Rounds of a policy: which scenarios, in which order, with which pauses, until when.
+
+`round-robin` runs all scenarios in the order written, `random` one picked by the seed. A run ends after the configured
+number of rounds, at the first failure where the policy says fail-fast, after a clean-up that failed (to go on would
+pile damage on damage), or when somebody asks it to stop.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from seatrial.engine.interrupts import Interrupts
+from seatrial.engine.scenario import run_scenario
+from seatrial.engine.uncancellable import uncancellable
+from seatrial.engine.unwind import unwind
+from seatrial.errors import SeatrialError
+from seatrial.policy.models import Policy, Scenario
+from seatrial.runtime.context import Context
+from seatrial.runtime.events import PauseStarted, RoundStarted, RunFinished, StopRequested, Where
+from seatrial.runtime.randomness import Randomness
+from seatrial.runtime.verdict import RunResult, Tally, Verdict, not_carried_out
+
+Preparation = Callable[[Context], Awaitable[None]]
+
+
+async def run_policy(
+    policy: Policy, context: Context, interrupts: Interrupts, *, prepare: Preparation | None = None
+) -> RunResult:
+    """Run all rounds of a policy, clean-up included; never raises for what an experiment comes to.
+
+    `prepare` sets up what must be there before the first round; what it wrote to the journal is undone after the last.
+    """
+    begun = context.clock.monotonic()
+    run = _Run(policy, context, interrupts.hurry)
+    interrupts.announce = lambda reason, hurry: context.emit(StopRequested(reason=reason, hurry=hurry))
+    task = asyncio.create_task(run.whole(prepare), name="experiment")
+    with interrupts.guarding(task):
+        await asyncio.wait({task})
+    result = run.result(interrupted=task.cancelled())
+    await context.journal.finish(result.verdict)
+    if not task.cancelled():
+        task.result()
+    context.emit(
+        RunFinished(
+            verdict=result.verdict,
+            reasons=(*result.reasons, *result.undo_failures),
+            exit_code=result.exit_code,
+            duration_ms=(context.clock.monotonic() - begun) * 1000,
+            rounds=result.rounds,
+        )
+    )
+    return result
+
+
+def pick(policy: Policy, *, number: int, randomness: Randomness) -> Sequence[Scenario]:
+    """The scenarios of a round; rounds count from 1."""
+    if policy.config.run_strategy.strategy == "random" and policy.scenarios:
+        return [randomness.stream(number, "scenario").choice(policy.scenarios)]
+    return policy.scenarios
+
+
+class _Run:
+    """The state of a run between its rounds."""
+
+    def __init__(self, policy: Policy, context: Context, hurry: asyncio.Event) -> None:
+        self._policy = policy
+        self._context = context
+        self._hurry = hurry
+        self._tally = Tally()
+        self._rounds = 0
+
+    async def whole(self, prepare: Preparation | None) -> None:
+        try:
+            if prepare is not None:
+                await prepare(self._context)
+            await self._all_rounds()
+        except SeatrialError as error:
+            self._tally.add(not_carried_out(f"{error.message} ({error.hint})" if error.hint else error.message))
+        finally:
+            undos = self._context.journal.newer_than(0)
+            await uncancellable(unwind(undos, self._context, hurry=self._hurry))
+
+    def result(self, *, interrupted: bool) -> RunResult:
+        return RunResult(
+            verdict=self._tally.verdict,
+            reasons=self._tally.reasons if self._policy.scenarios else ("the policy has no scenarios",),
+            undo_failures=tuple(self._context.journal.failures),
+            interrupted=interrupted,
+            rounds=self._rounds,
+        )
+
+    async def _all_rounds(self) -> None:
+        strategy = self._policy.config.run_strategy
+        while self._policy.scenarios and self._rounds != strategy.runs:
+            if self._rounds:
+                await self._pause()
+            self._rounds += 1
+            if not await self._round(self._rounds):
+                return
+
+    async def _round(self, number: int) -> bool:
+        context = self._context.at(where=Where(round=number))
+        context.emit(RoundStarted(number=number))
+        fail_fast = self._policy.config.exit_strategy.strategy == "fail-fast"
+        for scenario in pick(self._policy, number=number, randomness=context.randomness):
+            outcome = await run_scenario(scenario, context, hurry=self._hurry)
+            self._tally.add(outcome)
+            if context.journal.failures or (fail_fast and outcome.verdict is Verdict.FAILED):
+                return False
+        return True
+
+    async def _pause(self) -> None:
+        strategy = self._policy.config.run_strategy
+        stream = self._context.randomness.stream(self._rounds, "pause")
+        seconds = stream.uniform(strategy.min_seconds_between_runs, strategy.max_seconds_between_runs)
+        self._context.emit(PauseStarted(seconds=seconds))
+        await self._context.clock.sleep(seconds)

@@ -1,0 +1,71 @@
+"""Every error that Seatrial raises on purpose, by what the user has to do about it.
+
+    SeatrialError
+    ├── UsageError            call it differently: a flag, an argument, a missing extra
+    │   └── ConfigurationError    a file or variable that says where and as whom: kubeconfig, settings
+    ├── PolicyError           correct the policy: holds all problems of the file
+    ├── ClusterError          look at the cluster: what the API server said (`kube.errors` has the children)
+    ├── StateError            look at this machine: state directory, disk, journal
+    ├── SandboxError          look at the sandbox: it can't start, isn't there, was started twice
+    └── Interrupted           nothing: somebody asked us to stop
+
+Each holds a one-line message, a hint that says what to do, and its cause (`__cause__`). Errors of other
+libraries are translated where they are met (`kube/`, `machines/`, `remote/`), and `cli.main` prints message and
+hint without a traceback and exits with the class's exit code.
+"""
+
+from typing import ClassVar
+
+
+class SeatrialError(Exception):
+    """The root: one line for the user, and a hint where there is one.
+
+    Args:
+        message: what went wrong, one line, no full stop.
+        hint: what the user can do, one line.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(SeatrialError):
+    """The command was called in a way that can't work."""
+
+    exit_code = 2
+
+
+class ConfigurationError(UsageError):
+    """A file or an environment variable that Seatrial was pointed to is missing or wrong."""
+
+
+class PolicyError(SeatrialError):
+    """A policy is invalid; `seatrial.policy.problems` describes each problem of it."""
+
+    exit_code = 2
+
+
+class ClusterError(SeatrialError):
+    """The cluster refused, failed or did not answer."""
+
+    exit_code = 3
+
+
+class StateError(SeatrialError):
+    """Seatrial can't keep its own records on this machine."""
+
+    exit_code = 3
+
+
+class SandboxError(SeatrialError):
+    """The embedded cluster can't do what was asked."""
+
+
+class Interrupted(SeatrialError):  # noqa: N818 -- it isn't a mistake of anybody
+    """Somebody asked Seatrial to stop; clean-up is done."""
+
+    exit_code = 130

@@ -1,0 +1,475 @@
+"""The Kubernetes client: `connect()` finds the cluster, `Client` has a method for each verb of the API.
+
+Thin on purpose: it knows paths, options and errors, and decodes straight into the partial structures of `objects`.
+Everything about sending stands in `transport`, about lists in `listing`, about following changes in `watch`, about
+finding kinds in `discovery`.
+"""
+
+import asyncio
+import enum
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar, overload
+
+import msgspec
+
+from seatrial.kube import access_review, errors
+from seatrial.kube.access import find_access
+from seatrial.kube.auth import credentials_for, is_interactive, proxy_for
+from seatrial.kube.discovery import Discovery
+from seatrial.kube.listing import ObjectList, Selection, list_objects, object_decoder
+from seatrial.kube.objects import PartialObject, Scale
+from seatrial.kube.resources import PODS, Resource
+from seatrial.kube.transport import Answer, Params, Transport, decoded
+from seatrial.kube.watch import Watch
+
+__all__ = ["Client", "ObjectList", "PatchType", "Propagation", "connect"]
+
+T = TypeVar("T")
+Object = dict[str, Any]
+Propagation = Literal["Background", "Foreground", "Orphan"]
+
+_LOGIN_SECONDS = 300.0
+
+
+class PatchType(enum.Enum):
+    """How a patch's body is meant; the value is its media type."""
+
+    MERGE = "application/merge-patch+json"
+    JSON = "application/json-patch+json"
+    STRATEGIC = "application/strategic-merge-patch+json"
+    APPLY = "application/apply-patch+yaml"
+
+
+async def connect(
+    *,
+    kubeconfig: Path | str | None = None,
+    context: str | None = None,
+    namespace: str | None = None,
+    max_in_flight: int = 100,
+    timeout_seconds: float = 30.0,
+) -> "Client":
+    """Find the cluster (flag, KUBECONFIG, ~/.kube/config, in-cluster account) and make a client of it.
+
+    Nothing is sent yet: an unreachable server shows at the first call. A login program that may ask questions is
+    run here.
+
+    Raises:
+        CredentialsError: the login program failed.
+        ConfigurationError: there is no cluster to be found, or what was found can't be used.
+    """
+    access = find_access(kubeconfig=kubeconfig, context=context)
+    credentials = credentials_for(access)
+    if access.user.exec is not None and is_interactive(access.user.exec):
+        # Somebody may have to find a password or a telephone: not within the deadline of a call.
+        async with asyncio.timeout(_LOGIN_SECONDS):
+            await credentials.headers()
+    transport = Transport(
+        access.cluster.server,
+        credentials,
+        tls_server_name=access.cluster.tls_server_name or None,
+        proxy_url=proxy_for(access.cluster),
+        max_in_flight=max_in_flight,
+        timeout_seconds=timeout_seconds,
+        compress=not access.cluster.disable_compression,
+    )
+    return Client(transport, context_name=access.context_name, default_namespace=namespace or access.namespace)
+
+
+class Client:
+    """One cluster. Use with `async with`, or `await close()`.
+
+    A method that names an object takes `namespace=None` as `default_namespace`; `list`, `watch` and `can_i` take it
+    as all namespaces. `type` is what answers are decoded to: a structure of `objects`, or plain dictionaries.
+    Every method raises errors of `kube.errors`.
+    """
+
+    def __init__(self, transport: Transport, *, context_name: str = "", default_namespace: str = "default") -> None:
+        self.context_name = context_name
+        self.default_namespace = default_namespace
+        self._transport = transport
+        self._discovery = Discovery(transport)
+
+    def __repr__(self) -> str:
+        return f"Client({self.server!r}, context_name={self.context_name!r})"
+
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        return self._transport.server
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # Reading
+
+    @overload
+    async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Object: ...
+    @overload
+    async def get(self, resource: Resource, name: str, *, namespace: str | None = None, type: type[T]) -> T: ...
+    async def get(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str | None = None,
+        type: Any = Object,  # noqa: A002 -- what it is called everywhere
+    ) -> Any:
+        """Read one object."""
+        answer = await self._transport.request("GET", self._path(resource, name, namespace))
+        return decoded(object_decoder(type), answer.body)
+
+    @overload
+    def watch(
+        self, resource: Resource, *, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
+    ) -> Watch[Object]: ...
+    @overload
+    def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        metadata_only: Literal[True],
+    ) -> Watch[PartialObject]: ...
+    @overload
+    def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        type: type[T],
+        metadata_only: bool = False,
+    ) -> Watch[T]: ...
+    def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        type: Any = None,  # noqa: A002 -- what it is called everywhere
+        metadata_only: bool = False,
+    ) -> Any:
+        """Follow the changes of a resource; see `Watch`."""
+        selection = Selection(resource.path(namespace), label_selector, field_selector, metadata_only)
+        return Watch(self._transport, selection, type or _default_type(metadata_only=metadata_only))
+
+    @overload
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        page_size: int = 500,
+        resource_version: str | None = None,
+    ) -> ObjectList[Object]: ...
+    @overload
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        metadata_only: Literal[True],
+        page_size: int = 500,
+        resource_version: str | None = None,
+    ) -> ObjectList[PartialObject]: ...
+    @overload
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        type: type[T],
+        metadata_only: bool = False,
+        page_size: int = 500,
+        resource_version: str | None = None,
+    ) -> ObjectList[T]: ...
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        type: Any = None,  # noqa: A002 -- what it is called everywhere
+        metadata_only: bool = False,
+        page_size: int = 500,
+        resource_version: str | None = None,
+    ) -> Any:
+        """Read all objects of a resource, of one namespace or (None) of all; pages underneath."""
+        selection = Selection(resource.path(namespace), label_selector, field_selector, metadata_only)
+        object_type = type or _default_type(metadata_only=metadata_only)
+        return await list_objects(
+            self._transport, selection, object_type, page_size=page_size, resource_version=resource_version
+        )
+
+    # Writing
+
+    async def create(
+        self, resource: Resource, body: Mapping[str, Any], *, namespace: str | None = None, dry_run: bool = False
+    ) -> Object:
+        """Create an object; `metadata.generateName` works. Not sent again when it is unknown what became of it."""
+        path = resource.path(self._namespace(resource, body, namespace))
+        return await self._send("POST", path, body, params=_options(dry_run=dry_run), repeatable=dry_run)
+
+    async def replace(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any],
+        *,
+        namespace: str | None = None,
+        subresource: str | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        """Replace an object as a whole; with a resourceVersion in it a changed one is a `Conflict`."""
+        meta = body["metadata"]
+        path = resource.path(self._namespace(resource, body, namespace), meta["name"], subresource)
+        repeatable = dry_run or "resourceVersion" not in meta
+        return await self._send("PUT", path, body, params=_options(dry_run=dry_run), repeatable=repeatable)
+
+    async def patch(  # noqa: PLR0913 -- as many options as a PATCH has
+        self,
+        resource: Resource,
+        name: str,
+        body: Any,
+        *,
+        namespace: str | None = None,
+        patch_type: PatchType = PatchType.MERGE,
+        subresource: str | None = None,
+        field_manager: str | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> Object:
+        """Change some of an object's fields; `force` takes fields over from others, for APPLY only."""
+        params = _options(dry_run=dry_run, fieldManager=field_manager, force=True if force else None)
+        return await self._send(
+            "PATCH",
+            self._path(resource, name, namespace, subresource),
+            body,
+            params=params,
+            headers={"Content-Type": patch_type.value},
+            repeatable=dry_run or _is_idempotent(patch_type, body),
+        )
+
+    async def apply(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any],
+        *,
+        namespace: str | None = None,
+        field_manager: str = "seatrial",
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> Object:
+        """Server-side apply: create the object or bring its fields to this; a `Conflict` names fields of others."""
+        return await self.patch(
+            resource,
+            body["metadata"]["name"],
+            body,
+            namespace=self._namespace(resource, body, namespace),
+            patch_type=PatchType.APPLY,
+            field_manager=field_manager,
+            force=force,
+            dry_run=dry_run,
+        )
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str | None = None,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        grace_period_seconds: int | None = None,
+        propagation_policy: Propagation | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        """Delete an object, or begin its graceful deletion.
+
+        With `uid` it is this very object or a `Conflict`, and the request may be sent again; where that finds
+        the object gone, the first one worked, and the answer is empty.
+        """
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {key: value for key, value in preconditions.items() if value} or None,
+            "gracePeriodSeconds": grace_period_seconds,
+            "propagationPolicy": propagation_policy,
+            "dryRun": ["All"] if dry_run else None,
+        }
+        body = {key: value for key, value in options.items() if value is not None}
+        path = self._path(resource, name, namespace)
+        try:
+            return await self._send("DELETE", path, body, repeatable=bool(uid) or dry_run)
+        except (errors.NotFound, errors.Conflict) as error:
+            if uid and not resource_version and error.after_repeat:
+                return {}
+            raise
+
+    async def evict(
+        self,
+        name: str,
+        *,
+        namespace: str | None = None,
+        uid: str | None = None,
+        grace_period_seconds: int | None = None,
+        dry_run: bool = False,
+    ) -> None:
+        """Ask for a pod's eviction, which respects PodDisruptionBudgets.
+
+        Raises:
+            DisruptionBudgetBlocked: a budget forbids it at the moment.
+        """
+        options = {
+            "preconditions": {"uid": uid} if uid else None,
+            "gracePeriodSeconds": grace_period_seconds,
+            "dryRun": ["All"] if dry_run else None,
+        }
+        where = namespace or self.default_namespace
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": where},
+            "deleteOptions": {key: value for key, value in options.items() if value is not None},
+        }
+        try:
+            await self._send("POST", PODS.path(where, name, "eviction"), eviction, repeatable=bool(uid) or dry_run)
+        except (errors.NotFound, errors.Conflict) as error:
+            if not (uid and error.after_repeat):
+                raise
+
+    async def get_scale(self, resource: Resource, name: str, *, namespace: str | None = None) -> Scale:
+        """Read how many replicas there should be and are."""
+        answer = await self._transport.request("GET", self._path(resource, name, namespace, "scale"))
+        found: Scale = decoded(object_decoder(Scale), answer.body)
+        return found
+
+    async def scale(self, resource: Resource, name: str, *, namespace: str | None = None, replicas: int) -> None:
+        """Say how many replicas there should be."""
+        body = {"spec": {"replicas": replicas}}
+        await self.patch(resource, name, body, namespace=namespace, subresource="scale")
+
+    # Asking
+
+    async def discover(self, text: str) -> Resource:
+        """The resource that `deployments`, `deployments.apps`, `Deployment`, `deploy` ... means.
+
+        Raises:
+            UnknownKindError: there is none.
+        """
+        return await self._discovery.find(text)
+
+    async def resource_for(self, api_version: str, kind: str) -> Resource:
+        """The resource of a manifest's `apiVersion` and `kind`.
+
+        Raises:
+            UnknownKindError: there is none.
+        """
+        return await self._discovery.for_kind(api_version, kind)
+
+    async def can_i(
+        self,
+        verb: str,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+    ) -> bool:
+        """Whether we may; `namespace=None` asks for all namespaces."""
+        return await access_review.may(
+            self._transport, verb, resource, namespace=namespace, name=name, subresource=subresource
+        )
+
+    async def whoami(self) -> str:
+        """The name under which the API server knows us; empty where it can't say."""
+        return await access_review.user_name(self._transport)
+
+    async def version(self) -> str:
+        """The API server's version, such as v1.36.2."""
+        answer = await self._transport.request("GET", "/version")
+        found: _Version = decoded(object_decoder(_Version), answer.body)
+        return found.git_version
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Answer:
+        """Send anything, once, and hand back whatever is answered, also a 404 or 500.
+
+        For what the API server passes on: the proxies of services, pods and nodes.
+        """
+        return await self._transport.request_once(
+            method, path, params=params, body=body, headers=headers, timeout_seconds=timeout_seconds
+        )
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool,
+    ) -> Object:
+        answer = await self._transport.request(
+            method, path, params=params, body=msgspec.json.encode(body), headers=headers, repeatable=repeatable
+        )
+        return decoded(object_decoder(Object), answer.body)
+
+    def _path(self, resource: Resource, name: str, namespace: str | None, subresource: str | None = None) -> str:
+        return resource.path(namespace or self.default_namespace, name, subresource)
+
+    def _namespace(self, resource: Resource, body: Mapping[str, Any], namespace: str | None) -> str | None:
+        """Where an object goes: what the caller says, what the object says, the default."""
+        if not resource.namespaced:
+            return None
+        return namespace or body.get("metadata", {}).get("namespace") or self.default_namespace
+
+
+class _Version(msgspec.Struct, frozen=True, rename="camel"):
+    git_version: str = ""
+
+
+def _default_type(*, metadata_only: bool) -> Any:
+    return PartialObject if metadata_only else Object
+
+
+def _options(*, dry_run: bool, **others: str | bool | None) -> Params:
+    return {"dryRun": "All" if dry_run else None, **others}
+
+
+def _is_idempotent(patch_type: PatchType, body: Any) -> bool:
+    """Whether a patch may be sent twice: an apply, and a merge that doesn't ask for a version."""
+    if patch_type is PatchType.MERGE:
+        return "resourceVersion" not in (body.get("metadata") or {})
+    return patch_type is PatchType.APPLY

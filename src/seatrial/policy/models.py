@@ -1,0 +1,115 @@
+"""The top level of a policy: how to run, and which scenarios.
+
+The steps stand with the code that carries them out; `steps.registry.policy_model` joins both into the model of a
+whole file. By itself, a `Scenario` knows no step.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from seatrial.policy.base import Complaint, Model, OneKey
+from seatrial.policy.scalars import Integer, Items, Seconds, Seed
+
+_SHORTEST_PAUSE = 30.0
+_LONGEST_PAUSE = 300.0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+class RunStrategy(Model):
+    """How often the scenarios run, in which order, and with which pauses."""
+
+    strategy: Literal["round-robin", "random"] = "round-robin"
+    """`round-robin`: each round runs all scenarios in the order written.
+    `random`: each round runs one scenario, picked at random."""
+
+    runs: Annotated[Integer, Field(ge=1)] | None = None
+    """How many rounds to run, then exit. Without it, rounds go on until somebody stops them."""
+
+    min_seconds_between_runs: Seconds = _SHORTEST_PAUSE
+    """The shortest pause between two rounds, in seconds. There is no pause after the last round."""
+
+    max_seconds_between_runs: Seconds = _LONGEST_PAUSE
+    """The longest pause between two rounds, in seconds; each pause is picked evenly between shortest and longest."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """The shortest pause isn't longer than the longest."""
+        shortest = given.get("minSecondsBetweenRuns", _SHORTEST_PAUSE)
+        longest = given.get("maxSecondsBetweenRuns", _LONGEST_PAUSE)
+        if not (_is_number(shortest) and _is_number(longest)) or shortest <= longest:
+            return
+        if "minSecondsBetweenRuns" in given:
+            default = "" if "maxSecondsBetweenRuns" in given else ", its default"
+            message = f"is {shortest:g}, more than maxSecondsBetweenRuns ({longest:g}{default})"
+            yield Complaint(message, ("minSecondsBetweenRuns",))
+        else:
+            message = f"is {longest:g}, less than minSecondsBetweenRuns ({shortest:g}, its default)"
+            yield Complaint(message, ("maxSecondsBetweenRuns",))
+
+
+class ExitStrategy(Model):
+    """What happens after a scenario has failed."""
+
+    strategy: Literal["report", "fail-fast"] = "report"
+    """`report`: go on with the next scenario. `fail-fast`: clean up and exit at the first failure.
+    In both, the exit code tells whether anything failed."""
+
+
+class Config(Model):
+    """Settings of the whole run."""
+
+    run_strategy: RunStrategy = RunStrategy()
+    """How often the scenarios run, in which order, and with which pauses."""
+
+    exit_strategy: ExitStrategy = ExitStrategy()
+    """What happens after a scenario has failed."""
+
+    seed: Seed | None = None
+    """Where random numbers start: the same seed on the same cluster picks the same victims.
+    Without it (and without `--seed`), one is made up and shown."""
+
+
+class Scenario(Model):
+    """One experiment: steps in order, the first that fails ends it, and clean-up always runs."""
+
+    name: Annotated[str, Field(min_length=3, max_length=80)]
+    """The name in logs, metrics and reports; each scenario of a file has its own."""
+
+    description: str | None = None
+    """What the experiment is about, for its readers."""
+
+    steps: Items[OneKey]
+    """What to do, in order. Each item is a map with one key, the step's type."""
+
+    observe: Items[OneKey] = ()
+    """What to watch in the background from the first step to the last."""
+
+
+class Policy(Model):
+    """A Seatrial policy: chaos experiments on Kubernetes, and how to run them."""
+
+    config: Config = Config()
+    """Settings of the whole run."""
+
+    scenarios: Items[Scenario]
+    """The experiments. The list may be empty."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Scenario names are unique."""
+        scenarios = given.get("scenarios")
+        first: dict[str, int] = {}
+        for index, scenario in enumerate(scenarios if isinstance(scenarios, list | tuple) else ()):
+            name = scenario.get("name") if isinstance(scenario, dict) else getattr(scenario, "name", None)
+            if not isinstance(name, str):
+                continue
+            if name in first:
+                message = f"is '{name}', which scenarios[{first[name]}] is called already; names must be unique"
+                yield Complaint(message, ("scenarios", index, "name"))
+            first.setdefault(name, index)

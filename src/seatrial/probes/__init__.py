@@ -1,0 +1,1 @@
+"""How the system under test is looked at, without changing it."""

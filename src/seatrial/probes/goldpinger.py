@@ -1,0 +1,169 @@
+"""Watching a service's peers through goldpinger, whose instances call each other all the time.
+
+`/check_all` makes each instance call every other one and tells what each saw: a graph of who reaches whom. It is
+sampled from the first step of a scenario to the last.
+"""
+
+import asyncio
+import contextlib
+from typing import Annotated
+
+import aiohttp
+import msgspec
+from pydantic import Field
+
+from seatrial.policy.base import Model
+from seatrial.policy.scalars import Number, Port, Seconds
+from seatrial.probes.http_route import NoAnswer, Route, route_to_service
+from seatrial.probes.observer_type import ObserverType
+from seatrial.runtime.context import Context
+from seatrial.runtime.events import MeshSampled
+from seatrial.runtime.scope import Observation
+from seatrial.runtime.verdict import PASSED, Outcome, failed, nothing_to_do
+
+_TIMEOUT_SECONDS = 5.0
+
+
+class GoldpingerService(Model):
+    """The Service in front of goldpinger's instances."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """The Service's name."""
+
+    namespace: Annotated[str, Field(min_length=1)] = "default"
+    """The Service's namespace."""
+
+    port: Port = 8080
+    """The Service's port."""
+
+
+class Goldpinger(Model):
+    """Ask goldpinger again and again who reaches whom, and how fast."""
+
+    service: GoldpingerService
+    """The Service in front of goldpinger's instances."""
+
+    interval_seconds: Annotated[Number, Field(gt=0)] = Field(default=0.5, alias="interval")
+    """The pause between two samples, in seconds."""
+
+    whole_within_seconds: Seconds | None = Field(default=None, alias="wholeWithin")
+    """How many seconds after the last step every instance must reach every other one again, or the scenario fails.
+    Without it, goldpinger is only watched."""
+
+
+class _PeerResult(msgspec.Struct, frozen=True):
+    """One call of an instance to a peer, as goldpinger's interface description names the fields."""
+
+    ok: bool | None = msgspec.field(default=None, name="OK")
+    response_time_ms: float | None = msgspec.field(default=None, name="response-time-ms")
+
+
+class _Check(msgspec.Struct, frozen=True):
+    """What an instance saw of its peers."""
+
+    pod_results: dict[str, _PeerResult] = msgspec.field(default_factory=dict, name="podResults")
+
+
+class _Instance(msgspec.Struct, frozen=True):
+    """What an instance answered when it was asked to check its peers."""
+
+    ok: bool | None = msgspec.field(default=None, name="OK")
+    response: _Check | None = None
+
+
+class _CheckAll(msgspec.Struct, frozen=True):
+    """The answer to `/check_all`."""
+
+    responses: dict[str, _Instance] = {}
+
+
+_decoder = msgspec.json.Decoder(_CheckAll)
+
+
+def read_check_all(body: bytes) -> MeshSampled:
+    """The graph in an answer to `/check_all`; an instance that could not be asked counts as one failed pair.
+
+    Raises:
+        ValueError: it is no such answer.
+    """
+    responses = _decoder.decode(body).responses
+    pairs, failed, delays = 0, [], [0.0]
+    for name, instance in responses.items():
+        if not instance.ok or instance.response is None:
+            pairs += 1
+            failed.append(f"goldpinger -> {name}")
+            continue
+        for peer, result in instance.response.pod_results.items():
+            pairs += 1
+            if result.ok:
+                delays.append(result.response_time_ms or 0.0)
+            else:
+                failed.append(f"{name} -> {peer}")
+    return MeshSampled(instances=len(responses), pairs=pairs, failed=tuple(failed), slowest_ms=max(delays))
+
+
+async def run(spec: Goldpinger, context: Context, observation: Observation) -> Outcome:
+    """Sample the graph until the scenario ends, once more after that, and until it is whole where that is expected."""
+    service = spec.service
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        route = await route_to_service(
+            context.cluster, session, namespace=service.namespace, name=service.name, port=service.port
+        )
+        watch = _Watch(spec, route, context)
+        while not observation.ending.is_set():
+            await watch.look()
+            observation.begun.set()
+            await watch.pause(observation.ending)
+        return await watch.last_looks()
+
+
+class _Watch:
+    """Looks at the graph, and remembers what it takes to tell the outcome."""
+
+    def __init__(self, spec: Goldpinger, route: Route, context: Context) -> None:
+        self._spec = spec
+        self._route = route
+        self._context = context
+        self._answered = False
+
+    async def look(self) -> MeshSampled:
+        sample = await _sample(self._route)
+        self._answered = self._answered or not sample.error
+        self._context.emit(sample)
+        return sample
+
+    async def pause(self, ending: asyncio.Event) -> None:
+        """Wait until it is time for the next look, or the scenario ends."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), self._spec.interval_seconds)
+
+    async def last_looks(self) -> Outcome:
+        clock, within = self._context.clock, self._spec.whole_within_seconds
+        begun = clock.monotonic()
+        sample = await self.look()
+        while within is not None and (sample.failed or sample.error) and clock.monotonic() - begun < within:
+            await clock.sleep(self._spec.interval_seconds)
+            sample = await self.look()
+        name = f"goldpinger at {self._spec.service.namespace}/{self._spec.service.name}"
+        if not self._answered:
+            return nothing_to_do(f"{name} never answered: {sample.error}")
+        if within is None or not (sample.failed or sample.error):
+            return PASSED
+        seen = sample.error or f"{len(sample.failed)} of {sample.pairs} calls fail, such as {sample.failed[0]}"
+        return failed(f"{name} was not whole again within {within:g} s: {seen}")
+
+
+async def _sample(route: Route) -> MeshSampled:
+    try:
+        answer = await route.send("get", "/check_all", timeout_seconds=_TIMEOUT_SECONDS, headers={}, body=None)
+        if answer.status == 200:
+            return read_check_all(answer.body)
+        error = f"/check_all answered {answer.status}"
+    except NoAnswer as problem:
+        error = str(problem)
+    except ValueError as problem:
+        error = f"/check_all answered what can't be read: {problem}"
+    return MeshSampled(instances=0, pairs=0, failed=(), slowest_ms=None, error=error)
+
+
+OBSERVER = ObserverType(key="goldpinger", model=Goldpinger, run=run)

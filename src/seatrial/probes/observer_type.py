@@ -1,0 +1,22 @@
+"""What the registry of observers holds: a key of the policy language, its model, and what carries it out."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from seatrial.policy.base import Model
+from seatrial.runtime.context import Context
+from seatrial.runtime.scope import Observation
+from seatrial.runtime.verdict import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObserverType:
+    """One kind of observer, such as `goldpinger`: the object that an entry point of `seatrial.observers` names.
+
+    `run(spec, context, observation)` watches until `observation.ending` is set and then tells what it saw.
+    """
+
+    key: str
+    model: type[Model]
+    run: Callable[[Any, Context, Observation], Coroutine[Any, Any, Outcome]]

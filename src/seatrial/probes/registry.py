@@ -1,0 +1,17 @@
+"""The observers that a policy can name, found among the installed packages.
+
+Others add theirs with an entry point in the group `seatrial.observers`; the built-in ones are there too.
+"""
+
+from functools import cache
+
+from seatrial.policy.extensions import load_extensions
+from seatrial.probes.observer_type import ObserverType
+
+OBSERVERS = "seatrial.observers"
+
+
+@cache
+def observer_types() -> dict[str, ObserverType]:
+    """All observers by their key; raises `UsageError` for one that can't be loaded."""
+    return load_extensions(OBSERVERS, ObserverType)

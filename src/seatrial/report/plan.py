@@ -1,0 +1,64 @@
+"""A plan, printed: for people, or as JSON."""
+
+import json
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from seatrial.runtime.plan import Plan, StepPlan
+
+
+def plan_as_json(plan: Plan) -> str:
+    """The plan as `--output json` prints it."""
+    described = asdict(plan)
+    for scenario in described["scenarios"]:
+        scenario["steps"] = [{"key": key, **step} for key, step in scenario["steps"]]
+    return json.dumps(described, indent=2)
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """Print a plan and how to carry out exactly this one."""
+    console.print(Text(f"plan of {plan.policy} on {plan.server}, seed {plan.seed}", style="bold"))
+    for scenario in plan.scenarios:
+        console.print(Text(f"\n{scenario.name}", style="bold"))
+        for number, (key, step) in enumerate(scenario.steps, start=1):
+            console.print(_render(f"{number}/{len(scenario.steps)}", key, step))
+    if not plan.scenarios:
+        console.print("the policy has no scenarios")
+    console.print(
+        Text("\nNothing was changed. To carry out exactly this, while the cluster is as it is now:", style="dim")
+    )
+    console.print(Text(f"  seatrial autonomous --policy-file {plan.policy} --seed {plan.seed}"), soft_wrap=True)
+
+
+def _render(place: str, key: str, step: StepPlan) -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=2)
+    table.add_column(width=10, style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("", place, Text(f"{key}: {step.summary}"))
+    for label, text, style in _rows(step):
+        table.add_row("", label, Text(text, style=style))
+    return table
+
+
+def _rows(step: StepPlan) -> list[tuple[str, str, str]]:
+    rows = []
+    if step.matched is not None:
+        rows.append(("matched", f"{step.matched} pods, {len(step.targets)} of them chosen", ""))
+    rows += [("", note, "dim") for note in step.notes]
+    victims = set(step.victims)
+    rows += [("would hit", f"{pod} on {pod.node or 'no node'}", "bold") for pod in step.victims]
+    rows += [("would see", f"{pod} on {pod.node or 'no node'}", "") for pod in step.targets if pod not in victims]
+    for owner in step.owners:
+        left = f"{owner.left} of {owner.ready} Ready pods left until it replaces {owner.hit}"
+        rows.append(("leaves", f"{owner.owner} in {owner.namespace}: {left}", "" if owner.left else "yellow"))
+    for budget in step.budgets:
+        allowed = (
+            f"PodDisruptionBudget {budget.namespace}/{budget.budget} allows {budget.allowed}, this makes {budget.hit}"
+        )
+        rows.append(("BREAKS" if budget.broken else "keeps", allowed, "yellow" if budget.broken else ""))
+    rows += [("FORBIDDEN", f"you may not {what}", "red") for what in step.missing_permissions]
+    return rows

@@ -1,0 +1,71 @@
+"""What a step would do, as data: shown by `seatrial plan`, and the same choice that a run with that seed makes."""
+
+from dataclasses import dataclass, field
+
+from seatrial.runtime.events import PodRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerImpact:
+    """How a step changes one owner: how many of its pods are Ready, and how many of those would be hit."""
+
+    owner: str
+    namespace: str
+    ready: int
+    hit: int
+
+    @property
+    def left(self) -> int:
+        """How many Ready pods the owner has left."""
+        return self.ready - self.hit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetImpact:
+    """What a step means to a PodDisruptionBudget: how many disruptions it allows, how many the step makes."""
+
+    budget: str
+    namespace: str
+    allowed: int
+    hit: int
+
+    @property
+    def broken(self) -> bool:
+        """Whether the step disrupts more pods than the budget allows."""
+        return self.hit > self.allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPlan:
+    """What one step would do to the cluster as it is.
+
+    `matched` is None for a step that chooses no targets. `victims` are the pods that would be disrupted; `targets` all
+    those that the step's actions see.
+    """
+
+    summary: str
+    matched: int | None = None
+    notes: tuple[str, ...] = ()
+    targets: tuple[PodRef, ...] = ()
+    victims: tuple[PodRef, ...] = ()
+    owners: tuple[OwnerImpact, ...] = ()
+    budgets: tuple[BudgetImpact, ...] = ()
+    missing_permissions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioPlan:
+    """What one scenario would do; a step's place is its index, its key the policy's."""
+
+    name: str
+    steps: tuple[tuple[str, StepPlan], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the first round of a run with this seed would do."""
+
+    policy: str
+    seed: str
+    server: str
+    scenarios: tuple[ScenarioPlan, ...] = field(default=())

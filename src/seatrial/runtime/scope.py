@@ -1,0 +1,92 @@
+"""What lives as long as a scenario: observers, and measurements its verdict waits for.
+
+An observer watches from before the first step to after the last. A step may also promise a measurement that takes
+longer than the step itself (the recovery of a killed pod): the scenario waits for those, bounded, before its verdict.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from seatrial.errors import SeatrialError
+from seatrial.runtime.verdict import Outcome, combine, not_carried_out
+
+_FIRST_LOOK_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """How an observer and its scenario keep step.
+
+    The observer sets `begun` when it has had its first look: only then does the first step run. The scenario sets
+    `ending` when all is done: the observer then takes a last look and returns.
+    """
+
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    task: asyncio.Task[Outcome]
+    give_up: Callable[[], Outcome]
+
+
+class ScenarioScope:
+    """Owns every task a scenario leaves running; none outlives `close`."""
+
+    def __init__(self) -> None:
+        self._observers: dict[asyncio.Task[Outcome], Observation] = {}
+        self._promises: list[_Promise] = []
+
+    def observe(self, watch: Callable[[Observation], Coroutine[Any, Any, Outcome]], *, name: str) -> None:
+        """Start an observer; its outcome is part of the verdict."""
+        observation = Observation()
+        self._observers[asyncio.create_task(watch(observation), name=name)] = observation
+
+    def promise(self, work: Coroutine[Any, Any, Outcome], *, name: str, give_up: Callable[[], Outcome]) -> None:
+        """Start a measurement that the verdict waits for; `give_up` is called when the time is over."""
+        self._promises.append(_Promise(asyncio.create_task(work, name=name), give_up))
+
+    async def first_look(self) -> None:
+        """Wait until every observer has had its first look, or has ended, or takes too long for it."""
+        for task, observation in self._observers.items():
+            begun = asyncio.create_task(observation.begun.wait())
+            await asyncio.wait({task, begun}, timeout=_FIRST_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            begun.cancel()
+
+    async def settle(self, *, timeout_seconds: float) -> Outcome:
+        """Wait for what was promised, at most that long, and tell what it came to."""
+        tasks = {promise.task for promise in self._promises}
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_seconds)
+        outcomes = []
+        for promise in self._promises:
+            if promise.task.done():
+                outcomes.append(await _outcome_of(promise.task))
+            else:
+                outcomes.append(promise.give_up())
+        return combine(outcomes)
+
+    async def last_look(self) -> Outcome:
+        """Let the observers take their last look, and tell what they saw."""
+        for observation in self._observers.values():
+            observation.ending.set()
+        return combine([await _outcome_of(task) for task in self._observers])
+
+    async def close(self) -> None:
+        """End every task of the scenario and wait until it has ended."""
+        tasks = [*self._observers, *(promise.task for promise in self._promises)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._observers.clear()
+        self._promises.clear()
+
+
+async def _outcome_of(task: Awaitable[Outcome]) -> Outcome:
+    try:
+        return await task
+    except SeatrialError as error:
+        return not_carried_out(error.message)

@@ -1,0 +1,57 @@
+"""Undo is data, not a closure: another process can finish it from the journal.
+
+A step builds an `Undo`, hands it to `Context.journal.write` *before* it makes the change, and the engine runs the
+matching `UndoKind` last in, first out when the scenario ends. Kinds come in by the entry point group
+`seatrial.undo`; an undo must be safe to repeat and returns only when it has seen that the world is back.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from seatrial.errors import StateError
+from seatrial.kube.client import Client
+from seatrial.policy.extensions import load_extensions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """What undoes one change.
+
+    `args` is JSON. `description` says what will be done ("delete Deployment shop/cart"), `manual` is the command by
+    which a person would do it.
+    """
+
+    kind: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    description: str
+    manual: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoKind:
+    """How undos of one kind are carried out: `run(args, cluster)` returns when the world is seen to be back."""
+
+    kind: str
+    run: Callable[[Mapping[str, Any], Client], Awaitable[None]]
+
+
+@cache
+def undo_kinds() -> dict[str, UndoKind]:
+    """All kinds, by name."""
+    return load_extensions("seatrial.undo", UndoKind)
+
+
+def undo_kind(name: str) -> UndoKind:
+    """The kind of that name.
+
+    Raises:
+        StateError: this installation doesn't have it (an older version, or a plugin that was removed).
+    """
+    try:
+        return undo_kinds()[name]
+    except KeyError:
+        raise StateError(
+            f"don't know how to undo '{name}'", hint="install the version or plugin that made the change"
+        ) from None

@@ -1,0 +1,1 @@
+"""The API server: store, REST, watches, tables, discovery, authentication."""

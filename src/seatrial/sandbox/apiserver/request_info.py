@@ -1,0 +1,76 @@
+"""What a URL and method ask for, in the API's terms: verb, group, version, resource, namespace, name, subresource."""
+
+from dataclasses import dataclass
+
+from seatrial.sandbox.apiserver.authorization import Attributes
+
+_VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestInfo:
+    """A request about resources, or (with `resource` empty) about a path."""
+
+    path: str
+    verb: str
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    rest: str = ""  # what follows a proxy subresource
+    has_namespace: bool = False
+
+    def attributes(self) -> Attributes:
+        """What authorization decides on."""
+        if not self.resource:
+            return Attributes(verb=self.verb, path=self.path)
+        return Attributes(self.verb, self.group, self.resource, self.subresource, self.namespace, self.name)
+
+
+def parse(method: str, path: str, query: dict[str, str]) -> RequestInfo:
+    """Read a request's line; never fails, since unknown paths are authorized before they are refused."""
+    parts = [part for part in path.split("/") if part]
+    prefix = 2 if parts[:1] == ["api"] else 3
+    if parts[:1] not in (["api"], ["apis"]) or len(parts) <= prefix or path.startswith("//"):
+        return RequestInfo(path, method.lower())
+    group, version = ("", parts[1]) if prefix == 2 else (parts[1], parts[2])
+    parts = parts[prefix:]
+    watched = parts[0] in ("watch", "proxy") and len(parts) > 1
+    if watched:
+        parts = parts[1:]
+    namespace, has_namespace = "", False
+    if parts[0] == "namespaces" and len(parts) > 1:
+        namespace = parts[1]
+        if len(parts) > 2 and parts[2] not in ("status", "finalize"):
+            parts, has_namespace = parts[2:], True
+    resource, name = parts[0], parts[1] if len(parts) > 1 else ""
+    return RequestInfo(
+        path=path,
+        verb=_verb(method, name, query, watched=watched),
+        group=group,
+        version=version,
+        resource=resource,
+        namespace=namespace,
+        name=name,
+        subresource=parts[2] if len(parts) > 2 else "",
+        rest="/".join(parts[3:]) + ("/" if len(parts) > 3 and path.endswith("/") else ""),
+        has_namespace=has_namespace,
+    )
+
+
+def _verb(method: str, name: str, query: dict[str, str], *, watched: bool) -> str:
+    verb = _VERBS.get(method, method.lower())
+    if verb == "get" and watched:
+        return "watch"
+    if verb == "get" and not name:
+        return "watch" if is_true(query.get("watch")) else "list"
+    if verb == "delete" and not name:
+        return "deletecollection"
+    return verb
+
+
+def is_true(text: str | None) -> bool:
+    """Whether a query's flag is set, as Go reads it: anything but false and 0."""
+    return text is not None and text.lower() not in ("false", "0")

@@ -1,0 +1,382 @@
+"""The resources that the API server serves, and everything discovery says about each.
+
+A *resource* is what a URL names (`deployments` of `apps/v1`); its *key* is the name RBAC uses (`deployments.apps`).
+`Registry` finds resources by URL or key; resources defined at run time are added to it.
+What a resource adds to objects and forbids is its strategy (`strategies`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+NO_COLLECTION = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
+READ_WRITE = ("get", "patch", "update")
+CONNECT = ("create", "delete", "get", "patch", "update")
+
+
+@dataclass(frozen=True, slots=True)
+class Subresource:
+    """`pods/log` and its like: the kind it answers and the verbs it knows."""
+
+    name: str
+    kind: str
+    verbs: tuple[str, ...] = READ_WRITE
+    group: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource of one group version."""
+
+    plural: str
+    kind: str
+    group: str = ""
+    version: str = "v1"
+    singular: str = ""
+    namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
+    subresources: tuple[Subresource, ...] = ()
+    stored_as: str = ""
+    has_generation: bool = False
+    returns_deleted: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name in RBAC: `pods`, `deployments.apps`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def table(self) -> str:
+        """The store's table; two group versions of one thing share it."""
+        return self.stored_as or self.key
+
+    @property
+    def api_version(self) -> str:
+        """`v1`, `apps/v1`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def subresource(self, name: str) -> Subresource | None:
+        """The subresource called `name`."""
+        return next((sub for sub in self.subresources if sub.name == name), None)
+
+    @property
+    def has_status(self) -> bool:
+        """Whether status is written through its own subresource."""
+        return self.subresource("status") is not None
+
+
+class Registry:
+    """Finds resources; keeps the order in which discovery lists groups."""
+
+    def __init__(self, resources: tuple[Resource, ...]) -> None:
+        self._by_url: dict[tuple[str, str, str], Resource] = {}
+        self._by_key: dict[str, Resource] = {}
+        for resource in resources:
+            self.add(resource)
+
+    def add(self, resource: Resource) -> None:
+        """Serve a resource."""
+        self._by_url[resource.group, resource.version, resource.plural] = resource
+        self._by_key.setdefault(resource.key, resource)
+
+    def find(self, group: str, version: str, plural: str) -> Resource | None:
+        """The resource that a URL names."""
+        return self._by_url.get((group, version, plural))
+
+    def of(self, key: str) -> Resource:
+        """The resource with this key; KeyError for a programming mistake."""
+        return self._by_key[key]
+
+    def by_kind(self, api_version: str, kind: str) -> Resource | None:
+        """The resource whose objects carry this apiVersion and kind."""
+        return next((r for r in self if r.kind == kind and r.api_version == api_version), None)
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self._by_url.values())
+
+    def groups(self) -> dict[str, list[str]]:
+        """Every group with its versions, in the order of discovery; the core group is the empty name."""
+        found: dict[str, list[str]] = {}
+        for resource in self:
+            versions = found.setdefault(resource.group, [])
+            if resource.version not in versions:
+                versions.append(resource.version)
+        return found
+
+    def of_version(self, group: str, version: str) -> list[Resource]:
+        """The resources of a group version, by name."""
+        return sorted((r for r in self if (r.group, r.version) == (group, version)), key=lambda r: r.plural)
+
+
+def _status(kind: str) -> tuple[Subresource, ...]:
+    return (Subresource("status", kind),)
+
+
+def _scalable(kind: str) -> tuple[Subresource, ...]:
+    return (Subresource("scale", "Scale", READ_WRITE, "autoscaling", "v1"), Subresource("status", kind))
+
+
+def _review(plural: str, kind: str, group: str, *, namespaced: bool = False) -> Resource:
+    return Resource(plural, kind, group, singular=kind.lower(), namespaced=namespaced, verbs=("create",))
+
+
+_POD_SUBRESOURCES = (
+    Subresource("attach", "PodAttachOptions", ("create", "get")),
+    Subresource("binding", "Binding", ("create",)),
+    Subresource("ephemeralcontainers", "Pod"),
+    Subresource("eviction", "Eviction", ("create",), "policy", "v1"),
+    Subresource("exec", "PodExecOptions", ("create", "get")),
+    Subresource("log", "Pod", ("get",)),
+    Subresource("portforward", "PodPortForwardOptions", ("create", "get")),
+    Subresource("proxy", "PodProxyOptions", CONNECT),
+    Subresource("resize", "Pod"),
+    Subresource("status", "Pod"),
+)
+
+_CORE = (
+    Resource("bindings", "Binding", singular="binding", verbs=("create",)),
+    Resource(
+        "componentstatuses",
+        "ComponentStatus",
+        singular="componentstatus",
+        namespaced=False,
+        short_names=("cs",),
+        verbs=("get", "list"),
+    ),
+    Resource("configmaps", "ConfigMap", singular="configmap", short_names=("cm",)),
+    Resource("endpoints", "Endpoints", singular="endpoints", short_names=("ep",)),
+    Resource("events", "Event", singular="event", short_names=("ev",)),
+    Resource("limitranges", "LimitRange", singular="limitrange", short_names=("limits",)),
+    Resource(
+        "namespaces",
+        "Namespace",
+        singular="namespace",
+        namespaced=False,
+        short_names=("ns",),
+        verbs=NO_COLLECTION,
+        subresources=(Subresource("finalize", "Namespace", ("update",)), Subresource("status", "Namespace")),
+    ),
+    Resource(
+        "nodes",
+        "Node",
+        singular="node",
+        namespaced=False,
+        short_names=("no",),
+        subresources=(Subresource("proxy", "NodeProxyOptions", CONNECT), Subresource("status", "Node")),
+    ),
+    Resource(
+        "persistentvolumeclaims",
+        "PersistentVolumeClaim",
+        singular="persistentvolumeclaim",
+        short_names=("pvc",),
+        subresources=_status("PersistentVolumeClaim"),
+        returns_deleted=True,
+    ),
+    Resource(
+        "persistentvolumes",
+        "PersistentVolume",
+        singular="persistentvolume",
+        namespaced=False,
+        short_names=("pv",),
+        subresources=_status("PersistentVolume"),
+        returns_deleted=True,
+    ),
+    Resource(
+        "pods",
+        "Pod",
+        singular="pod",
+        short_names=("po",),
+        categories=("all",),
+        subresources=_POD_SUBRESOURCES,
+        has_generation=True,
+        returns_deleted=True,
+    ),
+    Resource("podtemplates", "PodTemplate", singular="podtemplate", has_generation=True, returns_deleted=True),
+    Resource(
+        "replicationcontrollers",
+        "ReplicationController",
+        singular="replicationcontroller",
+        short_names=("rc",),
+        categories=("all",),
+        subresources=_scalable("ReplicationController"),
+        has_generation=True,
+    ),
+    Resource(
+        "resourcequotas",
+        "ResourceQuota",
+        singular="resourcequota",
+        short_names=("quota",),
+        subresources=_status("ResourceQuota"),
+        returns_deleted=True,
+    ),
+    Resource("secrets", "Secret", singular="secret"),
+    Resource(
+        "serviceaccounts",
+        "ServiceAccount",
+        singular="serviceaccount",
+        short_names=("sa",),
+        subresources=(Subresource("token", "TokenRequest", ("create",), "authentication.k8s.io", "v1"),),
+        returns_deleted=True,
+    ),
+    Resource(
+        "services",
+        "Service",
+        singular="service",
+        short_names=("svc",),
+        categories=("all",),
+        subresources=(Subresource("proxy", "ServiceProxyOptions", CONNECT), Subresource("status", "Service")),
+        returns_deleted=True,
+    ),
+)
+
+_APPS = (
+    Resource("controllerrevisions", "ControllerRevision", "apps", singular="controllerrevision"),
+    Resource(
+        "daemonsets",
+        "DaemonSet",
+        "apps",
+        singular="daemonset",
+        short_names=("ds",),
+        categories=("all",),
+        subresources=_status("DaemonSet"),
+        has_generation=True,
+    ),
+    *(
+        Resource(
+            plural,
+            kind,
+            "apps",
+            singular=kind.lower(),
+            short_names=(short,),
+            categories=("all",),
+            subresources=_scalable(kind),
+            has_generation=True,
+        )
+        for plural, kind, short in (
+            ("deployments", "Deployment", "deploy"),
+            ("replicasets", "ReplicaSet", "rs"),
+            ("statefulsets", "StatefulSet", "sts"),
+        )
+    ),
+)
+
+_REVIEWS = (
+    _review("selfsubjectreviews", "SelfSubjectReview", "authentication.k8s.io"),
+    _review("tokenreviews", "TokenReview", "authentication.k8s.io"),
+    _review("localsubjectaccessreviews", "LocalSubjectAccessReview", "authorization.k8s.io", namespaced=True),
+    _review("selfsubjectaccessreviews", "SelfSubjectAccessReview", "authorization.k8s.io"),
+    _review("selfsubjectrulesreviews", "SelfSubjectRulesReview", "authorization.k8s.io"),
+    _review("subjectaccessreviews", "SubjectAccessReview", "authorization.k8s.io"),
+)
+
+_SCALING_AND_BATCH = (
+    *(
+        Resource(
+            "horizontalpodautoscalers",
+            "HorizontalPodAutoscaler",
+            "autoscaling",
+            version,
+            singular="horizontalpodautoscaler",
+            short_names=("hpa",),
+            categories=("all",),
+            subresources=_status("HorizontalPodAutoscaler"),
+        )
+        for version in ("v2", "v1")
+    ),
+    *(
+        Resource(
+            plural,
+            kind,
+            "batch",
+            singular=kind.lower(),
+            short_names=short_names,
+            categories=("all",),
+            subresources=_status(kind),
+            has_generation=True,
+        )
+        for plural, kind, short_names in (("cronjobs", "CronJob", ("cj",)), ("jobs", "Job", ()))
+    ),
+)
+
+_RBAC = tuple(
+    Resource(f"{kind.lower()}s", kind, "rbac.authorization.k8s.io", singular=kind.lower(), namespaced=namespaced)
+    for kind, namespaced in (
+        ("ClusterRoleBinding", False),
+        ("ClusterRole", False),
+        ("RoleBinding", True),
+        ("Role", True),
+    )
+)
+
+_OTHERS = (
+    Resource(
+        "ingressclasses",
+        "IngressClass",
+        "networking.k8s.io",
+        singular="ingressclass",
+        namespaced=False,
+        has_generation=True,
+    ),
+    Resource(
+        "ingresses",
+        "Ingress",
+        "networking.k8s.io",
+        singular="ingress",
+        short_names=("ing",),
+        subresources=_status("Ingress"),
+        has_generation=True,
+    ),
+    Resource(
+        "networkpolicies",
+        "NetworkPolicy",
+        "networking.k8s.io",
+        singular="networkpolicy",
+        short_names=("netpol",),
+        has_generation=True,
+    ),
+    Resource(
+        "poddisruptionbudgets",
+        "PodDisruptionBudget",
+        "policy",
+        singular="poddisruptionbudget",
+        short_names=("pdb",),
+        subresources=_status("PodDisruptionBudget"),
+        has_generation=True,
+    ),
+)
+
+_CLUSTER = (
+    Resource("csinodes", "CSINode", "storage.k8s.io", singular="csinode", namespaced=False),
+    Resource(
+        "storageclasses",
+        "StorageClass",
+        "storage.k8s.io",
+        singular="storageclass",
+        namespaced=False,
+        short_names=("sc",),
+    ),
+    Resource(
+        "priorityclasses",
+        "PriorityClass",
+        "scheduling.k8s.io",
+        singular="priorityclass",
+        namespaced=False,
+        short_names=("pc",),
+        has_generation=True,
+    ),
+    Resource("leases", "Lease", "coordination.k8s.io", singular="lease"),
+    Resource("runtimeclasses", "RuntimeClass", "node.k8s.io", singular="runtimeclass", namespaced=False),
+    Resource("endpointslices", "EndpointSlice", "discovery.k8s.io", singular="endpointslice", has_generation=True),
+)
+
+_EVENTS = Resource("events", "Event", "events.k8s.io", singular="event", short_names=("ev",), stored_as="events")
+
+
+def built_in() -> Registry:
+    """The registry of a server that just started."""
+    return Registry(
+        (*_CORE, *_APPS, _EVENTS, *_REVIEWS, *_SCALING_AND_BATCH, *_OTHERS[:3], _OTHERS[3], *_RBAC, *_CLUSTER)
+    )

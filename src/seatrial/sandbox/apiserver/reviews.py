@@ -1,0 +1,90 @@
+"""Questions about rights and tokens: SubjectAccessReview and its relatives, SelfSubjectReview, TokenReview."""
+
+from seatrial.sandbox.api import Object
+from seatrial.sandbox.apiserver.authorization import Attributes, Authorizer
+from seatrial.sandbox.apiserver.calls import Call, User
+from seatrial.sandbox.apiserver.managed_fields import track_update
+from seatrial.sandbox.apiserver.metadata import now
+from seatrial.sandbox.apiserver.operations import Operations
+from seatrial.sandbox.apiserver.resources import Resource
+from seatrial.sandbox.apiserver.tokens import ISSUER, TokenSigner
+
+
+class Reviews:
+    """Answers reviews; nothing is stored."""
+
+    def __init__(self, operations: Operations, authorizer: Authorizer, signer: TokenSigner) -> None:
+        self._operations = operations
+        self._authorizer = authorizer
+        self._signer = signer
+
+    def answer(self, resource: Resource, body: Object, call: Call) -> Object:
+        """The review with its status."""
+        review = self._operations.decode(resource, body, call)
+        review["metadata"] = {**review.get("metadata", {})}
+        if resource.kind != "SelfSubjectReview":
+            review["metadata"]["managedFields"] = track_update(
+                None, review, manager=call.manager, subresource="", excluded=("status",)
+            )
+        spec = review.get("spec") or {}
+        if resource.kind == "SelfSubjectReview":
+            review["metadata"].setdefault("creationTimestamp", now())
+            return {**review, "status": {"userInfo": _user_info(call.user)}}
+        if resource.kind == "TokenReview":
+            return {**review, "status": self._token_status(spec)}
+        if resource.kind == "SelfSubjectRulesReview":
+            return {**review, "status": self._rules_status(call.user, spec.get("namespace", ""))}
+        user = call.user
+        if resource.kind != "SelfSubjectAccessReview":
+            user = User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""))
+        decision = self._authorizer.decide(user, attributes_of(spec))
+        status: Object = {"allowed": decision.allowed}
+        if decision.reason:
+            status["reason"] = decision.reason
+        return {**review, "status": status}
+
+    def _token_status(self, spec: Object) -> Object:
+        audiences = tuple(spec.get("audiences") or ())
+        token = spec.get("token", "")
+        user = self._signer.verify(token, audiences=audiences) if audiences else self._signer.verify(token)
+        if user is None:
+            return {"user": {}, "error": "[invalid bearer token, token lookup failed]"}
+        return {"authenticated": True, "user": _user_info(user), "audiences": list(audiences or (ISSUER,))}
+
+    def _rules_status(self, user: User, namespace: str) -> Object:
+        resource_rules, path_rules = [], []
+        for _reason, rules in self._authorizer.grants(user, namespace):
+            for rule in rules:
+                if rule.get("nonResourceURLs"):
+                    path_rules.append({"verbs": rule["verbs"], "nonResourceURLs": rule["nonResourceURLs"]})
+                else:
+                    keys = ("verbs", "apiGroups", "resources", "resourceNames")
+                    resource_rules.append({key: rule[key] for key in keys if rule.get(key)})
+        return {"resourceRules": resource_rules, "nonResourceRules": path_rules, "incomplete": False}
+
+
+def attributes_of(spec: Object) -> Attributes:
+    """What a review asks about."""
+    path = spec.get("nonResourceAttributes")
+    if path:
+        return Attributes(verb=path.get("verb", ""), path=path.get("path", ""))
+    wanted = spec.get("resourceAttributes") or {}
+    return Attributes(
+        verb=wanted.get("verb", ""),
+        group=wanted.get("group", ""),
+        resource=wanted.get("resource", ""),
+        subresource=wanted.get("subresource", ""),
+        namespace=wanted.get("namespace", ""),
+        name=wanted.get("name", ""),
+    )
+
+
+def _user_info(user: User) -> Object:
+    info: Object = {"username": user.name}
+    if user.uid:
+        info["uid"] = user.uid
+    if user.groups:
+        info["groups"] = list(user.groups)
+    if user.extra:
+        info["extra"] = user.extra
+    return info

@@ -1,0 +1,1 @@
+"""The controllers that kube-controller-manager runs, as far as the sandbox has them."""

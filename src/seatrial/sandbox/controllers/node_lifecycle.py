@@ -1,0 +1,239 @@
+"""The node lifecycle controller: notices that a machine has gone silent, and says so where everyone looks.
+
+A node lives as long as its Lease is renewed or its status posted. Silence for longer than the grace period makes its
+conditions Unknown, taints it `node.kubernetes.io/unreachable`, and marks its pods not Ready, so that Services turn
+away. Evicting the pods is `taint_eviction.py`'s part. When the machine answers again, the taints go.
+Behaviour: Kubernetes documentation, "Nodes" and "Taints and Tolerations".
+
+Heartbeats are timed by when they were seen here, so clocks that differ between machines do no harm.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Final
+
+from seatrial.sandbox.api import ApiError, Object
+from seatrial.sandbox.controllers.context import ControllerContext
+from seatrial.sandbox.controllers.objects import (
+    BY_NODE,
+    by_node,
+    condition,
+    is_finished,
+    name_of,
+    namespace_of,
+    uid_of,
+    with_value,
+)
+from seatrial.sandbox.controllers.timestamps import to_time
+from seatrial.sandbox.work_queue import WorkQueue
+
+UNREACHABLE: Final = "node.kubernetes.io/unreachable"
+NOT_READY: Final = "node.kubernetes.io/not-ready"
+_UNSCHEDULABLE: Final = "node.kubernetes.io/unschedulable"
+_LEASES: Final = "leases.coordination.k8s.io"
+_LEASE_NAMESPACE: Final = "kube-node-lease"
+_KUBELET_CONDITIONS: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")
+_PRESSURE_TAINTS: Final = {
+    "MemoryPressure": "node.kubernetes.io/memory-pressure",
+    "DiskPressure": "node.kubernetes.io/disk-pressure",
+    "PIDPressure": "node.kubernetes.io/pid-pressure",
+}
+_OURS: Final = frozenset({UNREACHABLE, NOT_READY, _UNSCHEDULABLE, *_PRESSURE_TAINTS.values()})
+_SLACK_SECONDS: Final = 0.01
+
+
+class NodeLifecycleController:
+    """Watches heartbeats.
+
+    Args:
+        context: the controllers' surroundings.
+        monitor_grace_seconds: how long a node may be silent.
+        startup_grace_seconds: how long one that has never been heard of may be.
+    """
+
+    name = "node-lifecycle-controller"
+    _component = "node-controller"
+
+    def __init__(
+        self,
+        context: ControllerContext,
+        *,
+        monitor_grace_seconds: float = 50.0,
+        startup_grace_seconds: float = 60.0,
+    ) -> None:
+        self._api = context.api
+        self._events = context.events
+        self._now = context.now
+        self._grace_seconds = monitor_grace_seconds
+        self._startup_seconds = startup_grace_seconds
+        self._queue: WorkQueue[str] = WorkQueue(self.name)
+        self._nodes = context.informers.of("nodes")
+        self._leases = context.informers.of(_LEASES)
+        self._pods = context.informers.of("pods")
+        self._pods.add_index(BY_NODE, by_node)
+        self._heard: dict[str, float] = {}
+        self._nodes.add_handler(self._node_changed)
+        self._leases.add_handler(self._lease_changed)
+        self._pods.add_handler(self._pod_changed)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        for informer in (self._nodes, self._leases, self._pods):
+            await informer.wait_synced()
+        await self._queue.work(self._sync, workers=4)
+
+    def _node_changed(self, old: Object | None, new: Object | None) -> None:
+        if new is None:
+            if old is not None:
+                self._heard.pop(name_of(old), None)
+            return
+        if old is None:
+            self._hear(name_of(new))
+            message = f"Node {name_of(new)} event: Registered Node {name_of(new)} in Controller"
+            self._tell(new, "RegisteredNode", message)
+        elif _posted(old) != _posted(new):
+            self._hear(name_of(new))
+        self._queue.add(name_of(new))
+
+    def _lease_changed(self, old: Object | None, new: Object | None) -> None:
+        if new is None or namespace_of(new) != _LEASE_NAMESPACE:
+            return
+        renewed = new["spec"].get("renewTime")
+        if old is None or renewed != old["spec"].get("renewTime"):
+            self._hear(name_of(new))
+
+    def _pod_changed(self, old: Object | None, new: Object | None) -> None:
+        # A pod that its kubelet had still reported Ready while the node was being given up.
+        if new is None or (old is not None and _says_ready(old) == _says_ready(new)) or not _says_ready(new):
+            return
+        node = self._nodes.get(None, new["spec"].get("nodeName", ""))
+        if node is not None and _ready_status(node) == "Unknown":
+            self._queue.add(name_of(node))
+
+    def _hear(self, node: str) -> None:
+        self._heard[node] = asyncio.get_running_loop().time()
+
+    async def _sync(self, name: str) -> None:
+        node = self._nodes.get(None, name)
+        if node is None:
+            return
+        ready = condition(node, "Ready")
+        grace = self._startup_seconds if ready is None else self._grace_seconds
+        silent = asyncio.get_running_loop().time() - self._heard.setdefault(name, asyncio.get_running_loop().time())
+        if silent >= grace:
+            node = await self._give_up(node)
+        else:
+            self._queue.add_after(name, grace - silent + _SLACK_SECONDS)
+        node = await self._taint(node, "NoSchedule", _no_schedule(node))
+        node = await self._taint(node, "NoExecute", _no_execute(node))
+        if _ready_status(node) != "True":
+            await self._mark_pods(node)
+
+    async def _give_up(self, node: Object) -> Object:
+        """Set what the kubelet reports to Unknown."""
+        if _ready_status(node) == "Unknown":
+            return node
+        moment = to_time(self._now())
+        known = {entry["type"]: entry for entry in node.get("status", {}).get("conditions") or ()}
+        for kind in _KUBELET_CONDITIONS:
+            known[kind] = _unknown(
+                kind, known.get(kind), moment, str(node["metadata"].get("creationTimestamp", moment))
+            )
+        body = with_value(node, ("status", "conditions"), list(known.values()))
+        node = await self._api.replace("nodes", body, subresource="status")
+        self._tell(node, "NodeNotReady", f"Node {name_of(node)} status is now: NodeNotReady")
+        return node
+
+    async def _taint(self, node: Object, effect: str, keys: list[str]) -> Object:
+        """Make our taints of that effect these, leaving others' alone."""
+        taints = node["spec"].get("taints") or []
+        kept = [
+            taint for taint in taints if taint["effect"] != effect or taint["key"] not in _OURS or taint["key"] in keys
+        ]
+        present = {taint["key"] for taint in kept if taint["effect"] == effect}
+        moment = to_time(self._now())
+        added = [{"key": key, "effect": effect, "timeAdded": moment} for key in keys if key not in present]
+        if not added and len(kept) == len(taints):
+            return node
+        patch = {
+            "metadata": {"resourceVersion": node["metadata"]["resourceVersion"]},
+            "spec": {"taints": [*kept, *added] or None},
+        }
+        return await self._api.patch("nodes", name_of(node), None, patch)
+
+    async def _mark_pods(self, node: Object) -> None:
+        """Say in each pod of a node that isn't Ready that the pod isn't either."""
+        for pod in self._pods.indexed(BY_NODE, name_of(node)):
+            if is_finished(pod) or not _says_ready(pod):
+                continue
+            conditions = [
+                {**entry, "status": "False", "lastTransitionTime": to_time(self._now())}
+                if entry["type"] == "Ready"
+                else entry
+                for entry in pod["status"]["conditions"]
+            ]
+            patch = {
+                "metadata": {"uid": uid_of(pod), "resourceVersion": pod["metadata"]["resourceVersion"]},
+                "status": {"conditions": conditions},
+            }
+            try:
+                await self._api.patch("pods", name_of(pod), namespace_of(pod), patch, subresource="status")
+            except ApiError as error:
+                if error.code != HTTPStatus.NOT_FOUND:
+                    raise
+                continue
+            about = {**pod, "apiVersion": "v1", "kind": "Pod"}
+            self._events.record(self._component, about, "NodeNotReady", "Node is not ready", kind="Warning")
+
+    def _tell(self, node: Object, reason: str, message: str) -> None:
+        self._events.record(self._component, {**node, "apiVersion": "v1", "kind": "Node"}, reason, message)
+
+
+def _posted(node: Object) -> object:
+    """What changes when the kubelet posts its status."""
+    return [(entry["type"], entry.get("lastHeartbeatTime")) for entry in node.get("status", {}).get("conditions") or ()]
+
+
+def _says_ready(pod: Object) -> bool:
+    ready = condition(pod, "Ready")
+    return ready is not None and ready["status"] == "True"
+
+
+def _ready_status(node: Object) -> str:
+    ready = condition(node, "Ready")
+    return str(ready["status"]) if ready is not None else ""
+
+
+def _unknown(kind: str, known: Object | None, moment: str, created: str) -> Object:
+    if known is None:
+        return {
+            "type": kind,
+            "status": "Unknown",
+            "lastHeartbeatTime": created,
+            "lastTransitionTime": moment,
+            "reason": "NodeStatusNeverUpdated",
+            "message": "Kubelet never posted node status.",
+        }
+    return {
+        **known,
+        "status": "Unknown",
+        "lastTransitionTime": moment,
+        "reason": "NodeStatusUnknown",
+        "message": "Kubelet stopped posting node status.",
+    }
+
+
+def _no_execute(node: Object) -> list[str]:
+    key = {"False": NOT_READY, "Unknown": UNREACHABLE}.get(_ready_status(node))
+    return [key] if key is not None else []
+
+
+def _no_schedule(node: Object) -> list[str]:
+    keys = _no_execute(node)
+    for kind, taint in _PRESSURE_TAINTS.items():
+        pressure = condition(node, kind)
+        if pressure is not None and pressure["status"] == "True":
+            keys.append(taint)
+    if node["spec"].get("unschedulable"):
+        keys.append(_UNSCHEDULABLE)
+    return keys

@@ -1,0 +1,1 @@
+"""The built-in programs that image names stand for."""

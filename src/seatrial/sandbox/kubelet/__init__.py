@@ -1,0 +1,1 @@
+"""The node: kubelet, probes, and the container runtime that runs pods as processes."""

@@ -1,0 +1,173 @@
+"""One look at a container: an HTTP request, a TCP connection, a command inside it.
+
+What probes (`probes`) and lifecycle hooks (`pod_worker`) are made of. The messages are the kubelet's.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from seatrial.sandbox.api import Object
+from seatrial.sandbox.kubelet.node import KUBELET_VERSION
+from seatrial.sandbox.kubelet.runtime_client import RuntimeClient
+from seatrial.sandbox.low_ports import bindable
+
+_MOST_REDIRECTS: Final = 10
+_MOST_BODY_BYTES: Final = 10 * 1024
+_USER_AGENT: Final = f"kube-probe/{'.'.join(KUBELET_VERSION.removeprefix('v').split('.')[:2])}"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check found; `refused` when nothing listens (yet)."""
+
+    ok: bool
+    output: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckTarget:
+    """The container that is looked at."""
+
+    container_id: str
+    pod_ip: str
+    ports: Mapping[str, int]
+
+
+def named_ports(container: Object) -> dict[str, int]:
+    """The ports of a container's spec that have names."""
+    return {port["name"]: int(port["containerPort"]) for port in container.get("ports") or () if port.get("name")}
+
+
+class Checker:
+    """Carries out checks from the node's address; used as an async context manager.
+
+    Args:
+        runtime: runs commands in containers.
+    """
+
+    def __init__(self, runtime: RuntimeClient) -> None:
+        self._runtime = runtime
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Let go of what connections are left."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def check(self, handler: Object, target: CheckTarget, *, timeout_seconds: float) -> CheckResult:
+        """Carry out the check that a probe or hook describes."""
+        if "httpGet" in handler:
+            return await self._http(handler["httpGet"], target, timeout_seconds)
+        if "tcpSocket" in handler:
+            return await self._tcp(handler["tcpSocket"], target, timeout_seconds)
+        if "exec" in handler:
+            return await self._exec(handler["exec"], target, timeout_seconds)
+        if "sleep" in handler:
+            await asyncio.sleep(handler["sleep"]["seconds"])
+            return CheckResult(ok=True)
+        return CheckResult(ok=False, output="probe type not supported by the sandbox")
+
+    async def _exec(self, action: Object, target: CheckTarget, timeout_seconds: float) -> CheckResult:
+        argv = tuple(action.get("command") or ())
+        reply = await self._runtime.execute(target.container_id, argv, timeout_seconds=timeout_seconds)
+        if reply.timed_out:
+            return CheckResult(
+                ok=False, output=f'command timed out: "{" ".join(argv)}" timed out after {timeout_seconds:g}s'
+            )
+        return CheckResult(ok=reply.exit_code == 0 and not reply.error, output=reply.error or reply.output)
+
+    async def _tcp(self, action: Object, target: CheckTarget, timeout_seconds: float) -> CheckResult:
+        host, port = action.get("host") or target.pod_ip, _port(action["port"], target)
+        if port is None:
+            return _no_such_port(action["port"])
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                _, writer = await asyncio.open_connection(host, bindable(port))
+        except TimeoutError:
+            return CheckResult(ok=False, output=f"dial tcp {host}:{port}: i/o timeout")
+        except OSError as error:
+            return CheckResult(ok=False, output=_dial_failure(host, port, error), refused=_is_refused(error))
+        writer.close()
+        return CheckResult(ok=True)
+
+    async def _http(self, action: Object, target: CheckTarget, timeout_seconds: float) -> CheckResult:
+        host, port = action.get("host") or target.pod_ip, _port(action["port"], target)
+        if port is None:
+            return _no_such_port(action["port"])
+        scheme = (action.get("scheme") or "HTTP").lower()
+        path = "/" + (action.get("path") or "/").removeprefix("/")
+        shown = f'Get "{scheme}://{host}:{port}{path}"'
+        headers = _headers(action, f"{host}:{port}")
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                status = await self._fetch(f"{scheme}://{host}:{bindable(port)}{path}", headers)
+        except TimeoutError:
+            failure = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+            return CheckResult(ok=False, output=f"{shown}: {failure}")
+        except aiohttp.ClientConnectorError as error:
+            failure = _dial_failure(host, port, error.os_error)
+            return CheckResult(ok=False, output=f"{shown}: {failure}", refused=_is_refused(error.os_error))
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return CheckResult(ok=False, output=f"{shown}: {str(error) or 'EOF'}")
+        if 200 <= status < 400:
+            return CheckResult(ok=True)
+        return CheckResult(ok=False, output=f"HTTP probe failed with statuscode: {status}")
+
+    async def _fetch(self, url: str, headers: Mapping[str, str]) -> int:
+        """The status of the answer; redirects are followed as long as they stay on the host."""
+        host = urlsplit(url).hostname
+        for _ in range(_MOST_REDIRECTS):
+            async with self._client().get(url, headers=headers, allow_redirects=False) as response:
+                await response.content.read(_MOST_BODY_BYTES)
+                location = response.headers.get("Location")
+                if not 300 <= response.status < 400 or not location:
+                    return response.status
+                url = str(response.url.join(type(response.url)(location)))
+                if urlsplit(url).hostname != host:
+                    return response.status
+        raise ValueError(f"stopped after {_MOST_REDIRECTS} redirects")
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # As the kubelet's: no kept connections, certificates not verified, environment proxies ignored.
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=context, limit=0, force_close=True),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+            )
+        return self._session
+
+
+def _headers(action: Object, host: str) -> dict[str, str]:
+    headers = {"User-Agent": _USER_AGENT, "Accept": "*/*", "Host": host}
+    return headers | {header["name"]: header["value"] for header in action.get("httpHeaders") or ()}
+
+
+def _port(port: Any, target: CheckTarget) -> int | None:
+    if isinstance(port, int):
+        return port
+    return target.ports.get(port) or (int(port) if str(port).isdigit() else None)
+
+
+def _no_such_port(port: Any) -> CheckResult:
+    return CheckResult(ok=False, output=f'couldn\'t find port: "{port}"')
+
+
+def _is_refused(error: OSError) -> bool:
+    return isinstance(error, ConnectionRefusedError)
+
+
+def _dial_failure(host: str, port: int, error: OSError) -> str:
+    what = "connection refused" if _is_refused(error) else (error.strerror or str(error)).lower()
+    return f"dial tcp {host}:{port}: connect: {what}"

@@ -1,0 +1,125 @@
+"""Finding a container's image: nothing is pulled, but whoever watches sees what a kubelet would show.
+
+An image that the sandbox has is there at once; one that it hasn't is "pulled" again and again with back-off
+(ErrImagePull, ImagePullBackOff), until the pod names another.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from seatrial.sandbox.api import Object
+from seatrial.sandbox.images.registry import Image, find
+from seatrial.sandbox.kubelet.backoff import RestartBackoff
+from seatrial.sandbox.kubelet.events import EventType
+from seatrial.sandbox.kubelet.image_names import InvalidImageNameError, canonical_name, pull_policy
+
+# How long ErrImagePull is shown before ImagePullBackOff is.
+_SHOW_ERROR_SECONDS: Final = 1.0
+
+
+class Tell(Protocol):
+    """Tells an event of the container."""
+
+    def __call__(self, kind: EventType, reason: str, message: str) -> None:
+        """Type, reason and message of the event."""
+        ...
+
+
+class _UnavailableError(Exception):
+    """This attempt failed; `reason` is the container's state."""
+
+    def __init__(self, reason: str, message: str, *, pulled: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.pulled = pulled
+
+
+class ImagePuller:
+    """Waits for an image.
+
+    Args:
+        images: the user's images.
+        base_seconds: first pause between attempts.
+        tell: tells events.
+        wait: shows a reason and a message in the container's status.
+    """
+
+    def __init__(
+        self,
+        *,
+        images: Mapping[str, tuple[str, ...]],
+        base_seconds: float,
+        tell: Tell,
+        wait: Callable[[str, str], None],
+    ) -> None:
+        self._images = images
+        self._base_seconds = base_seconds
+        self._tell = tell
+        self._wait = wait
+
+    async def pull(self, spec: Callable[[], Object], changed: asyncio.Event) -> Image:
+        """The image that the container's spec names, once there is one; `changed` is set when the spec is another."""
+        backoff = RestartBackoff(base_seconds=self._base_seconds)
+        while True:
+            changed.clear()
+            container = spec()
+            try:
+                return self._attempt(container)
+            except _UnavailableError as failure:
+                backoff.started(now=time.time())
+                await self._pause(container["image"], failure, backoff.seconds, changed)
+            if spec()["image"] != container["image"]:
+                backoff = RestartBackoff(base_seconds=self._base_seconds)
+
+    def _attempt(self, container: Object) -> Image:
+        name = container["image"]
+        try:
+            canonical = canonical_name(name)
+        except InvalidImageNameError as error:
+            self._tell("Warning", "InspectFailed", str(error))
+            self._tell("Warning", "Failed", "Error: InvalidImageName")
+            raise _UnavailableError("InvalidImageName", str(error)) from error
+        policy = pull_policy(name, container.get("imagePullPolicy"))
+        image = find(name, self._images)
+        if image is not None and policy != "Always":
+            present = f'Container image "{name}" already present on machine and can be accessed by the pod'
+            self._tell("Normal", "Pulled", present)
+            return image
+        if image is None and policy == "Never":
+            message = f'Container image "{name}" is not present with pull policy of Never'
+            self._tell("Warning", "ErrImageNeverPull", message)
+            self._tell("Warning", "Failed", "Error: ErrImageNeverPull")
+            raise _UnavailableError("ErrImageNeverPull", message)
+        self._tell("Normal", "Pulling", f'Pulling image "{name}"')
+        if image is not None:
+            took = "1ms (1ms including waiting)"
+            self._tell("Normal", "Pulled", f'Successfully pulled image "{name}" in {took}. Image size: 0 bytes.')
+            return image
+        message = (
+            f'rpc error: code = NotFound desc = failed to pull and unpack image "{canonical}": '
+            f"failed to resolve image: {canonical}: not found"
+        )
+        self._tell("Warning", "Failed", f'Failed to pull image "{name}": {message}')
+        self._tell("Warning", "Failed", "Error: ErrImagePull")
+        raise _UnavailableError("ErrImagePull", message, pulled=True)
+
+    async def _pause(self, name: str, failure: _UnavailableError, seconds: float, changed: asyncio.Event) -> None:
+        self._wait(failure.reason, failure.message)
+        shown = min(seconds, _SHOW_ERROR_SECONDS)
+        if await _changes_within(changed, shown) or not failure.pulled:
+            await _changes_within(changed, 0 if changed.is_set() else seconds - shown)
+            return
+        self._tell("Normal", "BackOff", f'Back-off pulling image "{name}"')
+        self._tell("Warning", "Failed", "Error: ImagePullBackOff")
+        self._wait("ImagePullBackOff", f'Back-off pulling image "{name}": {failure.reason}: {failure.message}')
+        await _changes_within(changed, seconds - shown)
+
+
+async def _changes_within(changed: asyncio.Event, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(changed.wait(), seconds)
+    return changed.is_set()

@@ -1,0 +1,208 @@
+"""The status of a pod as the kubelet writes it: phase, conditions, container statuses.
+
+Pure functions from what the kubelet knows (`PodFacts`) to the object; `pod_worker` decides when to send it. See
+Kubernetes, "Pod Lifecycle".
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from seatrial.sandbox.api import Object
+from seatrial.sandbox.kubelet.container_state import ContainerState, Terminated, Waiting
+from seatrial.sandbox.kubelet.times import format_seconds
+
+Phase = Literal["Pending", "Running", "Succeeded", "Failed"]
+TERMINAL_PHASES: Final = frozenset({"Succeeded", "Failed"})
+_OWNED_CONDITIONS: Final = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+
+
+@dataclass(kw_only=True)
+class PodFacts:
+    """What the kubelet knows of one of its pods.
+
+    Args:
+        pod: the Pod as last seen.
+        host_ip: address of the node.
+        pod_ip: the pod's own address, once it has one.
+        start_time: when the kubelet took the pod on.
+        has_sandbox: whether the pod's surroundings (address, volumes) are there.
+        init_containers: by name, in the order of the spec.
+        containers: the same.
+        ending: nothing will be started again: the phase becomes final when nothing runs.
+        reason: why the kubelet itself ended it (`DeadlineExceeded`).
+        message: the same for humans.
+    """
+
+    pod: Object
+    host_ip: str
+    start_time: float
+    pod_ip: str = ""
+    has_sandbox: bool = False
+    init_containers: dict[str, ContainerState] = field(default_factory=dict)
+    containers: dict[str, ContainerState] = field(default_factory=dict)
+    ending: bool = False
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def all_containers(self) -> list[ContainerState]:
+        """Init containers first."""
+        return [*self.init_containers.values(), *self.containers.values()]
+
+
+def pod_phase(facts: PodFacts) -> Phase:
+    """Which phase the pod is in."""
+    if facts.ending and not any(state.running for state in facts.all_containers):
+        return "Failed" if facts.reason else _final_phase(facts)
+    if not all(_is_past(state) for state in facts.init_containers.values()):
+        return "Pending"
+    waits = any(isinstance(state.current, Waiting) and state.last is None for state in facts.containers.values())
+    return "Pending" if waits else "Running"
+
+
+def _final_phase(facts: PodFacts) -> Phase:
+    init_failed = any(
+        isinstance(state.current, Terminated) and state.current.exit_code != 0 and not state.restartable
+        for state in facts.init_containers.values()
+    )
+    succeeded = all(state.completed for state in facts.containers.values())
+    return "Succeeded" if succeeded and not init_failed else "Failed"
+
+
+def _is_past(state: ContainerState) -> bool:
+    """Whether an init container lets the next one begin."""
+    return state.started if state.restartable else state.completed
+
+
+def pod_status(facts: PodFacts, *, now: float) -> Object:
+    """The status to send; what others wrote into the pod's (other conditions, its quality of service) is kept.
+
+    Args:
+        facts: what is known.
+        now: seconds since the epoch, for transitions.
+    """
+    pod, old = facts.pod, facts.pod.get("status") or {}
+    phase = pod_phase(facts)
+    status: Object = {
+        "observedGeneration": pod["metadata"].get("generation", 1),
+        "phase": phase,
+        "conditions": _conditions(facts, phase, old.get("conditions") or [], now=now),
+        "hostIP": facts.host_ip,
+        "hostIPs": [{"ip": facts.host_ip}],
+        "startTime": format_seconds(facts.start_time),
+        "resources": {},
+    }
+    if facts.pod_ip:
+        status |= {"podIP": facts.pod_ip, "podIPs": [{"ip": facts.pod_ip}]}
+    if facts.reason and phase in TERMINAL_PHASES:
+        status |= {"reason": facts.reason, "message": facts.message}
+    specs = {spec["name"]: spec for spec in (*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"])}
+    if facts.init_containers:
+        status["initContainerStatuses"] = [container_status(s, specs[s.name]) for s in facts.init_containers.values()]
+    status["containerStatuses"] = [container_status(s, specs[s.name]) for s in facts.containers.values()]
+    return status
+
+
+def container_status(state: ContainerState, spec: Object) -> Object:
+    """One entry of `containerStatuses`."""
+    status: Object = {
+        "name": state.name,
+        "state": state.current.to_object(),
+        "lastState": state.last.to_object() if state.last else {},
+        "ready": state.ready,
+        "restartCount": state.restart_count,
+        "image": state.image or spec["image"],
+        "imageID": state.image_id,
+        "started": state.started,
+    }
+    if spec.get("volumeMounts"):
+        status["volumeMounts"] = [_mount_status(mount) for mount in spec["volumeMounts"]]
+    if state.container_id:
+        resources = spec.get("resources") or {}
+        if resources.get("requests"):
+            status["allocatedResources"] = resources["requests"]
+        user = {"uid": os.getuid(), "gid": os.getgid(), "supplementalGroups": [os.getgid()]}
+        status |= {"containerID": state.container_id, "resources": resources, "user": {"linux": user}}
+    return status
+
+
+def _mount_status(mount: Object) -> Object:
+    status = {"name": mount["name"], "mountPath": mount["mountPath"]}
+    return status | ({"readOnly": True, "recursiveReadOnly": "Disabled"} if mount.get("readOnly") else {})
+
+
+def _conditions(facts: PodFacts, phase: Phase, old: Sequence[Object], *, now: float) -> list[Object]:
+    before = {condition["type"]: condition for condition in old}
+    ready = _ready_condition(facts, phase)
+    wanted: list[tuple[str, Object]] = [
+        ("PodReadyToStartContainers", _truth(facts.has_sandbox and phase not in TERMINAL_PHASES)),
+        ("Initialized", _initialized_condition(facts, phase)),
+        ("Ready", _with_gates(ready, facts.pod, before)),
+        ("ContainersReady", ready),
+        ("PodScheduled", _truth(value=True)),
+    ]
+    generation = facts.pod["metadata"].get("generation", 1)
+    conditions = [
+        _with_times({"type": name, "observedGeneration": generation, **content}, before.get(name), now=now)
+        for name, content in wanted
+    ]
+    return conditions + [condition for condition in old if condition["type"] not in _OWNED_CONDITIONS]
+
+
+def _truth(value: bool) -> Object:  # noqa: FBT001 -- the value itself
+    return {"status": "True" if value else "False"}
+
+
+def _initialized_condition(facts: PodFacts, phase: Phase) -> Object:
+    if phase == "Succeeded":
+        return {"status": "True", "reason": "PodCompleted"}
+    missing = [state.name for state in facts.init_containers.values() if not _was_past(state)]
+    # Sidecars that ended with their pod were past once.
+    if not missing or any(not isinstance(state.current, Waiting) for state in facts.containers.values()):
+        return {"status": "True"}
+    return {
+        "status": "False",
+        "reason": "ContainersNotInitialized",
+        "message": f"containers with incomplete status: [{' '.join(missing)}]",
+    }
+
+
+def _was_past(state: ContainerState) -> bool:
+    return _is_past(state) or (state.restartable and state.completed)
+
+
+def _ready_condition(facts: PodFacts, phase: Phase) -> Object:
+    if phase == "Succeeded":
+        return {"status": "False", "reason": "PodCompleted"}
+    if phase == "Failed":
+        return {"status": "False", "reason": "PodFailed"}
+    needed = [*(s for s in facts.init_containers.values() if s.restartable), *facts.containers.values()]
+    unready = [state.name for state in needed if not state.ready]
+    if not unready:
+        return {"status": "True"}
+    return {
+        "status": "False",
+        "reason": "ContainersNotReady",
+        "message": f"containers with unready status: [{' '.join(unready)}]",
+    }
+
+
+def _with_gates(ready: Object, pod: Object, before: Mapping[str, Object]) -> Object:
+    gates = [gate["conditionType"] for gate in pod["spec"].get("readinessGates") or ()]
+    closed = [gate for gate in gates if before.get(gate, {}).get("status") != "True"]
+    if not closed or ready["status"] != "True":
+        return ready
+    words = (
+        f'corresponding condition of pod readiness gate "{gate}" '
+        + ("does not exist." if gate not in before else 'does not have status "True"')
+        for gate in closed
+    )
+    return {"status": "False", "reason": "ReadinessGatesNotReady", "message": ", ".join(words)}
+
+
+def _with_times(condition: Object, before: Object | None, *, now: float) -> Object:
+    same = before is not None and before["status"] == condition["status"]
+    moved = before.get("lastTransitionTime") if same and before else None
+    return {**condition, "lastProbeTime": None, "lastTransitionTime": moved or format_seconds(now)}

@@ -1,0 +1,124 @@
+"""Carrying one TCP connection on to another address, byte for byte.
+
+Each direction ends by itself (a half-close is passed on), a slow reader slows the writer on the other side, and a
+reset on one side is a reset on the other. Written as protocols instead of streams: a connection costs two small
+objects, and no task once it stands.
+"""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from typing import Final, cast
+
+Address = tuple[str, int]
+
+# SO_LINGER on with no time: closing the socket sends a reset.
+_RESET: Final = struct.pack("ii", 1, 0)
+
+
+class _Side(asyncio.Protocol):
+    """One end: hands what it hears to the other."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.other: _Side | None = None
+        self._ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.write(data)
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        if self.other is not None and self.other.transport is not None:
+            if self.other.transport.can_write_eof() and not self.other.transport.is_closing():
+                self.other.transport.write_eof()
+            if self.other.has_ended:
+                self.other.transport.close()
+                return False
+        return True
+
+    def pause_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None and not self.other.has_ended:
+            self.other.transport.resume_reading()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.other is None:
+            return
+        if error is not None:
+            self.other.abort()
+        elif self.other.transport is not None:
+            self.other.transport.close()
+
+    @property
+    def has_ended(self) -> bool:
+        """Nothing more will be heard from this end."""
+        return self._ended
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()
+
+
+class ClientSide(_Side):
+    """The accepted end: connects to the address chosen for it.
+
+    Args:
+        choose: the address for a client's IP; None resets the connection.
+        open_sides: where it stands in while it is open, so that whoever owns it can end it.
+    """
+
+    def __init__(self, *, choose: Callable[[str], Address | None], open_sides: "set[ClientSide]") -> None:
+        super().__init__()
+        self._choose = choose
+        self._open_sides = open_sides
+        self._connecting: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to connect; nothing is read until that has worked."""
+        super().connection_made(transport)
+        self._open_sides.add(self)
+        client = transport.get_extra_info("peername")[0]
+        address = self._choose(client)
+        if address is None or self.transport is None:
+            self.abort()
+            return
+        self.transport.pause_reading()
+        self._connecting = asyncio.get_running_loop().create_task(self._connect(client, address))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The client is gone: so is the connection made for it."""
+        self._open_sides.discard(self)
+        if self._connecting is not None:
+            self._connecting.cancel()
+        super().connection_lost(error)
+
+    async def _connect(self, client: str, address: Address) -> None:
+        loop = asyncio.get_running_loop()
+        endpoint = _Side()
+        endpoint.other = self
+        try:
+            # From the client's own address, which the endpoint would see in a cluster.
+            await loop.create_connection(lambda: endpoint, *address, local_addr=(client, 0))
+        except OSError:
+            self.abort()
+            return
+        self.other = endpoint
+        self._connecting = None
+        if self.transport is None or self.transport.is_closing():
+            endpoint.abort()
+        else:
+            self.transport.resume_reading()

@@ -1,0 +1,1 @@
+"""Who is hit: matchers find candidates, filters narrow them down."""

@@ -1,0 +1,1 @@
+"""What machines see of a run: log lines and metrics, fed by its events."""

@@ -1,0 +1,117 @@
+"""Fixtures that several rooms of the tests share: an API server in this process, and the tool's client for it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seatrial.kube.client import Client, connect
+from seatrial.runtime.context import Context
+from seatrial.runtime.events import EventStream, Record
+from seatrial.runtime.journal import Journal, RunJournal
+from seatrial.runtime.randomness import Randomness
+from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_kubeconfig
+from seatrial.sandbox.pki import Authority
+from seatrial.testing import FakeClock
+
+
+class Recorder:
+    """A context for one step, and what was published in it."""
+
+    def __init__(self, cluster: Client | None = None) -> None:
+        self.clock = FakeClock()
+        self.records: list[Record] = []
+        self.stream = EventStream(self.clock)
+        self.stream.subscribe(self.records.append)
+        self.journal = Journal.in_memory()
+        self.context = Context(
+            run_id="run-1",
+            cluster=cluster,
+            journal=RunJournal(self.journal, "run-1"),
+            events=self.stream,
+            randomness=Randomness(7),
+            clock=self.clock,
+        )
+
+    async def events(self) -> Iterable[Any]:
+        await self.stream.close()
+        return [record.event for record in self.records]
+
+    async def close(self) -> None:
+        await self.context.scope.close()
+        await self.stream.close()
+        await self.journal.close()
+
+
+@pytest.fixture
+async def recorder():
+    """A context without a cluster, whose time flies."""
+    made = Recorder()
+    yield made
+    await made.close()
+
+
+@dataclass(frozen=True)
+class Control:
+    """An API server without controllers or nodes: its own interface, the tool's client, and a way to make others."""
+
+    server: ApiServer
+    authority: Authority
+    directory: Path
+    cluster: Client
+
+    async def create_pods(self, *names: str, namespace: str = "default", owner: dict[str, Any] | None = None, **labels):
+        """Pods that stay unscheduled: deleting one removes it at once."""
+        owners = [{**owner, "controller": True}] if owner else []
+        return [
+            await self.server.api.create(
+                "pods",
+                {
+                    "metadata": {"name": name, "labels": labels, "ownerReferences": owners},
+                    "spec": {"containers": [{"name": "c", "image": "busybox"}]},
+                },
+                namespace,
+            )
+            for name in names
+        ]
+
+    async def pod_names(self, namespace: str | None = "default") -> list[str]:
+        listed = await self.server.api.list("pods", namespace)
+        return sorted(each["metadata"]["name"] for each in listed.items)
+
+    async def connect_as(self, name: str) -> Client:
+        """A client that authenticates as another user, who may nothing unless a role says so."""
+        path = self.directory / f"{name}.kubeconfig"
+        credential = self.authority.issue_client(name)
+        write_kubeconfig(path, server=self.server.url, authority=self.authority, credential=credential)
+        return await connect(kubeconfig=path)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory) -> Authority:
+    """Issues the certificates of all API servers of a run."""
+    return Authority.create(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture
+async def control(authority, tmp_path):
+    """An API server on a port of its own."""
+    config = ApiServerConfig(host="127.0.0.1", port=0, directory=tmp_path, service_cidr="127.255.128.0/17")
+    server = ApiServer(config, authority)
+    await server.start()
+    kubeconfig = tmp_path / "kubeconfig"
+    credential = authority.issue_client("admin", ["system:masters"])
+    write_kubeconfig(kubeconfig, server=server.url, authority=authority, credential=credential)
+    async with await connect(kubeconfig=kubeconfig) as cluster:
+        yield Control(server, authority, tmp_path, cluster)
+    await server.stop()
+
+
+@pytest.fixture
+async def on_cluster(control):
+    """A context on that API server."""
+    made = Recorder(control.cluster)
+    yield made
+    await made.close()

@@ -1,0 +1,102 @@
+"""What a user can meet has documentation, and the reference is what the code says."""
+
+import ast
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+import seatrial
+from seatrial.cli.main import seatrial as command_line
+from seatrial.reference import pages
+from seatrial.reference.commands import walk
+from seatrial.reference.event_log import event_kinds
+from seatrial.reference.language import models
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+MODULES = sorted(
+    info.name for info in pkgutil.walk_packages(seatrial.__path__, "seatrial.") if "__main__" not in info.name
+)
+COMMANDS = list(walk(command_line, click.Context(command_line, info_name="seatrial")))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_what_it_is(name):
+    """Each module has a docstring."""
+    assert (importlib.import_module(name).__doc__ or "").strip()
+
+
+def test_the_reference_is_what_the_code_says():
+    """`make docs` would change no page in docs/reference, and there is no other page."""
+    committed = {page.name: page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md")}
+    assert committed == pages()
+
+
+@pytest.mark.parametrize(("command", "context"), COMMANDS, ids=lambda each: getattr(each, "command_path", ""))
+def test_every_command_and_flag_is_explained(command, context):
+    """Each command has a help text, an option for each parameter says what it does, and the reference has them all."""
+    page = pages()["command-line.md"]
+    assert command.help
+    assert f"`{context.command_path}`" in page
+    for parameter in command.get_params(context):
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+            assert all(f"`{name}" in page or f", {name}" in page for name in parameter.opts), parameter.opts
+
+
+@pytest.mark.parametrize(("title", "model"), models(), ids=lambda each: each if isinstance(each, str) else "")
+def test_every_key_of_the_language_is_explained(title, model):
+    """Each step, action, matcher, filter and option has a sentence, and the reference has them all."""
+    page = pages()["policy.md"]
+    assert model.__doc__
+    assert f"## {title}\n" in page
+    for name, field in model.model_fields.items():
+        assert field.description, f"{model.__name__}.{name}"
+        assert f"| `{field.alias or name}` |" in page
+
+
+@pytest.mark.parametrize("kind", event_kinds(), ids=lambda kind: kind.__name__)
+def test_every_event_is_explained(kind):
+    """Each event of the log has a docstring of its own."""
+    assert kind.__dict__.get("__doc__")
+    assert not kind.__doc__.startswith(f"{kind.__name__}(")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    """Every relative link of a page names a file, and every anchor a heading."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path) if path else page
+        assert file.exists(), target
+        if anchor and file.suffix == ".md":
+            headings = {_anchor(line) for line in file.read_text().splitlines() if line.startswith("#")}
+            assert anchor in headings, target
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").iterdir()), ids=lambda path: path.name)
+def test_every_example_is_shown_somewhere(example):
+    """A page tells about each example."""
+    assert any(f"examples/{example.name}" in page.read_text() for page in PAGES)
+
+
+def test_every_test_says_what_it_specifies():
+    """Each test function has a docstring: the tests read as the specification."""
+    silent = []
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            if is_function and node.name.startswith("test_") and not ast.get_docstring(node):
+                silent.append(f"{file.relative_to(ROOT)}:{node.lineno} {node.name}")
+    assert silent == []
+
+
+def _anchor(heading):
+    text = heading.lstrip("#").strip().lower()
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")

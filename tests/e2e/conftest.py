@@ -1,0 +1,85 @@
+"""The program as its users run it: a process of its own, on a sandbox of its own."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from seatrial.testing import sandbox_cluster
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+class Program:
+    """`seatrial` with a state directory of its own and no kubeconfig but the one it is given."""
+
+    def __init__(self, state: Path, kubeconfig: Path | None = None) -> None:
+        self.state = state
+        home = state / "home"
+        home.mkdir(exist_ok=True)
+        kept = {key: value for key, value in os.environ.items() if key in {"PATH", "LANG", "TMPDIR"}}
+        self.environ = {**kept, "HOME": str(home), "SEATRIAL_STATE_DIR": str(state)}
+        if kubeconfig:
+            self.environ["KUBECONFIG"] = str(kubeconfig)
+
+    def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "seatrial", *map(str, arguments)]
+        return subprocess.Popen(
+            command, env=self.environ, cwd=ROOT, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **options,
+        )  # fmt: skip
+
+    def run(self, *arguments: object, timeout: float = 100) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments)
+        output, errors = process.communicate(timeout=timeout)
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def events(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+    """The events that a process started with `--log-format json` logs, as they come."""
+    assert process.stderr
+    for line in process.stderr:
+        yield json.loads(line)
+
+
+def processes_of(marker: str) -> list[psutil.Process]:
+    """Processes that mention the marker in their environment or command line."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            said = " ".join([*process.cmdline(), *process.environ().values()])
+            if marker in said and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.fixture
+def program(tmp_path) -> Program:
+    """The program, without a cluster."""
+    return Program(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A sandbox with goldpinger that a module's tests share."""
+    with asyncio.Runner() as runner:
+        block = sandbox_cluster(nodes=2)
+        sandbox = runner.run(block.__aenter__())
+        yield sandbox
+        runner.run(block.__aexit__(None, None, None))
+
+
+@pytest.fixture
+def on_cluster(cluster, tmp_path) -> Program:
+    """The program, with that sandbox as its cluster."""
+    return Program(tmp_path, cluster.kubeconfig)

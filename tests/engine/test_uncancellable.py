@@ -1,0 +1,47 @@
+import asyncio
+
+import pytest
+
+from seatrial.engine.uncancellable import uncancellable
+
+
+async def test_work_goes_on_through_any_number_of_cancellations():
+    """Three cancellations in a row don't reach the work; the caller learns of them when it is done."""
+    steps, may_finish = [], asyncio.Event()
+
+    async def work():
+        steps.append("begun")
+        await may_finish.wait()
+        steps.append("done")
+
+    task = asyncio.create_task(uncancellable(work()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.sleep(0)
+    assert steps == ["begun"]
+    may_finish.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert steps == ["begun", "done"]
+
+
+async def test_its_result_comes_back():
+    """Undisturbed, it is an ordinary call."""
+
+    async def work():
+        await asyncio.sleep(0)
+        return 42
+
+    assert await uncancellable(work()) == 42
+
+
+async def test_its_error_comes_out():
+    """An exception of the work is raised, not lost."""
+
+    async def work():
+        await asyncio.sleep(0)
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 -- bare on purpose
+        await uncancellable(work())

@@ -1,0 +1,235 @@
+"""The JSON Schema for editors says what the models say."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, example, find, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+from pydantic import ValidationError
+
+from seatrial.policy.schema import make_schema
+from seatrial.steps.registry import policy_model
+
+SCHEMA = make_schema(policy_model())
+VALIDATOR = Draft7Validator(SCHEMA)
+
+# What no JSON Schema can say: rules about the meaning of a text, or about two values.
+RULES_BEYOND_A_SCHEMA = re.compile(
+    r"names must be unique"
+    r"|(more|less) than m..SecondsBetweenRuns"
+    r"|no valid regular expression"
+    r"|no timezone of the IANA database"
+    r"|no valid label selector|which selects nothing"
+    r"|no URL with a host"
+)
+
+TEXTS = [
+    *[
+        "",
+        "x",
+        "abc",
+        "x" * 80,
+        "x" * 81,
+        "default",
+        "app=web",
+        "app in (",
+        "  ",
+        "(",
+        "a|b",
+        "Accept",
+        "a b",
+        "a\r\nb: c",
+    ],
+    *["http://example.com", "https://[::1]:8443/x", "http://", "http://h:99999", "ftp://x", "HTTP://X", "/healthz"],
+    *[
+        "monday",
+        "Monday",
+        "Europe/Vienna",
+        "Middle/Earth",
+        "Running",
+        "get",
+        "random",
+        "name",
+        "3",
+        "true",
+        "clusterIP",
+    ],
+]
+NUMBERS = [-1, 0, 1, 1.0, 2, 0.5, 23, 24, 59, 60, 200, 65536, 1e3, -0.0, 1e300, 10**20, True]
+
+
+def judge(document: Any) -> list[str] | None:
+    """What the models say is wrong, or None where they accept it."""
+    try:
+        policy_model().model_validate(document, by_alias=True, by_name=False)
+    except ValidationError as error:
+        return [each["msg"] for each in error.errors()]
+    return None
+
+
+def anything() -> st.SearchStrategy[Any]:
+    """Any small value that JSON has."""
+    scalars = st.none() | st.booleans() | st.sampled_from(NUMBERS) | st.sampled_from(TEXTS)
+    return (
+        scalars
+        | st.lists(scalars, max_size=2)
+        | st.dictionaries(st.sampled_from(["name", "kill", "x"]), scalars, max_size=2)
+    )
+
+
+@st.composite
+def documents(draw: st.DrawFn, schema: dict[str, Any], slips: int) -> Any:
+    """A document along a schema, with one slip in so many places: a wrong value, a key too few or too many."""
+    if slips and not draw(st.integers(0, slips)):
+        return draw(anything())
+    if "$ref" in schema:
+        return draw(documents(SCHEMA["definitions"][schema["$ref"].rpartition("/")[2]], slips))
+    if "allOf" in schema:
+        return draw(documents(schema["allOf"][0], slips))
+    if "anyOf" in schema and "properties" not in schema:
+        return draw(documents(draw(st.sampled_from(schema["anyOf"])), slips))
+    if "enum" in schema:
+        return draw(st.sampled_from(schema["enum"]))
+    kind = schema["type"] if isinstance(schema["type"], str) else draw(st.sampled_from(schema["type"]))
+    if kind == "object":
+        return draw(maps(schema, slips))
+    if kind == "array":
+        return draw(st.lists(documents(schema["items"], slips), min_size=schema.get("minItems", 0), max_size=2))
+    return draw(scalars(kind, schema))
+
+
+def scalars(kind: str, schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Values of a type; texts are any, since what they mean is beyond a schema, but often fit their pattern."""
+    fitting = [each for each in TEXTS if re.search(schema.get("pattern", ""), each)]
+    lowest, highest = schema.get("minimum", 0), schema.get("maximum", 1000)
+    return {
+        "string": st.sampled_from(fitting)
+        | st.sampled_from(TEXTS)
+        | st.text(st.characters(min_codepoint=32), max_size=4),
+        "integer": st.integers(lowest, highest),
+        "number": st.sampled_from([lowest, highest, (lowest + highest) / 2]),
+        "boolean": st.booleans(),
+        "null": st.none(),
+    }[kind]
+
+
+@st.composite
+def maps(draw: st.DrawFn, schema: dict[str, Any], slips: int) -> Any:
+    """A map along a schema."""
+    required = set(schema.get("required", []))
+    properties = schema["properties"]
+    if schema.get("maxProperties") == 1:
+        chosen = {draw(st.sampled_from(sorted(properties)))}
+    else:
+        chosen = required | draw(st.sets(st.sampled_from(sorted(properties))))
+    slip = draw(st.sampled_from(["", "less", "more", "unknown"])) if slips and not draw(st.integers(0, slips)) else ""
+    if slip == "less":
+        chosen = set(sorted(chosen)[1:])
+    if slip == "more":
+        chosen.add(draw(st.sampled_from(sorted(properties))))
+    made = {key: draw(documents(properties[key], slips)) for key in sorted(chosen)}
+    return {**made, "unknown": 1} if slip == "unknown" else made
+
+
+def test_it_is_a_schema_of_draft_7() -> None:
+    """Draft 7 is what the YAML language server understands."""
+    assert SCHEMA["$schema"] == "http://json-schema.org/draft-07/schema#"
+    Draft7Validator.check_schema(SCHEMA)
+
+
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(documents(SCHEMA, 30))
+@example({"scenarios": [], "config": {"seed": 1.5}})
+@example({"scenarios": [{"name": "abc", "steps": [{"wait": {"seconds": True}}]}]})
+def test_schema_and_models_agree(document: Any) -> None:
+    """What one accepts the other accepts, but for the rules that are beyond a schema."""
+    refusals = judge(document)
+    if not VALIDATOR.is_valid(document):
+        assert refusals is not None, [each.message for each in VALIDATOR.iter_errors(document)]
+    else:
+        assert not [each for each in refusals or [] if not RULES_BEYOND_A_SCHEMA.search(each)]
+
+
+@pytest.mark.parametrize("step", ["podAction", "probeHTTP", "wait"])
+def test_the_generator_reaches_valid_policies(step: str) -> None:
+    """The test above is no test of refusals alone: for each step there are documents that both accept."""
+
+    def is_valid(spec: Any) -> bool:
+        return judge({"scenarios": [{"name": "test", "steps": [{step: spec}]}]}) is None
+
+    specs = documents(SCHEMA["definitions"]["Step"]["properties"][step], 0)
+    assert find(specs, is_valid, settings=settings(max_examples=5000, database=None, phases=[Phase.generate]))
+
+
+@pytest.mark.parametrize(
+    ("filter_", "is_valid"),
+    [
+        ({"randomSample": {"size": 1}}, True),
+        ({"randomSample": {"size": 1, "ratio": None}}, True),
+        ({"randomSample": {"size": 1, "ratio": 0.5}}, False),
+        ({"randomSample": {}}, False),
+        ({"randomSample": None}, False),
+        ({"dayTime": {"timezone": "UTC"}}, False),
+        ({"dayTime": {"startTime": {"hour": 1}}}, True),
+        ({"probability": 1, "dayTime": {"onlyDays": ["monday"]}}, False),
+        ({}, False),
+    ],
+)
+def test_rules_about_keys_are_in_the_schema(filter_: dict[str, Any], is_valid: bool) -> None:  # noqa: FBT001 -- a column
+    """Exactly one of two, at least one of three: editors see it too."""
+    step = {"matches": [{"namespace": "x"}], "filters": [filter_], "actions": [{"kill": None}]}
+    document = {"scenarios": [{"name": "test", "steps": [{"podAction": step}]}]}
+    assert VALIDATOR.is_valid(document) is is_valid
+    assert (judge(document) is None) is is_valid
+
+
+def test_everything_is_described() -> None:
+    """Each map and each key has words for the editor to show."""
+    undescribed = [name for name, each in SCHEMA["definitions"].items() if not each.get("markdownDescription")]
+    for name, each in SCHEMA["definitions"].items():
+        for key, part in each["properties"].items():
+            refers = "$ref" in part or "allOf" in part
+            if not refers and not part.get("markdownDescription"):
+                undescribed.append(f"{name}.{key}")
+    assert undescribed == []
+
+
+def test_only_keywords_of_draft_7_are_used() -> None:
+    """Nothing of a later draft and nothing of pydantic's own is left."""
+    known = set(Draft7Validator.META_SCHEMA["properties"]) | {"markdownDescription"}
+
+    def unknown(schema: Any) -> set[str]:
+        found = set(schema) - known
+        for key, value in schema.items():
+            if key in {"properties", "definitions"}:
+                found |= set().union(*map(unknown, value.values()))
+            elif key in {"items", "not"}:
+                found |= unknown(value)
+            elif key in {"allOf", "anyOf", "oneOf"}:
+                found |= set().union(*map(unknown, value))
+        return found
+
+    assert unknown(SCHEMA) == set()
+
+
+def test_nothing_stands_beside_a_reference() -> None:
+    """In draft 7, what stands beside a `$ref` is ignored."""
+
+    def references(part: Any) -> list[dict[str, Any]]:
+        if isinstance(part, dict):
+            return ([part] if "$ref" in part else []) + [each for value in part.values() for each in references(value)]
+        return [each for item in part for each in references(item)] if isinstance(part, list) else []
+
+    found = references(SCHEMA)
+    assert found
+    assert all(len(each) == 1 for each in found)
+
+
+def test_defaults_are_those_of_the_models() -> None:
+    """An editor offers the defaults that a run will have."""
+    run = SCHEMA["definitions"]["RunStrategy"]["properties"]
+    assert run["maxSecondsBetweenRuns"]["default"] == 300
+    assert "default" not in run["runs"]
+    assert SCHEMA["definitions"]["Kill"]["properties"]["probability"]["default"] == 1

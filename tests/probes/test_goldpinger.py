@@ -1,0 +1,56 @@
+import json
+
+import pytest
+
+from seatrial.probes.goldpinger import read_check_all
+
+
+def peer(*, ok, ms=1):
+    return {
+        "HostIP": "10.0.0.1",
+        "OK": ok,
+        "PodIP": "10.1.0.1",
+        "response-time-ms": ms,
+        "status-code": 200 if ok else 504,
+    }
+
+
+def check_all(**instances):
+    return json.dumps({"hosts": [], "responses": instances}).encode()
+
+
+def instance(**peers):
+    return {
+        "HostIP": "10.0.0.1",
+        "OK": True,
+        "PodIP": "10.1.0.1",
+        "response": {"podResults": peers},
+        "status-code": 200,
+    }
+
+
+def test_a_whole_graph_has_no_failed_pairs():
+    """Two instances that reach each other and themselves: four calls, none failed, the slowest delay known."""
+    body = check_all(a=instance(a=peer(ok=True), b=peer(ok=True, ms=7)), b=instance(a=peer(ok=True), b=peer(ok=True)))
+    sample = read_check_all(body)
+    assert (sample.instances, sample.pairs, sample.failed, sample.slowest_ms) == (2, 4, (), 7)
+
+
+def test_a_peer_that_fails_is_named_with_its_caller():
+    """Who can't reach whom is told for each direction."""
+    sample = read_check_all(check_all(a=instance(a=peer(ok=True), b=peer(ok=False)), b=instance(a=peer(ok=True))))
+    assert sample.failed == ("a -> b",)
+
+
+def test_an_instance_that_could_not_be_asked_counts_as_one_failure():
+    """The asking instance didn't reach it; what it sees itself is unknown."""
+    sample = read_check_all(check_all(a=instance(a=peer(ok=True)), b={"OK": False, "error": "timeout"}))
+    assert sample.failed == ("goldpinger -> b",)
+    assert sample.pairs == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"responses": 3}', b"\xff\xfe"])
+def test_anything_else_is_an_error(body):
+    """What is no answer to /check_all is said to be none."""
+    with pytest.raises(ValueError):  # noqa: PT011 -- whatever the decoder says
+        read_check_all(body)

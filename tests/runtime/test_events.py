@@ -1,0 +1,51 @@
+import logging
+import threading
+
+from seatrial.runtime.clock import SystemClock
+from seatrial.runtime.events import EventStream, RoundStarted, Where
+
+
+async def test_listeners_get_every_event_in_order_with_both_times():
+    """Each record has its place, a rising sequence, a monotonic time and a wall-clock time with a zone."""
+    stream, seen = EventStream(SystemClock()), []
+    stream.subscribe(seen.append)
+    for number in (1, 2, 3):
+        stream.publish(RoundStarted(number=number), Where(round=number))
+    await stream.close()
+    assert [record.event.number for record in seen] == [1, 2, 3]
+    assert [record.sequence for record in seen] == [1, 2, 3]
+    assert [record.where.round for record in seen] == [1, 2, 3]
+    assert seen[0].monotonic <= seen[-1].monotonic
+    assert seen[0].time.tzinfo is not None
+
+
+async def test_a_listener_that_fails_hurts_neither_the_run_nor_the_others(caplog):
+    """An exception in one listener is logged once; the others get everything."""
+    stream, seen = EventStream(SystemClock()), []
+
+    def broken(record):
+        raise ValueError(record.sequence)
+
+    stream.subscribe(broken)
+    stream.subscribe(seen.append)
+    with caplog.at_level(logging.ERROR):
+        stream.publish(RoundStarted(number=1))
+        stream.publish(RoundStarted(number=2))
+        await stream.close()
+    assert len(seen) == 2
+    assert len([record for record in caplog.records if "listener failed" in record.message]) == 1
+
+
+async def test_a_listener_that_stands_still_holds_nothing_up():
+    """Publishing returns although the listener blocks, and closing gives up on it after its deadline."""
+    stream, release, seen = EventStream(SystemClock()), threading.Event(), []
+
+    def stuck(record):
+        release.wait()
+        seen.append(record)
+
+    stream.subscribe(stuck)
+    stream.publish(RoundStarted(number=1))
+    await stream.close(deadline_seconds=0.05)
+    assert seen == []
+    release.set()

@@ -1,0 +1,125 @@
+import asyncio
+
+import pytest
+
+from seatrial.errors import ClusterError
+from seatrial.runtime.scope import ScenarioScope
+from seatrial.runtime.verdict import PASSED, Verdict, failed, nothing_to_do
+
+
+async def for_ever():
+    await asyncio.Event().wait()
+    return PASSED
+
+
+async def test_a_verdict_waits_for_what_was_promised():
+    """The outcome of a promised measurement is part of the verdict."""
+    scope = ScenarioScope()
+
+    async def measure():
+        await asyncio.sleep(0)
+        return failed("too slow")
+
+    scope.promise(measure(), name="m", give_up=lambda: PASSED)
+    assert (await scope.settle(timeout_seconds=5)).verdict is Verdict.FAILED
+    await scope.close()
+
+
+async def test_a_promise_that_does_not_come_is_given_up():
+    """After the time limit the promise says itself what that means."""
+    scope = ScenarioScope()
+    scope.promise(for_ever(), name="m", give_up=lambda: nothing_to_do("not seen"))
+    outcome = await scope.settle(timeout_seconds=0.01)
+    assert outcome.reasons == ("not seen",)
+    await scope.close()
+
+
+async def test_nothing_outlives_the_scenario():
+    """Closing ends observers and promises and waits until they have ended."""
+    scope, ended = ScenarioScope(), []
+
+    async def observer(observation):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("observer")
+        return PASSED
+
+    scope.observe(observer, name="o")
+    scope.promise(for_ever(), name="m", give_up=lambda: PASSED)
+    await asyncio.sleep(0)
+    await scope.close()
+    assert ended == ["observer"]
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_steps_wait_for_the_first_look():
+    """An observer's first look comes before the first step."""
+    scope, looks = ScenarioScope(), []
+
+    async def observer(observation):
+        await asyncio.sleep(0)
+        looks.append("first")
+        observation.begun.set()
+        await observation.ending.wait()
+        return PASSED
+
+    scope.observe(observer, name="o")
+    await scope.first_look()
+    assert looks == ["first"]
+    await scope.close()
+
+
+async def test_an_observer_takes_a_last_look_and_tells_what_it_saw():
+    """After the last step the observer ends by itself, and its outcome is part of the verdict."""
+    scope = ScenarioScope()
+
+    async def observer(observation):
+        observation.begun.set()
+        await observation.ending.wait()
+        return nothing_to_do("never answered")
+
+    scope.observe(observer, name="o")
+    await scope.first_look()
+    assert (await scope.last_look()).reasons == ("never answered",)
+    await scope.close()
+
+
+async def test_an_observer_that_is_refused_holds_nothing_up():
+    """An observer that ends with an error before its first look makes the scenario inconclusive."""
+    scope = ScenarioScope()
+
+    async def observer(observation):
+        raise ClusterError("forbidden: get services")
+
+    scope.observe(observer, name="o")
+    await scope.first_look()
+    assert (await scope.last_look()).reasons == ("forbidden: get services",)
+    await scope.close()
+
+
+async def test_a_cluster_error_in_a_measurement_makes_it_inconclusive():
+    """What the API server refuses is said, and is no pass."""
+    scope = ScenarioScope()
+
+    async def refused():
+        raise ClusterError("forbidden: watch pods")
+
+    scope.promise(refused(), name="m", give_up=lambda: PASSED)
+    outcome = await scope.settle(timeout_seconds=5)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert "forbidden" in outcome.reasons[0]
+    await scope.close()
+
+
+async def test_a_defect_in_a_measurement_is_not_swallowed():
+    """An exception that isn't Seatrial's own comes out of the wait."""
+    scope = ScenarioScope()
+
+    async def broken():
+        raise ZeroDivisionError
+
+    scope.promise(broken(), name="m", give_up=lambda: PASSED)
+    with pytest.raises(ZeroDivisionError):
+        await scope.settle(timeout_seconds=5)
+    await scope.close()

@@ -1,0 +1,76 @@
+"""A served API server, a local API, and clients for both."""
+
+import shutil
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from seatrial.sandbox.apiserver.local import LocalApi, local_api
+from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_kubeconfig
+from seatrial.sandbox.pki import Authority
+
+ADMIN_TOKEN = "administrator"
+
+
+@dataclass
+class Served:
+    """A server and how to reach it."""
+
+    server: ApiServer
+    authority: Authority
+    session: aiohttp.ClientSession
+
+    @property
+    def api(self) -> LocalApi:
+        """The server's own API, without HTTP."""
+        return self.server.api
+
+
+@pytest.fixture(scope="session")
+def shared_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """One authority for all tests of a process: making keys takes time."""
+    return Authority.create(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture
+def api() -> LocalApi:
+    """An API that nobody serves."""
+    return local_api()
+
+
+@pytest.fixture
+async def served(shared_authority: Authority) -> AsyncIterator[Served]:
+    """A server on a free port, and a client with the administrator's token."""
+    config = ApiServerConfig("127.0.0.1", 0, shared_authority.directory, "127.3.128.0/17", ADMIN_TOKEN)
+    server = ApiServer(config, shared_authority)
+    await server.start()
+    tls = ssl.create_default_context(cafile=str(shared_authority.ca_file))
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    connector = aiohttp.TCPConnector(ssl=tls)
+    try:
+        async with aiohttp.ClientSession(server.url, connector=connector, headers=headers) as session:
+            yield Served(server, shared_authority, session)
+    finally:
+        await server.stop()
+
+
+@pytest.fixture
+def kubeconfig(served: Served, tmp_path: Path) -> Path:
+    """A kubeconfig of an administrator with a client certificate."""
+    path = tmp_path / "kubeconfig"
+    credential = served.authority.issue_client("kubernetes-admin", ["system:masters"])
+    write_kubeconfig(path, server=served.server.url, authority=served.authority, credential=credential)
+    return path
+
+
+def kubectl_binaries() -> list[str]:
+    """The kubectl programs to test with: the oldest supported one, the newest, and the one on PATH."""
+    directory = Path("/usr/lib/google-cloud-sdk/bin")
+    versioned = [str(directory / f"kubectl.{version}") for version in ("1.27", "1.33")]
+    found = [path for path in versioned if Path(path).exists()]
+    default = shutil.which("kubectl")
+    return found or ([default] if default else [])

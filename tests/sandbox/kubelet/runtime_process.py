@@ -1,0 +1,51 @@
+"""A container runtime without its machine, for the tests: serves the socket whose descriptor is its argument."""
+
+import os
+import signal
+import socket
+import sys
+
+import aiohttp.web  # noqa: F401 -- loaded before the fork, as in a machine: built-in servers start at once
+
+from seatrial.sandbox.kubelet import process
+from seatrial.sandbox.kubelet.channel import Channel
+from seatrial.sandbox.kubelet.protocol import Message, decode_request, encode_line
+from seatrial.sandbox.kubelet.reactor import Reactor
+from seatrial.sandbox.kubelet.runtime import ContainerRuntime
+
+
+def main(fd: int, parent: int) -> None:
+    """Serve until the other end of the socket is closed; then leave nothing behind."""
+    process.become_subreaper()
+    process.die_with_parent(parent)
+    reactor = Reactor()
+
+    def tell(message: Message) -> None:
+        channel.send(encode_line(message))
+
+    def reap() -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            runtime.reap(pid, status)
+        runtime.sweep()
+
+    images = {"example.com/greeter": ("sh", "-c", "echo hello; exec sleep 1000")}
+    runtime = ContainerRuntime(reactor, images=images, tell=tell)
+    channel = Channel(
+        reactor,
+        socket.socket(fileno=fd),
+        on_line=lambda line: runtime.handle(decode_request(line)),
+        on_close=reactor.stop,
+    )
+    reactor.on_signal(signal.SIGCHLD, reap)
+    reactor.run()
+    process.kill_all_descendants()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

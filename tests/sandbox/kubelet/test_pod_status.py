@@ -1,0 +1,102 @@
+"""Statuses as the kubelet writes them, without a kubelet."""
+
+from typing import Any
+
+import pytest
+
+from seatrial.sandbox.api import Object
+from seatrial.sandbox.kubelet.container_state import ContainerState, Running, Terminated, Waiting
+from seatrial.sandbox.kubelet.pod_status import PodFacts, pod_phase, pod_status
+
+
+def ended(exit_code: int) -> Terminated:
+    """How a container ended."""
+    return Terminated(
+        exit_code=exit_code, reason="Error", started_at=100.0, finished_at=101.0, container_id="seatrial://00"
+    )
+
+
+def facts(*states: ContainerState, init: tuple[ContainerState, ...] = (), **changes: Any) -> PodFacts:
+    """A pod of these containers."""
+    pod: Object = {
+        "metadata": {"name": "web", "namespace": "default", "uid": "u-1", "generation": 1},
+        "spec": {
+            "containers": [{"name": s.name, "image": "busybox"} for s in states],
+            "initContainers": [{"name": s.name, "image": "busybox"} for s in init],
+        },
+        "status": {},
+    }
+    return PodFacts(
+        pod=pod,
+        host_ip="127.20.0.11",
+        start_time=100.0,
+        containers={s.name: s for s in states},
+        init_containers={s.name: s for s in init},
+        **changes,
+    )
+
+
+WAITING = Waiting("ContainerCreating")
+RUNNING = Running(100.0)
+
+
+@pytest.mark.parametrize(
+    ("states", "ending", "phase"),
+    [
+        ([ContainerState("a", WAITING)], False, "Pending"),
+        ([ContainerState("a", RUNNING), ContainerState("b", WAITING)], False, "Pending"),
+        ([ContainerState("a", RUNNING), ContainerState("b", RUNNING)], False, "Running"),
+        ([ContainerState("a", ended(1))], False, "Running"),
+        ([ContainerState("a", Waiting("CrashLoopBackOff"), last=ended(1))], False, "Running"),
+        ([ContainerState("a", ended(0)), ContainerState("b", RUNNING)], True, "Running"),
+        ([ContainerState("a", ended(0)), ContainerState("b", ended(0))], True, "Succeeded"),
+        ([ContainerState("a", ended(0)), ContainerState("b", ended(143))], True, "Failed"),
+        ([ContainerState("a", WAITING)], True, "Failed"),
+    ],
+)
+def test_the_phase_follows_from_the_containers(states: list[ContainerState], *, ending: bool, phase: str) -> None:
+    """And becomes final only when nothing runs any more."""
+    assert pod_phase(facts(*states, ending=ending)) == phase
+
+
+def test_a_transition_keeps_its_time_until_the_condition_changes() -> None:
+    """LastTransitionTime is not the time of writing."""
+    known = facts(ContainerState("a", RUNNING))
+    known.pod["status"] = pod_status(known, now=1000)
+    later = pod_status(known, now=2000)
+    assert later == known.pod["status"]
+    known.containers["a"].ready = True
+    times = {c["type"]: c["lastTransitionTime"] for c in pod_status(known, now=3000)["conditions"]}
+    assert times["Ready"] == "1970-01-01T00:50:00Z"
+    assert times["PodScheduled"] == "1970-01-01T00:16:40Z"
+
+
+def test_conditions_of_others_are_kept() -> None:
+    """Such as the one an eviction writes."""
+    known = facts(ContainerState("a", RUNNING))
+    known.pod["status"] = {"conditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    assert pod_status(known, now=0)["conditions"][-1] == {"type": "DisruptionTarget", "status": "True"}
+
+
+def test_a_readiness_gate_holds_the_pod_back() -> None:
+    """Ready waits for the gate's condition, ContainersReady doesn't."""
+    known = facts(ContainerState("a", RUNNING, ready=True, started=True))
+    known.pod["spec"]["readinessGates"] = [{"conditionType": "example.com/ok"}]
+    by_type = {c["type"]: c for c in pod_status(known, now=0)["conditions"]}
+    assert by_type["Ready"]["reason"] == "ReadinessGatesNotReady"
+    assert by_type["ContainersReady"]["status"] == "True"
+
+
+def test_why_a_pod_was_ended_shows_when_it_has_ended() -> None:
+    """Reason and message come with the phase Failed."""
+    state = ContainerState("a", RUNNING)
+    known = facts(state, ending=True, reason="DeadlineExceeded", message="too long")
+    assert "reason" not in pod_status(known, now=0)
+    state.end(ended(137))
+    status = pod_status(known, now=0)
+    assert (status["phase"], status["reason"]) == ("Failed", "DeadlineExceeded")
+
+
+def test_a_termination_survives_the_way_through_a_status() -> None:
+    """A new kubelet reads what the old one wrote."""
+    assert Terminated.from_object(ended(3).to_object()["terminated"]) == ended(3)

@@ -1,0 +1,158 @@
+import asyncio
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from seatrial.runtime.verdict import Verdict
+from seatrial.steps.probe_http import ProbeHTTP, plan, run
+
+
+class Backend:
+    """A small web server that answers with the given statuses in turn, the last one again and again."""
+
+    def __init__(self, *statuses):
+        self.statuses = list(statuses)
+        self.requests = []
+        self.hang = False
+
+    async def __aenter__(self):
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self.server = TestServer(app)
+        await self.server.start_server()
+        self.url = str(self.server.make_url("")).rstrip("/")
+        return self
+
+    async def __aexit__(self, *error):
+        await self.server.close()
+
+    async def _answer(self, request):
+        self.requests.append((request.method, request.path, await request.text(), dict(request.headers)))
+        if self.hang:
+            await asyncio.sleep(60)
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        return web.Response(status=status, headers={"Location": "/elsewhere"} if status == 302 else {})
+
+
+def probe(url, **given):
+    return ProbeHTTP.model_validate({"target": {"url": url}, **given})
+
+
+async def test_an_expected_status_passes(recorder):
+    """One request with the expected status is enough; its latency and status are recorded."""
+    async with Backend(200) as backend:
+        outcome = await run(probe(backend.url, endpoint="/healthz"), recorder.context)
+        [sample] = await recorder.events()
+        assert outcome.verdict is Verdict.PASSED
+        assert (sample.ok, sample.status, sample.via, sample.target) == (True, 200, "url", f"{backend.url}/healthz")
+        assert sample.latency_ms > 0
+        assert [request[:2] for request in backend.requests] == [("GET", "/healthz")]
+
+
+async def test_another_status_fails_after_all_tries(recorder):
+    """Three tries by default, 100 ms between them, then the scenario fails with what was seen."""
+    async with Backend(503) as backend:
+        outcome = await run(probe(backend.url), recorder.context)
+        assert outcome.verdict is Verdict.FAILED
+        assert outcome.reasons == (f"GET {backend.url}: expected 200, got 503 after 3 tries",)
+        assert len(backend.requests) == 3
+        assert recorder.clock.slept == [0.1, 0.1]
+
+
+async def test_a_later_try_may_succeed(recorder):
+    """A try that succeeds ends the trying."""
+    async with Backend(500, 200) as backend:
+        outcome = await run(probe(backend.url, retries=5, delay=20), recorder.context)
+        assert outcome.passed
+        assert len(backend.requests) == 2
+        assert [sample.ok for sample in await recorder.events()] == [False, True]
+
+
+async def test_every_one_of_count_requests_has_to_succeed(recorder):
+    """`count` requests are sent one after the other; the first that fails all its tries fails the step."""
+    async with Backend(200, 200, 500) as backend:
+        outcome = await run(probe(backend.url, count=5, retries=2, delay=0), recorder.context)
+        assert outcome.verdict is Verdict.FAILED
+        assert len(backend.requests) == 4
+
+
+async def test_method_body_and_headers_are_sent(recorder):
+    """The request is the one that the policy describes."""
+    async with Backend(201) as backend:
+        spec = probe(
+            backend.url, method="post", body="hello", code=201, headers=[{"name": "X-Chaos", "value": "monkey"}]
+        )
+        assert (await run(spec, recorder.context)).passed
+        [(method, _, body, headers)] = backend.requests
+        assert (method, body, headers["X-Chaos"]) == ("POST", "hello", "monkey")
+
+
+async def test_a_redirect_is_an_answer_like_any_other(recorder):
+    """Redirects are not followed, so a policy can expect one."""
+    async with Backend(302) as backend:
+        assert (await run(probe(backend.url, code=302), recorder.context)).passed
+        assert len(backend.requests) == 1
+
+
+async def test_an_answer_that_does_not_come_fails(recorder):
+    """A request has `timeout` milliseconds."""
+    async with Backend(200) as backend:
+        backend.hang = True
+        outcome = await run(probe(backend.url, timeout=50, retries=1), recorder.context)
+        assert outcome.reasons == (f"GET {backend.url}: no answer within 50 ms",)
+
+
+async def test_nobody_listening_fails(recorder, unused_tcp_port):
+    """A connection that is refused is a failure of the system under test, with its reason."""
+    outcome = await run(probe(f"http://127.0.0.1:{unused_tcp_port}", retries=1), recorder.context)
+    assert outcome.verdict is Verdict.FAILED
+    assert "onnect" in outcome.reasons[0]
+
+
+async def test_proxies_of_the_environment_are_ignored(recorder, monkeypatch, unused_tcp_port):
+    """HTTP_PROXY has no effect on a probe; `proxy` in the policy does."""
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{unused_tcp_port}")
+    async with Backend(200) as backend:
+        assert (await run(probe(backend.url), recorder.context)).passed
+        assert (await run(probe("http://nowhere.invalid/x", proxy=backend.url), recorder.context)).passed
+        assert backend.requests[-1][1] == "/x"
+
+
+async def test_a_certificate_is_verified_unless_insecure(recorder):
+    """A self-signed certificate fails the probe; `insecure: true` accepts it."""
+    import ssl
+
+    import trustme
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+
+    async def answer(request):
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    server = TestServer(app, scheme="https")
+    await server.start_server(ssl=context)
+    url = str(server.make_url("/"))
+    refused = await run(probe(url, retries=1), recorder.context)
+    accepted = await run(probe(url, retries=1, insecure=True), recorder.context)
+    await server.close()
+    assert (refused.verdict, accepted.verdict) == (Verdict.FAILED, Verdict.PASSED)
+    assert "certificate" in refused.reasons[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("given", "summary"),
+    [
+        ({"target": {"url": "http://a/"}, "endpoint": "/x"}, "GET http://a/x, expecting 200"),
+        (
+            {"target": {"service": {"name": "s", "namespace": "n", "port": 8080}}, "count": 3, "code": 404},
+            "3 x GET http://s.n:8080, expecting 404",
+        ),
+    ],
+)
+async def test_a_plan_tells_the_requests(recorder, given, summary):
+    """A plan says what would be requested and sends nothing."""
+    assert (await plan(ProbeHTTP.model_validate(given), recorder.context)).summary == summary
