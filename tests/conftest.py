@@ -1,5 +1,6 @@
 """Fixtures that several rooms of the tests share: an API server in this process, and the tool's client for it."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,12 @@ from seatrial.runtime.randomness import Randomness
 from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_kubeconfig
 from seatrial.sandbox.pki import Authority
 from seatrial.testing import FakeClock
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_implicit_event_loop():
+    """Looptime asks for the current loop before synchronous tests: that must not make one for good."""
+    asyncio.set_event_loop(None)
 
 
 class Recorder:

@@ -1,6 +1,5 @@
 """Servers, kubeconfigs and clients for the tests of the client."""
 
-import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable
@@ -18,12 +17,6 @@ WriteKubeconfig = Callable[..., Path]
 # How long an example takes says nothing on a machine that others use too.
 settings.register_profile("kube", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kube")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _no_implicit_event_loop() -> None:
-    """The looptime plugin asks for the current loop before synchronous tests: that must not make one for good."""
-    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(autouse=True)

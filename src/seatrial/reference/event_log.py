@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+from seatrial.runtime import events
 from seatrial.runtime.events import Event
 from seatrial.telemetry.log import event_name
 
@@ -24,4 +25,5 @@ def events_page() -> str:
 
 def event_kinds() -> list[type[Event]]:
     """Every kind of event, in the order in which a run has them."""
-    return Event.__subclasses__()
+    found = (each for each in vars(events).values() if isinstance(each, type))
+    return [each for each in found if issubclass(each, Event) and each is not Event]

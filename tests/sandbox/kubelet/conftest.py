@@ -28,12 +28,6 @@ class Addresses:
     api_server: str
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _no_stray_event_loop() -> None:
-    """Looptime asks for an event loop around synchronous tests too; without this it gets one that nobody closes."""
-    asyncio.set_event_loop(None)
-
-
 @pytest.fixture
 def addresses() -> Iterator[Addresses]:
     """A part of the loopback range that no other test has."""

@@ -1,7 +1,7 @@
 """The resources that can own others or be owned, and those a namespace holds: what garbage collection looks at.
 
-A cluster tells these by discovery; the sandbox serves a known set. Events and leases are left out of ownership, since
-nobody owns them and they change all the time.
+A cluster tells these by discovery; the sandbox serves a known set. Events are left out of ownership: nobody owns them,
+and they change all the time.
 """
 
 from collections.abc import Mapping
@@ -30,20 +30,31 @@ OWNABLE: Final[Mapping[tuple[str, str], str]] = {
     ("networking.k8s.io", "NetworkPolicy"): "networkpolicies.networking.k8s.io",
     ("policy", "PodDisruptionBudget"): "poddisruptionbudgets.policy",
     ("autoscaling", "HorizontalPodAutoscaler"): "horizontalpodautoscalers.autoscaling",
+    ("", "LimitRange"): "limitranges",
+    ("", "ResourceQuota"): "resourcequotas",
+    ("coordination.k8s.io", "Lease"): "leases.coordination.k8s.io",
+    ("rbac.authorization.k8s.io", "Role"): "roles.rbac.authorization.k8s.io",
+    ("rbac.authorization.k8s.io", "RoleBinding"): "rolebindings.rbac.authorization.k8s.io",
+    ("rbac.authorization.k8s.io", "ClusterRole"): "clusterroles.rbac.authorization.k8s.io",
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): "clusterrolebindings.rbac.authorization.k8s.io",
+    ("scheduling.k8s.io", "PriorityClass"): "priorityclasses.scheduling.k8s.io",
 }
 
-CLUSTER_WIDE: Final = frozenset({"nodes", "namespaces"})
+CLUSTER_WIDE: Final = frozenset(
+    {
+        "clusterrolebindings.rbac.authorization.k8s.io",
+        "clusterroles.rbac.authorization.k8s.io",
+        "namespaces",
+        "nodes",
+        "priorityclasses.scheduling.k8s.io",
+    }
+)
 
 # What a namespace holds, in the order in which it is emptied: pods first, since they take their time.
 NAMESPACED: Final = (
     "pods",
     *(resource for resource in OWNABLE.values() if resource not in CLUSTER_WIDE and resource != "pods"),
     "events",
-    "leases.coordination.k8s.io",
-    "limitranges",
-    "resourcequotas",
-    "rolebindings.rbac.authorization.k8s.io",
-    "roles.rbac.authorization.k8s.io",
 )
 
 
