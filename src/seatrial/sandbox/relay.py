@@ -86,9 +86,10 @@ class ClientSide(_Side):
         self._choose = choose
         self._open_sides = open_sides
         self._connecting: asyncio.Task[None] | None = None
+        self._early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to connect; nothing is read until that has worked."""
+        """Begin to connect; what the client sends meanwhile waits."""
         super().connection_made(transport)
         self._open_sides.add(self)
         client = transport.get_extra_info("peername")[0]
@@ -96,8 +97,18 @@ class ClientSide(_Side):
         if address is None or self.transport is None:
             self.abort()
             return
-        self.transport.pause_reading()
         self._connecting = asyncio.get_running_loop().create_task(self._connect(client, address))
+
+    def data_received(self, data: bytes) -> None:
+        """Pass it on, or keep it and read no more until there is somebody to pass it on to.
+
+        Reading is paused here and not when the connection is made: before Python 3.11.4 a pause made there is lost.
+        """
+        if self.other is not None or self.transport is None:
+            super().data_received(data)
+            return
+        self._early += data
+        self.transport.pause_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The client is gone: so is the connection made for it."""
@@ -116,9 +127,15 @@ class ClientSide(_Side):
         except OSError:
             self.abort()
             return
-        self.other = endpoint
         self._connecting = None
         if self.transport is None or self.transport.is_closing():
             endpoint.abort()
+            return
+        self.other = endpoint
+        if self._early:
+            super().data_received(self._early)
+            self._early = b""
+        if self.has_ended:
+            super().eof_received()
         else:
             self.transport.resume_reading()
