@@ -1,50 +1,21 @@
 """Who we are to a cluster: what the kubeconfig's user entry means for each request.
 
-A `Login` gives a token (or a name and password, or a client certificate) and knows when it has gone stale; programs
-and identity providers have files of their own (`exec_plugin`, `oidc`). `ClusterCredentials` puts a login,
-impersonation and TLS together for `transport`. Source: Kubernetes documentation, "Authenticating".
+Chooses the `login` that the entry asks for; programs and identity providers have files of their own (`exec_plugin`,
+`oidc`). `ClusterCredentials` puts a login, impersonation and TLS together for `transport`. Source: Kubernetes
+documentation, "Authenticating".
 """
 
 import base64
 import ssl
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import quote, urlsplit
-
-import msgspec
 
 from seatrial.errors import ConfigurationError
 from seatrial.kube.errors import CredentialsError
-from seatrial.kube.kubeconfig import Access, Cluster, ExecConfig, User
+from seatrial.kube.kubeconfig import Access, Cluster, User
+from seatrial.kube.login import Identity, Login
 from seatrial.kube.tls import ClientCertificate, client_certificate, tls_context
-
-
-class Identity(msgspec.Struct, frozen=True):
-    """What a login yields: the Authorization header's value, a client certificate, or both."""
-
-    authorization: str = ""
-    certificate: ClientCertificate | None = None
-
-    def __repr__(self) -> str:
-        return "Identity(...)"
-
-
-class Login(Protocol):
-    """A way to prove who we are."""
-
-    async def identity(self) -> Identity:
-        """The identity to use at this moment.
-
-        Raises:
-            CredentialsError: there is none to be had.
-        """
-        ...
-
-    def renew(self) -> bool:
-        """The server refused the identity: forget it, and say whether there may be another."""
-        ...
 
 
 class FixedLogin:
@@ -150,11 +121,6 @@ def _login_for(access: Access) -> Login:
         (bool(user.username), lambda _: FixedLogin(_basic(user.username, user.password))),
     )
     return next((make(access) for applies, make in makers if applies), FixedLogin())
-
-
-def is_interactive(config: ExecConfig) -> bool:
-    """Whether a login program may ask questions: it wants to or doesn't mind, and there is a terminal."""
-    return config.interactive_mode != "Never" and sys.stdin is not None and sys.stdin.isatty()
 
 
 def _exec_login(access: Access) -> Login:

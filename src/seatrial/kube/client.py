@@ -16,7 +16,7 @@ import msgspec
 
 from seatrial.kube import access_review, errors
 from seatrial.kube.access import find_access
-from seatrial.kube.auth import credentials_for, is_interactive, proxy_for
+from seatrial.kube.auth import credentials_for, proxy_for
 from seatrial.kube.discovery import Discovery
 from seatrial.kube.listing import ObjectList, Selection, list_objects, object_decoder
 from seatrial.kube.objects import PartialObject, Scale
@@ -61,7 +61,7 @@ async def connect(
     """
     access = find_access(kubeconfig=kubeconfig, context=context)
     credentials = credentials_for(access)
-    if access.user.exec is not None and is_interactive(access.user.exec):
+    if access.user.exec is not None and access.user.exec.may_ask:
         # Somebody may have to find a password or a telephone: not within the deadline of a call.
         async with asyncio.timeout(_LOGIN_SECONDS):
             await credentials.headers()

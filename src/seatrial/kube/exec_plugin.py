@@ -15,9 +15,9 @@ import msgspec
 from msgspec import field
 
 from seatrial.errors import ConfigurationError
-from seatrial.kube.auth import Identity, is_interactive
 from seatrial.kube.errors import CredentialsError
 from seatrial.kube.kubeconfig import Access, Cluster, ExecConfig
+from seatrial.kube.login import Identity
 from seatrial.kube.tls import ClientCertificate, authority_pem
 
 _GROUP = "client.authentication.k8s.io"
@@ -87,7 +87,7 @@ class ExecLogin:
 
     async def _run(self) -> bytes:
         config = self._config
-        interactive = is_interactive(config)
+        interactive = config.may_ask
         if config.interactive_mode == "Always" and not interactive:
             raise CredentialsError(
                 f"{config.command} wants to ask on a terminal, and there is none", hint="run this from a terminal"

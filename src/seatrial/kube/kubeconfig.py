@@ -8,6 +8,7 @@ documentation, "Organizing Cluster Access Using kubeconfig Files" and "kubeconfi
 import base64
 import binascii
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,11 @@ class ExecConfig(msgspec.Struct, rename="camel"):
     install_hint: str = ""
     provide_cluster_info: bool = False
     interactive_mode: str = "IfAvailable"
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether the program may ask questions: it wants to or doesn't mind, and there is a terminal."""
+        return self.interactive_mode != "Never" and sys.stdin is not None and sys.stdin.isatty()
 
 
 class AuthProvider(_Entry):

@@ -20,9 +20,9 @@ import aiohttp
 import msgspec
 
 from seatrial.errors import ConfigurationError
-from seatrial.kube.auth import Identity
 from seatrial.kube.errors import CredentialsError
 from seatrial.kube.kubeconfig import Access, decoded_data
+from seatrial.kube.login import Identity
 
 _LEEWAY_SECONDS = 10
 _LOG_IN_AGAIN = "log in at the identity provider again (as when the kubeconfig was made)"

@@ -44,9 +44,14 @@ class Claims:
         """Return what belongs to the owner; adopt and release on the way."""
         claimed = []
         may_adopt: bool | None = None
+        matched: dict[str, str] | None = None
         for item in candidates:
             reference = controller_of(item)
-            matches = selector.matches(labels_of(item))
+            # Those made from one template bear the same labels, and comparing is cheaper than matching.
+            labels = labels_of(item)
+            matches = labels == matched or selector.matches(labels)
+            if matches:
+                matched = labels
             if reference is not None:
                 if reference["uid"] != uid_of(owner):
                     continue

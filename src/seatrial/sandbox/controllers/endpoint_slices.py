@@ -42,9 +42,10 @@ _CONTROLLER: Final = "endpointslice-controller.k8s.io"
 SERVICE_NAME: Final = "kubernetes.io/service-name"
 BY_SERVICE: Final = "service"
 _PORTION: Final = 100
-# Many pods change together, as in a rollout: what a large Service costs is bounded by waiting for more.
-_LARGE: Final = 100
-_LARGE_PAUSE_SECONDS: Final = 0.05
+# Many pods change together, as in a rollout: the larger a Service, the longer it waits for more changes to go with one.
+_LARGE: Final = 50
+_PAUSE_SECONDS_PER_POD: Final = 0.0005
+_LONGEST_PAUSE_SECONDS: Final = 0.5
 _WORKERS: Final = 5
 
 
@@ -67,6 +68,7 @@ class EndpointSliceController:
         self._nodes = context.informers.of("nodes")
         self._slices.add_index(BY_SERVICE, by_service)
         self._times = TriggerTimes()
+        self._sizes: dict[Key, int] = {}
         # What was written and not yet seen back: acting on an older picture would write endpoints twice.
         self._written: dict[Key, dict[str, Object | None]] = defaultdict(dict)
         self._found.services.add_handler(self._service_changed)
@@ -94,9 +96,10 @@ class EndpointSliceController:
                     self._ask_for(service)
 
     def _ask_for(self, service: Object) -> None:
-        namespace, name = key_of(service)
-        large = len(self._slices.indexed(BY_SERVICE, f"{namespace}/{name}")) * _PORTION > _LARGE
-        self._queue.add_after((namespace, name), _LARGE_PAUSE_SECONDS if large else 0)
+        key = key_of(service)
+        size = self._sizes.get(key, 0)
+        pause_seconds = min(size * _PAUSE_SECONDS_PER_POD, _LONGEST_PAUSE_SECONDS) if size > _LARGE else 0
+        self._queue.add_after(key, pause_seconds)
 
     def _slice_changed(self, old: Object | None, new: Object | None) -> None:
         item = new or old
@@ -124,10 +127,12 @@ class EndpointSliceController:
         if service is None:
             self._times.forget(key)
             self._written.pop(key, None)
+            self._sizes.pop(key, None)
             return
         if not service["spec"].get("selector") or service["spec"].get("type") == "ExternalName":
             return
         pods = [pod for pod in self._found.pods_of(service) if address_of(pod)]
+        self._sizes[key] = len(pods)
         wanted: dict[Ports, list[Object]] = defaultdict(list)
         for pod in pods:
             wanted[ports_of(service, pod)].append(self._endpoint(service, pod))

@@ -39,7 +39,7 @@ _MOST_ADDRESSES: Final = 1000
 # One object holds all addresses: the larger it is, the longer it waits for more changes to be written with.
 _LARGE: Final = 20
 _PAUSE_SECONDS_PER_POD: Final = 0.001
-_LONGEST_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 1.0
 _WORKERS: Final = 5
 
 
@@ -55,6 +55,7 @@ class EndpointsController:
         self._endpoints = context.informers.of("endpoints")
         self._times = TriggerTimes()
         self._sizes: dict[Key, int] = {}
+        self._written: dict[Key, str] = {}
         self._found.services.add_handler(self._service_changed)
         self._found.pods.add_handler(self._pod_changed)
         self._endpoints.add_handler(self._endpoints_changed)
@@ -85,7 +86,9 @@ class EndpointsController:
     def _endpoints_changed(self, old: Object | None, new: Object | None) -> None:
         # Someone deleted or changed it: what it should be is worked out again.
         item = new or old
-        if item is not None and labels_of(item).get(_MANAGED_BY) and old is not None:
+        if item is None or old is None or not labels_of(item).get(_MANAGED_BY):
+            return
+        if new is None or self._written.get(key_of(new)) != new["metadata"]["resourceVersion"]:
             self._ask_for(key_of(item))
 
     async def _sync(self, key: Key) -> None:
@@ -102,6 +105,7 @@ class EndpointsController:
     async def _remove(self, key: Key) -> None:
         self._times.forget(key)
         self._sizes.pop(key, None)
+        self._written.pop(key, None)
         known = self._endpoints.get(*key)
         if known is None or not labels_of(known).get(_MANAGED_BY):
             return
@@ -130,9 +134,10 @@ class EndpointsController:
         body = with_value(body, ("metadata", "annotations"), annotations or None)
         body = with_value(body, ("subsets",), subsets or None)
         if known is None:
-            await self._api.create("endpoints", body, key[0])
+            written = await self._api.create("endpoints", body, key[0])
         else:
-            await self._api.replace("endpoints", body)
+            written = await self._api.replace("endpoints", body)
+        self._written[key] = written["metadata"]["resourceVersion"]
 
 
 def _subsets(service: Object, pods: list[Object]) -> list[Object]:

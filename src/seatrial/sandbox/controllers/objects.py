@@ -86,7 +86,8 @@ def condition(item: Object, kind: str) -> Object | None:
     """The condition of that type in the object's status."""
     for entry in item.get("status", {}).get("conditions") or ():
         if entry["type"] == kind:
-            return dict(entry)
+            found: Object = entry
+            return found
     return None
 
 
