@@ -302,3 +302,13 @@ async def test_everything_it_decides_is_told(control, on_cluster):
     assert told[0] == TargetsMatched(matcher="labels app=web in namespace default", count=3)
     assert told[1] == TargetsFiltered(filter="randomSample", before=3, after=1, note="0.5 of 3 is 1, rounded down")
     assert (told[2].matched, len(told[2].pods)) == (3, 1)
+
+
+async def test_a_pod_that_is_going_anyway_is_no_victim(control, on_cluster):
+    """A graceful kill leaves a terminating pod out and says so; a forced one ends it."""
+    await control.create_pods("a", app="web")
+    await control.server.api.patch("pods", "a", "default", {"metadata": {"finalizers": ["example.com/wait"]}})
+    await control.server.api.delete("pods", "a", "default")
+    outcome = await run(step(labels("app=web"), actions=[{"kill": {}}]), on_cluster.context)
+    assert outcome.reasons == ("no pod was killed: it is terminating already",)
+    assert (await run(step(labels("app=web")), on_cluster.context)).passed

@@ -37,9 +37,9 @@ async def run(spec: Kill, pods: tuple[Pod, ...], context: Context) -> Outcome:
     chosen = {pod.metadata.uid for pod in victims}
     for pod in pods:
         if pod.metadata.uid not in chosen:
-            _skip(pod, f"spared by probability {spec.probability:g}", context)
+            _skip(pod, _why_spared(pod, spec), context)
     if not victims:
-        return nothing_to_do(f"probability {spec.probability:g} spared every pod")
+        return nothing_to_do(f"no pod was killed: {_why_spared(pods[0], spec)}")
     tracker = await track_recovery(victims, context) if context.settings.recovery_timeout_seconds else None
     permits = asyncio.Semaphore(context.settings.max_parallel)
     async with asyncio.TaskGroup() as group:
@@ -48,9 +48,10 @@ async def run(spec: Kill, pods: tuple[Pod, ...], context: Context) -> Outcome:
 
 
 def choose(spec: Kill, pods: tuple[Pod, ...], context: Context) -> list[Pod]:
-    """The pods that the action's own probability leaves; a plan shows the same ones."""
+    """The pods that the action's own probability leaves and that aren't going anyway; a plan shows the same ones."""
     random = context.random("kill")
-    return [pod for pod in pods if random.random() < spec.probability]
+    drawn = [pod for pod in pods if random.random() < spec.probability]
+    return [pod for pod in drawn if not _is_going(pod, spec)]
 
 
 async def _kill(
@@ -82,6 +83,14 @@ async def _kill(
 
 
 _GONE = "gone"
+
+
+def _is_going(pod: Pod, spec: Kill) -> bool:
+    return pod.metadata.deletion_timestamp is not None and not spec.force
+
+
+def _why_spared(pod: Pod, spec: Kill) -> str:
+    return "it is terminating already" if _is_going(pod, spec) else f"spared by probability {spec.probability:g}"
 
 
 def _skip(pod: Pod, reason: str, context: Context, *, error: bool = False) -> None:

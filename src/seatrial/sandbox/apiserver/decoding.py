@@ -94,6 +94,7 @@ POINTER_STRINGS = frozenset(
     {"storageClassName", "ingressClassName", "runtimeClassName", "loadBalancerClass", "apiGroup"}
 )
 KEPT_EMPTY_LISTS = frozenset({"addresses", "resources", "verbs", "items", "currentMetrics"})
+_STRING = schema.parse("string")  # parsed once, so that fields can be recognised by identity
 GO_VALUES = {"bool": "bool", "string": "string", "int32": "int32", "int64": "int64", "double": "float64"}
 
 
@@ -126,8 +127,12 @@ class Decoder:
                 continue
             if value is None or (value is False and key in FALSE_IS_ABSENT) or (value == 0 and key in zero):
                 continue
+            if field is _STRING and type(value) is str:  # most of what objects consist of
+                if value or self._literal or key in described.required or key in POINTER_STRINGS:
+                    result[key] = value
+                continue
             where = f"{go_path}.{key}" if go_path else key
-            decoded = self._value(value, field, f"{path}.{key}" if path else key, where, described.go_name)
+            decoded = self._value(value, field, f"{path}.{key}" if path else key, where, described)
             if not self._literal and self._vanishes(decoded, field, key, described):
                 continue
             result[key] = decoded
@@ -144,7 +149,7 @@ class Decoder:
             return not value and not (key in KEPT_EMPTY_LISTS and key in described.required)
         return value == "" and key not in described.required and key not in POINTER_STRINGS and field.name == "string"
 
-    def _value(self, value: Any, field: FieldType, path: str, go_path: str, parent: str) -> Any:
+    def _value(self, value: Any, field: FieldType, path: str, go_path: str, parent: Structure) -> Any:
         if field.shape == "value":
             return _scalar(value, field.name, go_path, parent)
         if field.shape == "struct":
@@ -169,18 +174,18 @@ class Decoder:
         }
 
 
-def _scalar(value: Any, name: str, go_path: str, parent: str) -> Any:
+def _scalar(value: Any, name: str, go_path: str, parent: Structure) -> Any:
     check = _CHECKS.get(name)
     return copy_json(value) if check is None else check(value, name, go_path, parent)
 
 
-def _text(value: Any, name: str, go_path: str, parent: str) -> Any:
+def _text(value: Any, name: str, go_path: str, parent: Structure) -> Any:
     if not isinstance(value, str):
         raise _mismatch(value, go_path, parent, GO_VALUES.get(name, "string"))
     return value
 
 
-def _integer(value: Any, name: str, go_path: str, parent: str) -> Any:
+def _integer(value: Any, name: str, go_path: str, parent: Structure) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -188,20 +193,20 @@ def _integer(value: Any, name: str, go_path: str, parent: str) -> Any:
     return value
 
 
-def _boolean(value: Any, name: str, go_path: str, parent: str) -> Any:
+def _boolean(value: Any, name: str, go_path: str, parent: Structure) -> Any:
     if not isinstance(value, bool):
         raise _mismatch(value, go_path, parent, name)
     return value
 
 
-def _quantity(value: Any, _name: str, _go_path: str, _parent: str) -> Any:
+def _quantity(value: Any, _name: str, _go_path: str, _parent: Structure) -> Any:
     text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not QUANTITY.match(text):
         raise DecodingError(QUANTITY_RULE)
     return canonical(text)
 
 
-def _time(value: Any, _name: str, go_path: str, parent: str) -> Any:
+def _time(value: Any, _name: str, go_path: str, parent: Structure) -> Any:
     text = _text(value, "string", go_path, parent)
     if not TIME.match(text):
         layout = "2006-01-02T15:04:05Z07:00"
@@ -209,13 +214,13 @@ def _time(value: Any, _name: str, go_path: str, parent: str) -> Any:
     return text
 
 
-def _int_or_string(value: Any, _name: str, _go_path: str, _parent: str) -> Any:
+def _int_or_string(value: Any, _name: str, _go_path: str, _parent: Structure) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise DecodingError(f"json: cannot unmarshal {_json_kind(value)} into Go value of type string")
     return value
 
 
-def _bytes(value: Any, _name: str, go_path: str, parent: str) -> Any:
+def _bytes(value: Any, _name: str, go_path: str, parent: Structure) -> Any:
     text = _text(value, "string", go_path, parent)
     try:
         base64.b64decode(text, validate=True)
@@ -255,9 +260,9 @@ def _go_type(field: FieldType) -> str:
     return {"bytes": "[]uint8", "quantity": "resource.Quantity"}.get(field.name, field.name)
 
 
-def _mismatch(value: Any, go_path: str, parent: str, go_type: str) -> DecodingError:
+def _mismatch(value: Any, go_path: str, parent: Structure, go_type: str) -> DecodingError:
     return DecodingError(
-        f"json: cannot unmarshal {_json_kind(value)} into Go struct field {parent}.{go_path} of type {go_type}"
+        f"json: cannot unmarshal {_json_kind(value)} into Go struct field {parent.go_name}.{go_path} of type {go_type}"
     )
 
 

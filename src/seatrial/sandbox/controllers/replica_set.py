@@ -261,4 +261,5 @@ class ReplicaSetController:
 
 
 def _asks_the_same(old: Object, new: Object) -> bool:
-    return all(old["metadata"].get(field) == new["metadata"].get(field) for field in ("generation", "deletionTimestamp"))
+    before, after = old["metadata"], new["metadata"]
+    return all(before.get(field) == after.get(field) for field in ("generation", "deletionTimestamp"))
