@@ -1,12 +1,16 @@
-"""Fixtures that several rooms of the tests share: an API server in this process, and the tool's client for it."""
+"""What all rooms of the tests share: rules for every test, an API server in this process, the tool's client for it."""
 
 import asyncio
+import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 from seatrial.kube.client import Client, connect
 from seatrial.runtime.context import Context
@@ -16,6 +20,49 @@ from seatrial.runtime.randomness import Randomness
 from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_kubeconfig
 from seatrial.sandbox.pki import Authority
 from seatrial.testing import FakeClock
+
+# How long an example takes says nothing on a machine that others use too. The examples are the same in every run, so
+# that a failure comes from the change at hand; `make test ARGS=--hypothesis-profile=explore` looks for new ones.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("explore"), derandomize=True, database=None)
+settings.load_profile("same")
+
+MARKER = "SEATRIAL_TESTS"
+"""An environment variable of everything that a test starts without saying otherwise: its run's temporary directory."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_running(tmp_path_factory):
+    """At the end no process is left that a test started or that works in a test's directory, and no pod's orphan."""
+    directory = f"{tmp_path_factory.getbasetemp()}/"
+    os.environ[MARKER] = directory
+    began = time.time()
+    yield
+    del os.environ[MARKER]
+    spared = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
+    found = [each for each in psutil.process_iter() if each.pid not in spared and _is_left(each, directory, began)]
+    # A process that was told to end may take a moment to do so.
+    _, left = psutil.wait_procs(found, timeout=10)
+    assert [(process.pid, said) for process in left if (said := _said_of(process))] == []
+
+
+def _is_left(process: psutil.Process, directory: str, began: float) -> bool:
+    said = _said_of(process)
+    if directory in said:
+        return True
+    # A container's environment is its own; its parents are the node's, as long as there is a node.
+    is_orphan = "SEATRIAL_POD_IP=" in said and process.ppid() == 1
+    return is_orphan and process.create_time() > began
+
+
+def _said_of(process: psutil.Process) -> str:
+    """A process's command line and environment; nothing of one that has ended, or is another user's."""
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return ""
+        return " ".join([*process.cmdline(), *(f"{key}={value}" for key, value in process.environ().items())])
+    except psutil.Error:
+        return ""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -64,6 +64,8 @@ class StateError(SeatrialError):
 class SandboxError(SeatrialError):
     """The embedded cluster can't do what was asked."""
 
+    exit_code = 3
+
 
 class Interrupted(SeatrialError):  # noqa: N818 -- it isn't a mistake of anybody
     """Somebody asked Seatrial to stop; clean-up is done."""

@@ -32,5 +32,9 @@ _HINT = "choose another one with --state-dir or SEATRIAL_STATE_DIR"
 def _default() -> Path:
     if named := os.environ.get("SEATRIAL_STATE_DIR"):
         return Path(named)
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "seatrial"
+    if base := os.environ.get("XDG_STATE_HOME"):
+        return Path(base) / "seatrial"
+    try:
+        return Path.home() / ".local" / "state" / "seatrial"
+    except RuntimeError as error:
+        raise StateError("there is no state directory: this user has no home directory", hint=_HINT) from error

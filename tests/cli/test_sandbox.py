@@ -30,6 +30,7 @@ class Shell:
             "SEATRIAL_STATE_DIR": str(self.state),
             "COLUMNS": "100",
         }
+        self._started: list[subprocess.Popen[str]] = []
 
     def run(self, *arguments: str, stdin: str = "", **environ: str) -> tuple[int, str, str]:
         """Run `seatrial sandbox ...`: exit code, standard output, standard error."""
@@ -52,13 +53,24 @@ class Shell:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Run in the background."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [SEATRIAL, "sandbox", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=self.environ | {"PYTHONUNBUFFERED": "1"},
         )
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """Stop what still runs."""
+        if (self.state / "sandboxes").exists():
+            self.run("down", "--all")
+        for process in self._started:
+            process.kill()
+            with process:
+                pass
 
 
 @pytest.fixture
@@ -66,7 +78,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     """A shell; sandboxes that it leaves are stopped."""
     shell = Shell(tmp_path)
     yield shell
-    shell.run("down", "--all")
+    shell.close()
 
 
 def test_detached(shell: Shell, tmp_path: Path) -> None:
@@ -99,11 +111,16 @@ def test_detached(shell: Shell, tmp_path: Path) -> None:
     user = yaml.safe_load((tmp_path / ".kube/config").read_text())
     assert user["clusters"][0]["cluster"]["server"] == status["server"]
 
-    assert shell.good("logs") == Home(shell.state / "sandboxes/default").log.read_text()
+    log = Home(shell.state / "sandboxes/default").log
+    with log.open("a") as file:
+        file.write("something to say\n")
+    assert shell.good("logs") == log.read_text()
     follower = shell.start("logs", "--follow")
+    assert follower.stdout is not None
+    assert follower.stdout.readline()
     assert shell.good("down") == "Sandbox default is gone.\n"
-    assert follower.wait(30) == 0
-    follower.communicate()
+    follower.communicate(timeout=30)
+    assert follower.returncode == 0
     assert list((shell.state / "sandboxes").iterdir()) == []
 
 
@@ -158,7 +175,7 @@ def test_taken_name(shell: Shell) -> None:
     """A second `up` of the same name fails in one line with a hint; another name works; `down --all` stops both."""
     shell.good("up", "--detach", "--nodes", "1")
     code, out, err = shell.run("up", "--detach", "--nodes", "1")
-    assert (code, out) == (1, "")
+    assert (code, out) == (3, "")
     assert err.splitlines()[0] == "error: a sandbox named 'default' is running already"
     assert err.splitlines()[1].startswith("hint: ")
     shell.good("up", "--detach", "--nodes", "1", "--name", "two")
@@ -173,7 +190,7 @@ def test_nothing_runs(shell: Shell) -> None:
     assert shell.good("down", "--all") == "No sandbox is running.\n"
     for command in (["down"], ["kubeconfig"], ["logs"], ["status", "--name", "default"], ["load", str(EXAMPLE)]):
         code, out, err = shell.run(*command)
-        assert (code, out) == (1, "")
+        assert (code, out) == (3, "")
         assert err.startswith("error: no sandbox named 'default' is running\nhint: start one with")
 
 
@@ -202,7 +219,7 @@ def test_refused_manifest(shell: Shell, tmp_path: Path) -> None:
     shell.good("up", "--detach", "--nodes", "1")
     (tmp_path / "x.yml").write_text("apiVersion: v9\nkind: Nothing\nmetadata: {name: x}\n")
     code, _, err = shell.run("load", str(tmp_path / "x.yml"))
-    assert (code, err) == (1, f"error: {tmp_path}/x.yml, document 1: there is no API version 'v9'\n")
+    assert (code, err) == (3, f"error: {tmp_path}/x.yml, document 1: there is no API version 'v9'\n")
 
 
 def test_state_directory_that_can_not_be_used(shell: Shell, tmp_path: Path) -> None:

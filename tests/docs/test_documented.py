@@ -12,7 +12,7 @@ import pytest
 import seatrial
 from seatrial.cli.main import seatrial as command_line
 from seatrial.reference import pages
-from seatrial.reference.commands import walk
+from seatrial.reference.commands import root_context, walk
 from seatrial.reference.event_log import event_kinds
 from seatrial.reference.language import models
 
@@ -21,7 +21,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.
 MODULES = sorted(
     info.name for info in pkgutil.walk_packages(seatrial.__path__, "seatrial.") if "__main__" not in info.name
 )
-COMMANDS = list(walk(command_line, click.Context(command_line, info_name="seatrial")))
+COMMANDS = list(walk(command_line, root_context()))
 
 
 @pytest.mark.parametrize("name", MODULES)

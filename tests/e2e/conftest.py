@@ -29,18 +29,28 @@ class Program:
         self.environ = {**kept, "HOME": str(home), "SEATRIAL_STATE_DIR": str(state)}
         if kubeconfig:
             self.environ["KUBECONFIG"] = str(kubeconfig)
+        self._started: list[subprocess.Popen[str]] = []
 
     def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "seatrial", *map(str, arguments)]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command, env=self.environ, cwd=ROOT, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **options,
         )  # fmt: skip
+        self._started.append(process)
+        return process
 
     def run(self, *arguments: object, timeout: float = 100) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments)
         output, errors = process.communicate(timeout=timeout)
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def close(self) -> None:
+        """Stop what still runs."""
+        for process in self._started:
+            process.kill()
+            with process:
+                pass
 
 
 def events(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
@@ -64,9 +74,11 @@ def processes_of(marker: str) -> list[psutil.Process]:
 
 
 @pytest.fixture
-def program(tmp_path) -> Program:
+def program(tmp_path) -> Iterator[Program]:
     """The program, without a cluster."""
-    return Program(tmp_path)
+    made = Program(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +92,8 @@ def cluster():
 
 
 @pytest.fixture
-def on_cluster(cluster, tmp_path) -> Program:
+def on_cluster(cluster, tmp_path) -> Iterator[Program]:
     """The program, with that sandbox as its cluster."""
-    return Program(tmp_path, cluster.kubeconfig)
+    made = Program(tmp_path, cluster.kubeconfig)
+    yield made
+    made.close()

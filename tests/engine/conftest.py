@@ -9,7 +9,7 @@ from seatrial.engine.runner import run_policy
 from seatrial.policy.base import Model, one_key
 from seatrial.policy.models import Policy, Scenario
 from seatrial.runtime.context import Context
-from seatrial.runtime.events import Event, EventStream, Record
+from seatrial.runtime.events import Event, EventStream, Record, StopRequested
 from seatrial.runtime.journal import Journal, RunEntry, RunJournal
 from seatrial.runtime.randomness import Randomness
 from seatrial.runtime.undo import Undo, UndoKind
@@ -76,7 +76,8 @@ async def bench(monkeypatch, tmp_path):
         randomness=Randomness(7),
         clock=clock,
     )
-    made = Bench(context, Interrupts(), clock, records)
+    interrupts = Interrupts(lambda reason, hurry: context.emit(StopRequested(reason=reason, hurry=hurry)))
+    made = Bench(context, interrupts, clock, records)
 
     async def does(spec: Does, context: Context) -> Outcome:
         return await made.steps[spec.what](context) if spec.what in made.steps else PASSED

@@ -7,16 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from seatrial.kube.client import Client, connect
 from tests.kube.fake_apiserver import FakeApiServer, serving
 
 WriteKubeconfig = Callable[..., Path]
-
-# How long an example takes says nothing on a machine that others use too.
-settings.register_profile("kube", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("kube")
 
 
 @pytest.fixture(autouse=True)

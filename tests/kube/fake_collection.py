@@ -111,7 +111,7 @@ class Collection:
     async def seen(self, condition: Callable[[], bool]) -> None:
         """Wait until what was asked of the server fulfils a condition."""
         async with self._asked:
-            await asyncio.wait_for(self._asked.wait_for(condition), 10)
+            await asyncio.wait_for(self._asked.wait_for(condition), 30)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         async with self._asked:

@@ -155,7 +155,7 @@ async def test_requests_in_flight_are_bounded(server: FakeApiServer, write_kubec
     server.on("GET", _POD, counting)
     async with await connect(kubeconfig=write_kubeconfig(server), max_in_flight=3) as client:
         calls = asyncio.gather(*(client.get(PODS, "p") for _ in range(10)))
-        await asyncio.wait_for(full.wait(), 5)
+        await asyncio.wait_for(full.wait(), 30)
         go_on.set()
         await calls
     assert most == 3

@@ -150,10 +150,8 @@ def maps(draw: st.DrawFn, schema: dict[str, Any], slips: int) -> Any:
     """A map along a schema."""
     required = set(schema.get("required", []))
     properties = schema["properties"]
-    if schema.get("maxProperties") == 1:
-        chosen = {draw(keys(schema))}
-    else:
-        chosen = required | draw(sets_of_keys(schema))
+    is_choice = schema.get("maxProperties") == 1
+    chosen = {draw(keys(schema))} if is_choice else required | draw(sets_of_keys(schema))
     slip = draw(st.sampled_from(["", "less", "more", "unknown"])) if slips and not draw(st.integers(0, slips)) else ""
     if slip == "less":
         chosen = set(sorted(chosen)[1:])

@@ -1,7 +1,5 @@
 import asyncio
 
-import pytest
-
 from seatrial.errors import ClusterError
 from seatrial.runtime.scope import ScenarioScope
 from seatrial.runtime.verdict import PASSED, Verdict, failed, nothing_to_do
@@ -112,14 +110,30 @@ async def test_a_cluster_error_in_a_measurement_makes_it_inconclusive():
     await scope.close()
 
 
-async def test_a_defect_in_a_measurement_is_not_swallowed():
-    """An exception that isn't Seatrial's own comes out of the wait."""
+async def test_a_defect_in_a_measurement_is_said_and_is_no_pass(caplog):
+    """An exception that isn't Seatrial's own is logged with its traceback and makes the scenario inconclusive."""
     scope = ScenarioScope()
 
     async def broken():
-        raise ZeroDivisionError
+        raise ZeroDivisionError("by nothing")
 
-    scope.promise(broken(), name="m", give_up=lambda: PASSED)
-    with pytest.raises(ZeroDivisionError):
-        await scope.settle(timeout_seconds=5)
+    scope.promise(broken(), name="recovery", give_up=lambda: PASSED)
+    outcome = await scope.settle(timeout_seconds=5)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert outcome.reasons == ("recovery broke: ZeroDivisionError: by nothing",)
+    assert "Traceback" in caplog.text
+    await scope.close()
+
+
+async def test_without_a_first_look_there_is_no_first_step():
+    """An observer that ends before its first look ends the scenario, with its reason."""
+    scope = ScenarioScope()
+
+    async def observer(observation):
+        raise ClusterError("there is no Service default/goldpinger")
+
+    scope.observe(observer, name="observer goldpinger")
+    outcome = await scope.first_look()
+    assert outcome.ends_scenario
+    assert outcome.reasons == ("observer goldpinger: there is no Service default/goldpinger",)
     await scope.close()

@@ -1,20 +1,23 @@
 """The service proxy: real connections through cluster IPs to real listeners."""
 
 import asyncio
+import contextlib
 import random
+import socket
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from seatrial.sandbox.addresses import API_SERVER_PORT, blocks
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.local import LocalApi, local_api
 from seatrial.sandbox.low_ports import bindable
 from seatrial.sandbox.service_proxy import ServiceProxy
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class Net:
@@ -119,9 +122,18 @@ class Net:
 
 
 @pytest.fixture
-async def net() -> AsyncIterator[Net]:
+def block() -> Iterator[int]:
+    """A block of the loopback range that neither a sandbox nor another test has."""
+    for candidate in blocks(random.Random()):
+        with socket.socket() as claim, contextlib.suppress(OSError):
+            claim.bind((candidate.api_server, API_SERVER_PORT))
+            yield candidate.number
+            return
+
+
+@pytest.fixture
+async def net(block: int) -> AsyncIterator[Net]:
     """A proxy that runs over an empty API."""
-    block = random.randint(16, 250)
     net = Net(local_api(service_cidr=f"127.{block}.128.0/17"), block)
     proxy = asyncio.create_task(ServiceProxy(net.api).run())
     yield net
@@ -293,9 +305,8 @@ async def test_a_slow_reader_slows_the_sender(net: Net) -> None:
     server.close()
 
 
-async def test_everything_closes_with_the_proxy() -> None:
+async def test_everything_closes_with_the_proxy(block: int) -> None:
     """When the proxy ends, listeners and standing connections end."""
-    block = random.randint(16, 250)
     net = Net(local_api(service_cidr=f"127.{block}.128.0/17"), block)
     proxy = asyncio.create_task(ServiceProxy(net.api).run())
     backend = await net.serve("one", number=1, port=9000)

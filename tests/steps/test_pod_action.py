@@ -112,7 +112,7 @@ async def test_a_filter_that_leaves_nothing_is_inconclusive(control, on_cluster)
     await control.create_pods("a", app="web")
     outcome = await run(step(labels("app=web"), filters=[{"randomSample": {"ratio": 0.5}}]), on_cluster.context)
     assert outcome.verdict is Verdict.INCONCLUSIVE
-    assert outcome.reasons == ("the filter randomSample left none of 1 pods (0.5 of 1 is 0, rounded down)",)
+    assert outcome.reasons == ("the filter randomSample left none of 1 pod (0.5 of 1 is 0, rounded down)",)
     assert await control.pod_names() == ["a"]
 
 

@@ -39,11 +39,12 @@ def read_manifests(path: Path) -> list[Manifest]:
         raise ConfigurationError(f"can't read {path}: {error.strerror}") from error
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    except RecursionError:
+        raise ConfigurationError(f"{path} is nested too deeply") from None
     objects = [item for document in documents for item in _items(document)]
     for number, each in enumerate(objects, start=1):
-        name = each.get("metadata", {}).get("name") if isinstance(each.get("metadata"), dict) else None
-        if not (each.get("apiVersion") and each.get("kind") and name):
-            raise ConfigurationError(f"{path}: object {number} lacks apiVersion, kind or metadata.name")
+        if problem := _problem_of(each):
+            raise ConfigurationError(f"{path}: object {number} {problem}")
     return objects
 
 
@@ -97,7 +98,7 @@ async def _apply(manifest: Manifest, context: Context, *, journaled: bool) -> Ap
     except NotFound:
         before = None
     if journaled:
-        undo = _restore(before) if before else _delete(body, context.run_id)
+        undo = _restore(before, context.run_id) if before else _delete(body, context.run_id)
         await context.journal.write(undo)
         context.emit(UndoWritten(description=undo.description))
     await cluster.apply(resource, body, force=True)
@@ -116,14 +117,14 @@ def _delete(body: Manifest, run_id: str) -> Undo:
     )
 
 
-def _restore(before: Manifest) -> Undo:
+def _restore(before: Manifest, run_id: str) -> Undo:
     kept = {key: value for key, value in before.items() if key != "status"}
     dropped = {"resourceVersion", "managedFields", "uid", "creationTimestamp", "generation"}
     kept["metadata"] = {key: value for key, value in before["metadata"].items() if key not in dropped}
     place = {"kind": before["kind"], **_place(before)}
     return Undo(
         kind=RESTORE_OBJECT.kind,
-        args={"body": kept},
+        args={"body": kept, "run": run_id},
         description=f"put {_words(place)} back as it was",
         manual="the object as it was stands in the journal: seatrial's state directory, journal.sqlite3, table undo",
     )
@@ -146,10 +147,16 @@ async def _undo_delete(args: Mapping[str, Any], cluster: Client) -> None:
 async def _undo_restore(args: Mapping[str, Any], cluster: Client) -> None:
     body = args["body"]
     resource = await cluster.resource_for(body["apiVersion"], body["kind"])
+    place = _place(body)
     try:
-        await cluster.replace(resource, body)
+        found = await cluster.get(resource, place["name"], namespace=place["namespace"] or None)
     except NotFound:
-        await cluster.create(resource, body, namespace=_place(body)["namespace"] or None)
+        await cluster.create(resource, body, namespace=place["namespace"] or None)
+        return
+    if (found["metadata"].get("labels") or {}).get(RUN_LABEL) != args["run"]:
+        return  # not applied yet, put back already, or somebody's own work since: theirs stays
+    now = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
+    await cluster.replace(resource, {**body, "metadata": {**body["metadata"], **now}})
 
 
 async def _gone(resource: Resource, name: str, namespace: str | None, uid: str, cluster: Client) -> None:
@@ -187,6 +194,20 @@ def _is_ready(thing: Deployment | StatefulSet | DaemonSet | Pod) -> bool:
     if isinstance(thing, DaemonSet):
         return thing.status.number_ready >= thing.status.desired_number_scheduled
     return thing.status.ready_replicas >= thing.spec.wanted_replicas
+
+
+def _problem_of(manifest: Manifest) -> str:
+    metadata = manifest.get("metadata")
+    if not isinstance(metadata, dict):
+        return "has no metadata"
+    named = (manifest.get("apiVersion"), manifest.get("kind"), metadata.get("name"))
+    if not all(isinstance(each, str) and each for each in named):
+        return "needs apiVersion, kind and metadata.name, each a text"
+    if not isinstance(metadata.get("namespace") or "", str):
+        return "has a namespace that is no text"
+    if not isinstance(metadata.get("labels") or {}, dict):
+        return "has labels that are no map"
+    return ""
 
 
 def _items(document: Any) -> list[Manifest]:

@@ -114,8 +114,11 @@ def autonomous(
     configure_logging(log_format=log_format or "text", verbose=verbose, silent=silent)
     watched = console.is_terminal and log_format is None and output == "text"
     summary = Summary()
-    account = [] if silent else [TerminalReport(console) if watched else LogReport()]
-    result = asyncio.run(run_session(options, [*account, summary]))
+    account = TerminalReport(console) if watched else LogReport()
+    try:
+        result = asyncio.run(run_session(options, [summary] if silent else [account, summary]))
+    finally:
+        account.close()
     if output == "json":
         click.echo(json.dumps(summary.as_json(), indent=2))
     else:

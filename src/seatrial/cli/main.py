@@ -4,6 +4,7 @@ A subcommand's module is imported when it runs and not before, so that `seatrial
 Each subcommand is a click command in a module of its own; it may return its exit code.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from seatrial.errors import SeatrialError
 
 _BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 _INTERRUPTED = 130
+_NOT_SHOWN = 3
 
 
 class _Subcommand(NamedTuple):
@@ -99,6 +101,8 @@ class _LazyGroup(click.Group):
 @click.pass_context
 def seatrial(context: click.Context) -> None:
     """Chaos engineering for Kubernetes: experiments with a plan, an undo and an honest verdict."""
+    if _is_plain():
+        context.color = False
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -123,11 +127,21 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _show_error(f"can't write the output: {error.strerror}", "free some space, or send it elsewhere")
+        return _NOT_SHOWN
     return result if isinstance(result, int) else 0
 
 
+def _is_plain() -> bool:
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
 def _show_error(message: str, hint: str) -> None:
-    is_colored = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    is_colored = sys.stderr.isatty() and not _is_plain()
     click.echo(click.style("error:", fg="red", bold=True) + f" {message}", err=True, color=is_colored)
     if hint:
         click.echo(click.style("hint:", fg="cyan") + f" {hint}", err=True, color=is_colored)

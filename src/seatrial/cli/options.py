@@ -1,5 +1,6 @@
 """Options that several commands share, each described once."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,8 +10,6 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(dir_okay=False, path_type=Path)
-
-policy_argument = click.argument("policy_file", metavar="FILE", type=FILE)
 
 policy_option = click.option(
     "--policy-file",
@@ -64,4 +63,4 @@ def parse_seed(given: str | None) -> int | str | None:
     """A seed from the command line: a number where it is one, as in a policy file."""
     if given is None:
         return None
-    return int(given) if given.removeprefix("-").isdecimal() else given
+    return int(given) if re.fullmatch(r"-?[0-9]{1,18}", given) else given

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seatrial.cli.options import cluster_options, output_option, parse_seed, policy_argument, seed_option
+from seatrial.cli.options import FILE, cluster_options, output_option, parse_seed, seed_option
 
 if TYPE_CHECKING:
     from seatrial.policy.models import Policy
@@ -20,7 +20,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@policy_argument
+@click.argument("policy_file", metavar="FILE", type=FILE, envvar="POLICY_FILE")
 @cluster_options
 @seed_option
 @output_option("the plan")
@@ -42,7 +42,9 @@ def plan(policy_file: Path, kubeconfig: Path | None, kube_context: str | None, s
     if output == "json":
         click.echo(plan_as_json(made))
     else:
-        print_plan(made, Console(highlight=False))
+        where = [("--kubeconfig", kubeconfig), ("--context", kube_context)]
+        given = [part for flag, value in where if value is not None for part in (flag, str(value))]
+        print_plan(made, Console(highlight=False), arguments=given)
     return 0
 
 

@@ -20,7 +20,7 @@ from seatrial.kube.client import Client, connect
 from seatrial.policy.models import Policy
 from seatrial.runtime.clock import SystemClock
 from seatrial.runtime.context import Context, Identity, Settings
-from seatrial.runtime.events import EventStream, Listener, Preparing, RunStarted
+from seatrial.runtime.events import EventStream, Listener, Preparing, RunStarted, StopRequested
 from seatrial.runtime.journal import Journal, RunEntry, RunJournal
 from seatrial.runtime.randomness import Randomness, new_seed
 from seatrial.runtime.verdict import RunResult
@@ -54,33 +54,40 @@ async def run_session(options: SessionOptions, listeners: Sequence[Listener]) ->
     interrupts = Interrupts()
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 -- a coroutine runs in a task
+    finished: list[RunResult] = []
     with interrupts.installed(), interrupts.guarding(task):
         try:
-            return await _run(options, listeners, interrupts)
+            await _run(options, listeners, interrupts, finished)
         except asyncio.CancelledError:
             if not interrupts.requested:
                 raise
             task.uncancel()
-            raise Interrupted("stopped before the run began") from None
+            if not finished:
+                raise Interrupted("stopped before the run began") from None
+    return finished[0]
 
 
-async def _run(options: SessionOptions, listeners: Sequence[Listener], interrupts: Interrupts) -> RunResult:
+async def _run(
+    options: SessionOptions, listeners: Sequence[Listener], interrupts: Interrupts, finished: list[RunResult]
+) -> None:
+    """Run; the result is in `finished` before anything is taken down, so that no signal can lose it."""
     directory = state_directory(options.state_directory)
     async with AsyncExitStack() as stack:
         journal = await Journal.open(directory)
         stack.push_async_callback(journal.close)
         events = await stack.enter_async_context(_stream(listeners))
+        interrupts.announce = lambda reason, hurry: events.publish(StopRequested(reason=reason, hurry=hurry))
         cluster, kubeconfig = await _cluster(options, stack, directory, events)
         entry = _entry(options, cluster, kubeconfig)
         context = _context(options, entry, cluster, events, RunJournal(journal, entry.id))
-        await recover(journal, context, _reconnect, hurry=interrupts.hurry)
+        left = await recover(journal, context, _reconnect, hurry=interrupts.hurry)
         await journal.begin(entry)
         context.emit(_started(entry, options.policy))
 
         async def prepare(context: Context) -> None:
             await _load(options, context)
 
-        return await run_policy(options.policy, context, interrupts, prepare=prepare)
+        finished.append(await run_policy(options.policy, context, interrupts, prepare=prepare, earlier_failures=left))
 
 
 async def _cluster(
@@ -118,7 +125,7 @@ def _entry(options: SessionOptions, cluster: Client, kubeconfig: Path | None) ->
         policy=options.policy_name,
         seed=str(new_seed() if seed is None else seed),
         server=cluster.server,
-        kubeconfig=str(kubeconfig.absolute()) if kubeconfig else os.environ.get("KUBECONFIG", ""),
+        kubeconfig=_absolute(str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG", "")),
         context=cluster.context_name,
     )
 
@@ -173,9 +180,14 @@ async def _load(options: SessionOptions, context: Context) -> None:
 
 
 async def _reconnect(run: RunEntry) -> Client:
-    kubeconfig = run.kubeconfig if run.kubeconfig and os.pathsep not in run.kubeconfig else None
-    cluster = await connect(kubeconfig=kubeconfig, context=run.context or None)
+    environ = {**os.environ, "KUBECONFIG": run.kubeconfig} if run.kubeconfig else os.environ
+    cluster = await connect(context=run.context or None, environ=environ)
     if cluster.server != run.server:
         await cluster.close()
         raise ClusterError(f"the kubeconfig leads to {cluster.server} instead")
     return cluster
+
+
+def _absolute(kubeconfig: str) -> str:
+    """A list of files, as KUBECONFIG has it, that means the same from another directory."""
+    return os.pathsep.join(str(Path(each).expanduser().absolute()) for each in kubeconfig.split(os.pathsep) if each)

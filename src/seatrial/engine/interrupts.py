@@ -13,11 +13,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """Whether somebody asked to stop, and to hurry."""
+    """Whether somebody asked to stop, for what reason, and to hurry."""
 
     def __init__(self, announce: Callable[[str, bool], None] | None = None) -> None:
         """`announce` is told the signal's name and whether to hurry, each time."""
         self.requested = False
+        self.reason = ""
         self.hurry = asyncio.Event()
         self.announce = announce or (lambda _reason, _hurry: None)
         self._task: asyncio.Task[object] | None = None
@@ -50,6 +51,8 @@ class Interrupts:
         if self.requested:
             self.hurry.set()
         self.announce(reason, self.requested)
-        if not self.requested and self._task is not None:
-            self._task.cancel()
+        if not self.requested:
+            self.reason = reason
+            if self._task is not None:
+                self._task.cancel()
         self.requested = True

@@ -18,7 +18,9 @@ Connect = Callable[[RunEntry], Awaitable[Client]]
 
 
 async def recover(journal: Journal, context: Context, connect: Connect, *, hurry: asyncio.Event) -> list[str]:
-    """Undo what dead runs of this host left behind; tells what could not be undone.
+    """Undo what dead runs of this host left behind; tells what could not be undone on the cluster of `context`.
+
+    What was left on another cluster is published as well, and stays in the journal for the next time.
 
     Args:
         journal: where the runs stand.
@@ -28,7 +30,9 @@ async def recover(journal: Journal, context: Context, connect: Connect, *, hurry
     """
     failures: list[str] = []
     for run in await journal.abandoned_runs():
-        failures += await _recover_run(run, journal, context, connect, hurry=hurry)
+        left = await _recover_run(run, journal, context, connect, hurry=hurry)
+        if run.server == context.cluster.server:
+            failures += left
     return failures
 
 

@@ -6,39 +6,51 @@ pile damage on damage), or when somebody asks it to stop.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from seatrial.engine.interrupts import Interrupts
 from seatrial.engine.scenario import run_scenario
-from seatrial.engine.uncancellable import uncancellable
 from seatrial.engine.unwind import unwind
 from seatrial.errors import SeatrialError
 from seatrial.policy.models import Policy, Scenario
 from seatrial.runtime.context import Context
-from seatrial.runtime.events import PauseStarted, RoundStarted, RunFinished, StopRequested, Where
+from seatrial.runtime.events import PauseStarted, RoundStarted, RunFinished, Where
 from seatrial.runtime.randomness import Randomness
-from seatrial.runtime.verdict import RunResult, Tally, Verdict, not_carried_out
+from seatrial.runtime.uncancellable import uncancellable
+from seatrial.runtime.verdict import RunResult, Tally, Verdict, not_carried_out, nothing_to_do
 
+_log = logging.getLogger(__name__)
 Preparation = Callable[[Context], Awaitable[None]]
 
 
 async def run_policy(
-    policy: Policy, context: Context, interrupts: Interrupts, *, prepare: Preparation | None = None
+    policy: Policy,
+    context: Context,
+    interrupts: Interrupts,
+    *,
+    prepare: Preparation | None = None,
+    earlier_failures: Sequence[str] = (),
 ) -> RunResult:
     """Run all rounds of a policy, clean-up included; never raises for what an experiment comes to.
 
-    `prepare` sets up what must be there before the first round; what it wrote to the journal is undone after the last.
+    Args:
+        policy: what to run.
+        context: what to run it with.
+        interrupts: who may ask it to stop.
+        prepare: sets up what must be there before the first round; what it wrote to the journal is undone after the
+            last.
+        earlier_failures: clean-up of earlier runs on this cluster that failed again: this run's is incomplete too.
     """
     begun = context.clock.monotonic()
     run = _Run(policy, context, interrupts.hurry)
-    interrupts.announce = lambda reason, hurry: context.emit(StopRequested(reason=reason, hurry=hurry))
     task = asyncio.create_task(run.whole(prepare), name="experiment")
     with interrupts.guarding(task):
         await asyncio.wait({task})
-    result = run.result(interrupted=task.cancelled())
-    await context.journal.finish(result.verdict)
     if not task.cancelled():
         task.result()
+    result = run.result(stopped_by=interrupts.reason if task.cancelled() else "", earlier_failures=earlier_failures)
+    await context.journal.finish(result.verdict)
     context.emit(
         RunFinished(
             verdict=result.verdict,
@@ -75,16 +87,28 @@ class _Run:
             await self._all_rounds()
         except SeatrialError as error:
             self._tally.add(not_carried_out(f"{error.message} ({error.hint})" if error.hint else error.message))
+        except Exception as error:  # noqa: BLE001 -- a defect is no failure of the system under test
+            _log.exception("the run broke")
+            self._tally.add(not_carried_out(f"the run broke: {type(error).__name__}: {error}"))
         finally:
             undos = self._context.journal.newer_than(0)
             await uncancellable(unwind(undos, self._context, hurry=self._hurry))
 
-    def result(self, *, interrupted: bool) -> RunResult:
+    def result(self, *, stopped_by: str, earlier_failures: Sequence[str]) -> RunResult:
+        journal = self._context.journal
+        if stopped_by:
+            where = f" in round {self._rounds}" if self._rounds else " before the first round"
+            self._tally.add(not_carried_out(f"stopped by {stopped_by}{where}"))
+        if not self._policy.scenarios:
+            self._tally.add(nothing_to_do("the policy has no scenarios"))
+        failures = tuple(dict.fromkeys((*earlier_failures, *journal.failures)))
+        if failures:
+            self._tally.add(nothing_to_do("clean-up is incomplete"))
         return RunResult(
             verdict=self._tally.verdict,
-            reasons=self._tally.reasons if self._policy.scenarios else ("the policy has no scenarios",),
-            undo_failures=tuple(self._context.journal.failures),
-            interrupted=interrupted,
+            reasons=(*self._tally.reasons, *journal.disk_problems),
+            undo_failures=failures,
+            interrupted=bool(stopped_by),
             rounds=self._rounds,
         )
 

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from functools import partial
 
-from seatrial.engine.uncancellable import uncancellable
 from seatrial.engine.unwind import unwind
 from seatrial.errors import SeatrialError
 from seatrial.policy.models import Scenario
@@ -16,7 +15,8 @@ from seatrial.probes.registry import observer_types
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import ScenarioFinished, ScenarioStarted, StepFinished, StepStarted, Where
 from seatrial.runtime.scope import ScenarioScope
-from seatrial.runtime.verdict import Outcome, combine, not_carried_out
+from seatrial.runtime.uncancellable import uncancellable
+from seatrial.runtime.verdict import Outcome, combine, not_carried_out, nothing_to_do
 from seatrial.steps.registry import step_types
 
 _log = logging.getLogger(__name__)
@@ -58,7 +58,11 @@ async def _experiment(scenario: Scenario, context: Context) -> Outcome:
         for observer in scenario.observe:
             watch = partial(observer_types()[observer.key].run, observer.spec, context)
             context.scope.observe(watch, name=f"observer {observer.key}")
-        await context.scope.first_look()
+        first = await context.scope.first_look()
+        if first.ends_scenario:
+            return first
+        if not scenario.steps:
+            return nothing_to_do(f"the scenario '{scenario.name}' has no steps")
         outcomes = await _steps(scenario, context)
         outcomes.append(await context.scope.settle(timeout_seconds=context.settings.recovery_timeout_seconds))
         outcomes.append(await context.scope.last_look())

@@ -7,6 +7,7 @@ finding kinds in `discovery`.
 
 import asyncio
 import enum
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +50,7 @@ async def connect(
     namespace: str | None = None,
     max_in_flight: int = 100,
     timeout_seconds: float = 30.0,
+    environ: Mapping[str, str] = os.environ,
 ) -> "Client":
     """Find the cluster (flag, KUBECONFIG, ~/.kube/config, in-cluster account) and make a client of it.
 
@@ -59,7 +61,7 @@ async def connect(
         CredentialsError: the login program failed.
         ConfigurationError: there is no cluster to be found, or what was found can't be used.
     """
-    access = find_access(kubeconfig=kubeconfig, context=context)
+    access = find_access(kubeconfig=kubeconfig, context=context, environ=environ)
     credentials = credentials_for(access)
     if access.user.exec is not None and access.user.exec.may_ask:
         # Somebody may have to find a password or a telephone: not within the deadline of a call.

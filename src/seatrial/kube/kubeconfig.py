@@ -221,10 +221,12 @@ def kubeconfig_files(explicit: Path | str | None, environ: Mapping[str, str]) ->
     if listed:
         there = [path for path in listed if _is_there(path)]
         return there, [*tried, *(f"KUBECONFIG={path} (does not exist)" for path in listed if path not in there)]
-    home = Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"
-    if _is_there(home):
-        return [home], [*tried, "KUBECONFIG (not set)"]
-    return [], [*tried, "KUBECONFIG (not set)", f"{home} (does not exist)"]
+    tried.append("KUBECONFIG (not set)")
+    try:
+        home = Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"
+    except RuntimeError:
+        return [], [*tried, "~/.kube/config (this user has no home directory)"]
+    return ([home], tried) if _is_there(home) else ([], [*tried, f"{home} (does not exist)"])
 
 
 def decoded_data(text: str, *, name: str) -> bytes:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 import aiohttp
 
@@ -95,6 +95,8 @@ class DirectRoute:
                 return Answer(response.status, content, (loop.time() - begun) * 1000)
         except TimeoutError:
             raise NoAnswer(f"no answer within {timeout_seconds * 1000:g} ms") from None
+        except aiohttp.InvalidURL as error:
+            raise NoAnswer("the URL can't be used") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NoAnswer(str(error) or type(error).__name__) from error
 
@@ -161,6 +163,17 @@ async def route_to_service(
         host = f"[{address}]" if ":" in address else address
         return DirectRoute(session, f"{scheme}://{host}:{port}", via="clusterIP", insecure=insecure)
     return ApiserverRoute(cluster, namespace=namespace, name=name, port=port, scheme=scheme)
+
+
+def public(url: str) -> str:
+    """A URL as it may be shown: without user, password, and the values of its query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(a URL that can't be read)"
+    host = parts.netloc.rpartition("@")[2]
+    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    return urlunsplit((parts.scheme, host, parts.path, "&".join(f"{name}=***" for name in names), ""))
 
 
 def join(base: str, path: str) -> str:

@@ -17,9 +17,13 @@ cluster did not answer, 4 clean-up incomplete, 130 interrupted (after clean-up).
 
 def commands_page() -> str:
     """The whole page."""
-    context = click.Context(seatrial, info_name="seatrial")
-    parts = [_INTRODUCTION, *_command(seatrial, context)]
+    parts = [_INTRODUCTION, *_command(seatrial, root_context())]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def root_context() -> click.Context:
+    """The context of `seatrial` itself, with its settings as in a run: a command keeps the help flags of its first."""
+    return click.Context(seatrial, info_name="seatrial", **seatrial.context_settings)
 
 
 def walk(command: click.Command, context: click.Context) -> Iterator[tuple[click.Command, click.Context]]:

@@ -125,12 +125,13 @@ class Account:
 
     def _faults(self, event: Event) -> list[Line] | None:
         match event:
-            case PodKilled(pod=pod, force=force, duration_ms=ms):
+            case PodKilled(pod=pod, force=force, replaced=replaced, duration_ms=ms):
                 self._shown_kills += 1
                 if self._shown_kills > _MOST_SHOWN:
                     return [Line(2, "killed", "...", "dim")] if self._shown_kills == _MOST_SHOWN + 1 else []
                 how = "at once" if force else "gracefully"
-                return [Line(2, "killed", f"{pod}, {how} (the API server answered in {duration(ms)})")]
+                unmeasured = "" if replaced else "; no controller that replaces it: no recovery is measured"
+                return [Line(2, "killed", f"{pod}, {how} (the API server answered in {duration(ms)}){unmeasured}")]
             case PodKillSkipped(pod=pod, reason=reason, error=error):
                 return [Line(2, "not killed", f"{pod}: {reason}", "bad" if error else "dim")]
             case PodRecovered() as recovery:

@@ -1,12 +1,14 @@
 """A plan, printed: for people, or as JSON."""
 
 import json
+import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from seatrial.report.plain import plain
 from seatrial.runtime.plan import Plan, StepPlan
 
 
@@ -18,19 +20,20 @@ def plan_as_json(plan: Plan) -> str:
     return json.dumps(described, indent=2)
 
 
-def print_plan(plan: Plan, console: Console) -> None:
-    """Print a plan and how to carry out exactly this one."""
-    console.print(Text(f"plan of {plan.policy} on {plan.server}, seed {plan.seed}", style="bold"))
+def print_plan(plan: Plan, console: Console, *, arguments: Sequence[str] = ()) -> None:
+    """Print a plan and the command that carries out exactly this one; `arguments` say which cluster it is."""
+    console.print(plain(f"plan of {plan.policy} on {plan.server}, seed {plan.seed}", style="bold"))
     for scenario in plan.scenarios:
-        console.print(Text(f"\n{scenario.name}", style="bold"))
+        console.print()
+        console.print(plain(scenario.name, style="bold"))
         for number, (key, step) in enumerate(scenario.steps, start=1):
             console.print(_render(f"{number}/{len(scenario.steps)}", key, step))
     if not plan.scenarios:
         console.print("the policy has no scenarios")
-    console.print(
-        Text("\nNothing was changed. To carry out exactly this, while the cluster is as it is now:", style="dim")
-    )
-    console.print(Text(f"  seatrial autonomous --policy-file {plan.policy} --seed {plan.seed}"), soft_wrap=True)
+    command = ["seatrial", "autonomous", "--policy-file", plan.policy, *arguments, "--seed", plan.seed]
+    console.print()
+    console.print("Nothing was changed. To carry out exactly this, while the cluster is as it is now:", style="dim")
+    console.print(plain(f"  {shlex.join(command)}"), soft_wrap=True)
 
 
 def _render(place: str, key: str, step: StepPlan) -> Table:
@@ -38,23 +41,26 @@ def _render(place: str, key: str, step: StepPlan) -> Table:
     table.add_column(width=2)
     table.add_column(width=10, style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row("", place, Text(f"{key}: {step.summary}"))
+    table.add_row("", place, plain(f"{key}: {step.summary}"))
     for label, text, style in _rows(step):
-        table.add_row("", label, Text(text, style=style))
+        table.add_row("", label, plain(text, style=style))
     return table
 
 
 def _rows(step: StepPlan) -> list[tuple[str, str, str]]:
     rows = []
     if step.matched is not None:
-        rows.append(("matched", f"{step.matched} pods, {len(step.targets)} of them chosen", ""))
+        rows.append(
+            ("matched", f"{step.matched} pod{'' if step.matched == 1 else 's'}, {len(step.targets)} chosen", "")
+        )
     rows += [("", note, "dim") for note in step.notes]
     victims = set(step.victims)
     rows += [("would hit", f"{pod} on {pod.node or 'no node'}", "bold") for pod in step.victims]
     rows += [("would see", f"{pod} on {pod.node or 'no node'}", "") for pod in step.targets if pod not in victims]
     for owner in step.owners:
-        left = f"{owner.left} of {owner.ready} Ready pods left until it replaces {owner.hit}"
+        left = f"{owner.left} of {owner.ready} Ready pods until it replaces {owner.hit}"
         rows.append(("leaves", f"{owner.owner} in {owner.namespace}: {left}", "" if owner.left else "yellow"))
+    rows += [("for good", f"{pod} has no controller: nothing replaces it", "yellow") for pod in step.unowned]
     for budget in step.budgets:
         allowed = (
             f"PodDisruptionBudget {budget.namespace}/{budget.budget} allows {budget.allowed}, this makes {budget.hit}"

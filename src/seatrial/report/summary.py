@@ -122,7 +122,8 @@ class Summary:
         if not sample.failed:
             return
         mesh.degraded += 1
-        mesh.failed_pairs.update(sample.failed)
+        known = mesh.failed_pairs
+        known.update(pair for pair in sample.failed if pair in known or len(known) < _LATEST)
         ok = sample.pairs - len(sample.failed)
         if mesh.fewest_ok is None or ok < mesh.fewest_ok[0]:
             mesh.fewest_ok = (ok, sample.pairs)
@@ -196,8 +197,12 @@ class Summary:
         if self.probes:
             rows.append(("probes", f"{self.probes[True]} answered as expected, {self.probes[False]} did not"))
         if self.undone or self.undo_failures:
-            rows.append(("clean-up", f"{self.undone} changes undone, {len(self.undo_failures)} could not be"))
+            rows.append(("clean-up", self._undo_line()))
         return rows
+
+    def _undo_line(self) -> str:
+        done = f"{self.undone} change{'' if self.undone == 1 else 's'} undone"
+        return f"{done}, {len(self.undo_failures)} could NOT be" if self.undo_failures else done
 
     def _pods_line(self) -> str:
         line = f"{self.matched} matched, {self.chosen} chosen, {self.killed} killed"

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seatrial.report.account import Account, Line, Tone
+from seatrial.report.plain import plain
 from seatrial.report.summary import Summary, duration
 from seatrial.runtime.events import (
     PauseStarted,
@@ -45,11 +46,16 @@ class TerminalReport:
             self._console.print(_render(line), soft_wrap=False, highlight=False)
         self._show_status(record)
 
+    def close(self) -> None:
+        """Take the status line away and show the cursor again, however the run ended."""
+        if self._status:
+            self._status.stop()
+            self._status = None
+
     def _show_status(self, record: Record) -> None:
         match record.event:
             case RunFinished():
-                if self._status:
-                    self._status.stop()
+                self.close()
             case Preparing(what=what):
                 self._say(what)
             case RunStarted():
@@ -68,7 +74,7 @@ class TerminalReport:
     def _say(self, what: str) -> None:
         if not self._console.is_terminal:
             return
-        text = Text(what, style="dim")
+        text = plain(what, style="dim")
         if self._status is None:
             self._status = self._console.status(text)
             self._status.start()
@@ -77,24 +83,27 @@ class TerminalReport:
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Print the closing summary: the verdict, then the figures."""
+    """Print the closing summary: the verdict, then the figures; in columns on a terminal, in long lines elsewhere."""
     finished = summary.finished
     if finished is None:
+        return
+    rows = [("verdict", finished.verdict.upper(), _VERDICT_STYLES[finished.verdict])]
+    rows += [("", reason, "") for reason in finished.reasons]
+    rows += [("scenario", f"{name}: {_counts(verdicts)}", "") for name, verdicts in summary.scenarios.items()]
+    rows += [(heading, text, "") for heading, text in summary.lines()]
+    rounds = f"{finished.rounds} round{'' if finished.rounds == 1 else 's'}"
+    seed = summary.started.seed if summary.started else "?"
+    rows.append(("run", f"{rounds} in {duration(finished.duration_ms)}, seed {seed}", ""))
+    console.print()
+    if not console.is_terminal:
+        for heading, text, _ in rows:
+            console.print(plain(f"{heading:<9} {text}"), soft_wrap=True)
         return
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    counts = [f"{name}: {_counts(verdicts)}" for name, verdicts in summary.scenarios.items()]
-    table.add_row("verdict", Text(finished.verdict.upper(), style=_VERDICT_STYLES[finished.verdict]))
-    for reason in finished.reasons:
-        table.add_row("", Text(reason))
-    table.add_row("scenarios", Text("\n".join(counts) or "none"))
-    for heading, text in summary.lines():
-        table.add_row(heading, Text(text))
-    rounds = f"{finished.rounds} round{'' if finished.rounds == 1 else 's'}"
-    seed = summary.started.seed if summary.started else "?"
-    table.add_row("run", Text(f"{rounds} in {duration(finished.duration_ms)}, seed {seed}"))
-    console.print()
+    for heading, text, style in rows:
+        table.add_row(heading, plain(text, style=style))
     console.print(table)
 
 
@@ -107,11 +116,11 @@ def _counts(verdicts: "dict[Verdict, int]") -> str:
 def _render(line: Line) -> Table | Text:
     style = _STYLES[line.tone]
     if line.tone == "heading":
-        return Text(f"\n{line.text}", style=style)
+        return Text("\n").append_text(plain(line.text, style=style))
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=2 * line.depth)
     grid.add_column(width=_LABEL_WIDTH if line.label else 0, no_wrap=True)
     grid.add_column(overflow="fold")
-    label_style = style or "dim"
-    grid.add_row("", Text(line.label, style=label_style), Text(line.text, style=style if line.tone != "good" else ""))
+    text_style = style if line.tone != "good" else ""
+    grid.add_row("", plain(line.label, style=style or "dim"), plain(line.text, style=text_style))
     return grid

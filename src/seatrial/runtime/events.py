@@ -113,10 +113,14 @@ class TargetsChosen(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodKilled(Event):
-    """The API server accepted the deletion of exactly this pod; `duration_ms` is how long the call took."""
+    """The API server accepted the deletion of exactly this pod; `duration_ms` is how long the call took.
+
+    `replaced` tells whether its controller is one that replaces it, so that its recovery is measured.
+    """
 
     pod: PodRef
     force: bool
+    replaced: bool = True
     duration_ms: float
 
 

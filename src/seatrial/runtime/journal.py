@@ -7,7 +7,6 @@ rows of a run that died are what recovery finishes. SQLite works in a thread, so
 
 import asyncio
 import json
-import os
 import socket
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Self, TypeVar
 import psutil
 
 from seatrial.errors import StateError
+from seatrial.runtime.uncancellable import uncancellable
 from seatrial.runtime.undo import Undo
 
 T = TypeVar("T")
@@ -81,14 +81,19 @@ class Journal:
         self.path = path
         self._connection = connection
         self._turn = asyncio.Lock()
+        self._begun_here: set[str] = set()
 
     @classmethod
     async def open(cls, directory: Path) -> Self:
         """Open the journal of a state directory, made if it isn't there."""
         path = directory / "journal.sqlite3"
-        connection = await asyncio.to_thread(_guarded, path, lambda: _connect(path))
-        path.chmod(0o600)
-        return cls(path, connection)
+
+        def connect() -> sqlite3.Connection:
+            connection = _connect(path)
+            path.chmod(0o600)
+            return connection
+
+        return cls(path, await asyncio.to_thread(_guarded, path, connect))
 
     @classmethod
     def in_memory(cls) -> Self:
@@ -101,6 +106,7 @@ class Journal:
 
     async def begin(self, run: RunEntry) -> None:
         """Write down that a run begins in this process."""
+        self._begun_here.add(run.id)
         process = psutil.Process()
         row = (
             run.id, _now(), socket.gethostname(), process.pid, process.create_time(),
@@ -155,7 +161,7 @@ class Journal:
         return [
             RunEntry(id=run, policy=policy, seed=seed, server=server, kubeconfig=kubeconfig, context=context)
             for run, policy, seed, server, kubeconfig, context, pid, started in rows
-            if not _alive(pid, started)
+            if run not in self._begun_here and not _alive(pid, started)
         ]
 
     async def _write(self, statement: str, values: tuple[object, ...]) -> int:
@@ -184,11 +190,19 @@ class RunJournal:
         self.journal = journal
         self.run_id = run_id
         self.failures: list[str] = []
+        self._disk_problems: dict[str, None] = {}
         self._open = list(left_open)[::-1]
 
     async def write(self, undo: Undo) -> None:
-        """Write down what undoes a change, before the change is made."""
-        self._open.append(await self.journal.write(self.run_id, undo))
+        """Write down what undoes a change, before the change is made.
+
+        Cancellation waits until file and memory agree: an undo in the file alone would undo a change never made.
+        """
+
+        async def write() -> None:
+            self._open.append(await self.journal.write(self.run_id, undo))
+
+        await uncancellable(write())
 
     @property
     def mark(self) -> int:
@@ -207,15 +221,20 @@ class RunJournal:
         try:
             await self.journal.settle(written, error=error)
         except StateError as problem:
-            # The journal will ask for this undo once more, which is safe; somebody should know all the same.
-            self.failures.append(problem.message)
+            # What was undone stays undone; the journal will ask for it once more, which is safe.
+            self._disk_problems[problem.message] = None
 
     async def finish(self, verdict: str) -> None:
         """Write down that the run ended."""
         try:
             await self.journal.finish(self.run_id, verdict)
         except StateError as problem:
-            self.failures.append(problem.message)
+            self._disk_problems[problem.message] = None
+
+    @property
+    def disk_problems(self) -> tuple[str, ...]:
+        """What kept the journal from being written after a change was undone, each once."""
+        return tuple(self._disk_problems)
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:
@@ -248,13 +267,14 @@ def _guarded(path: Path, work: Callable[[], T]) -> T:
         ) from error
 
 
-def _alive(pid: int | str, started: float | str) -> bool:
+def _alive(pid: int, started: float) -> bool:
     try:
-        created: float = psutil.Process(int(pid)).create_time()
+        process = psutil.Process(pid)
+        created: float = process.create_time()
+        # Boot-time arithmetic moves a start time by some hundredths of a second when the wall clock is adjusted.
+        return process.status() != psutil.STATUS_ZOMBIE and abs(created - started) < 1
     except psutil.NoSuchProcess:
         return False
-    # Boot-time arithmetic moves a start time by some hundredths of a second when the wall clock is adjusted.
-    return abs(created - float(started)) < 1 or os.getpid() == int(pid)
 
 
 def _now() -> str:

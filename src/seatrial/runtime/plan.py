@@ -7,17 +7,18 @@ from seatrial.runtime.events import PodRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerImpact:
-    """How a step changes one owner: how many of its pods are Ready, and how many of those would be hit."""
+    """How a step changes one owner: how many Ready pods it has, how many pods are hit, how many of those are Ready."""
 
     owner: str
     namespace: str
     ready: int
     hit: int
+    ready_hit: int
 
     @property
     def left(self) -> int:
         """How many Ready pods the owner has left."""
-        return self.ready - self.hit
+        return self.ready - self.ready_hit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class StepPlan:
     """What one step would do to the cluster as it is.
 
     `matched` is None for a step that chooses no targets. `victims` are the pods that would be disrupted; `targets` all
-    those that the step's actions see.
+    those that the step's actions see. `unowned` are victims that no controller replaces.
     """
 
     summary: str
@@ -49,6 +50,7 @@ class StepPlan:
     targets: tuple[PodRef, ...] = ()
     victims: tuple[PodRef, ...] = ()
     owners: tuple[OwnerImpact, ...] = ()
+    unowned: tuple[PodRef, ...] = ()
     budgets: tuple[BudgetImpact, ...] = ()
     missing_permissions: tuple[str, ...] = ()
 

@@ -5,13 +5,15 @@ longer than the step itself (the recovery of a killed pod): the scenario waits f
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from seatrial.errors import SeatrialError
 from seatrial.runtime.verdict import Outcome, combine, not_carried_out
 
+_log = logging.getLogger(__name__)
 _FIRST_LOOK_SECONDS = 10.0
 
 
@@ -49,12 +51,18 @@ class ScenarioScope:
         """Start a measurement that the verdict waits for; `give_up` is called when the time is over."""
         self._promises.append(_Promise(asyncio.create_task(work, name=name), give_up))
 
-    async def first_look(self) -> None:
-        """Wait until every observer has had its first look, or has ended, or takes too long for it."""
+    async def first_look(self) -> Outcome:
+        """Wait until every observer has had its first look; tells why one had none."""
         for task, observation in self._observers.items():
             begun = asyncio.create_task(observation.begun.wait())
             await asyncio.wait({task, begun}, timeout=_FIRST_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             begun.cancel()
+            if observation.begun.is_set():
+                continue
+            outcome = await _outcome_of(task) if task.done() else combine(())
+            reason = "; ".join(outcome.reasons) or f"no first look within {_FIRST_LOOK_SECONDS:g} s"
+            return not_carried_out(f"{task.get_name()}: {reason}")
+        return combine(())
 
     async def settle(self, *, timeout_seconds: float) -> Outcome:
         """Wait for what was promised, at most that long, and tell what it came to."""
@@ -85,8 +93,11 @@ class ScenarioScope:
         self._promises.clear()
 
 
-async def _outcome_of(task: Awaitable[Outcome]) -> Outcome:
+async def _outcome_of(task: asyncio.Task[Outcome]) -> Outcome:
     try:
         return await task
     except SeatrialError as error:
         return not_carried_out(error.message)
+    except Exception as error:  # noqa: BLE001 -- an observer is anybody's code; clean-up must go on
+        _log.exception("%s broke", task.get_name())
+        return not_carried_out(f"{task.get_name()} broke: {type(error).__name__}: {error}")

@@ -27,6 +27,7 @@ from seatrial.sandbox.order import Order
 
 _START_SECONDS: Final = 90
 _STOP_SECONDS: Final = 15
+_LOCK_SECONDS: Final = 0.02
 _KINDS: Final[Mapping[str, type[SeatrialError]]] = {
     kind.__name__: kind for kind in (SandboxError, StateError, UsageError)
 }
@@ -242,6 +243,18 @@ class Starting:
             self._process.kill()
             self._process.wait()
         self._reports.close()
+        self._sweep_up()
+
+    def _sweep_up(self) -> None:
+        """Wait until the launcher has swept up; where the process ended before it had one, do it here."""
+        record = self._home.read() if self._home.directory.exists() else None
+        if record is not None and record.pid != self._process.pid:
+            return  # the name belongs to a sandbox that runs
+        deadline = time.monotonic() + _STOP_SECONDS
+        while self._home.is_claimed() and time.monotonic() < deadline:
+            time.sleep(_LOCK_SECONDS)  # the kernel tells nobody that a lock was let go
+        if not self._home.is_claimed():
+            sweep_leftovers(self._home)
 
 
 def _failure_in(line: bytes) -> SeatrialError:

@@ -82,19 +82,21 @@ async def plan(spec: PodAction, context: Context) -> StepPlan:
     return StepPlan(
         summary=", then ".join(_in_words(chosen) for chosen in spec.actions),
         matched=selection.matched,
-        notes=(*selection.notes, *((selection.empty_reason,) if selection.empty_reason else ())),
+        notes=(selection.empty_reason,) if selection.empty_reason else selection.notes,
         targets=tuple(pod_ref(pod) for pod in selection.pods),
         victims=tuple(pod_ref(pod) for pod in hit),
         owners=await owner_impacts(hit, context.cluster),
+        unowned=tuple(pod_ref(pod) for pod in hit if pod.metadata.controller is None),
         budgets=await budget_impacts(hit, context.cluster),
         missing_permissions=await missing_permissions(hit, context.cluster),
     )
 
 
 def _in_words(chosen: OneKey) -> str:
-    given = {key: value for key, value in chosen.spec.model_dump().items() if value not in {None, False}}
-    said = ", ".join(key if value is True else f"{key} {value}" for key, value in given.items())
-    return f"{chosen.key} ({said})" if said else chosen.key
+    """An action with what was said of it: "kill (force)", "checkPodCount (count 0)"."""
+    said = chosen.spec.model_dump(exclude_unset=True)
+    words = [key if value is True else f"{key} {value}" for key, value in said.items() if value is not False]
+    return f"{chosen.key} ({', '.join(words)})" if words else chosen.key
 
 
 STEP = StepType(key="podAction", model=PodAction, run=run, plan=plan)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from seatrial.policy.base import Model, OneKey, complain, option
 from seatrial.policy.scalars import Integer, Items, Number, Port
-from seatrial.probes.http_route import Answer, DirectRoute, NoAnswer, Route, Via, join, route_to_service
+from seatrial.probes.http_route import Answer, DirectRoute, NoAnswer, Route, Via, join, public, route_to_service
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import ProbeSampled
 from seatrial.runtime.plan import StepPlan
@@ -123,7 +123,7 @@ async def run(spec: ProbeHTTP, context: Context) -> Outcome:
             problem = await _request_with_retries(spec, route, context)
             if problem:
                 tries = f" after {spec.retries} tries" if spec.retries > 1 else ""
-                return failed(f"{spec.method.upper()} {join(route.target, spec.endpoint)}: {problem}{tries}")
+                return failed(f"{spec.method.upper()} {public(join(route.target, spec.endpoint))}: {problem}{tries}")
     return PASSED
 
 
@@ -152,7 +152,7 @@ async def _request_with_retries(spec: ProbeHTTP, route: Route, context: Context)
         answer, problem = await _request(spec, route)
         context.emit(
             ProbeSampled(
-                target=join(route.target, spec.endpoint),
+                target=public(join(route.target, spec.endpoint)),
                 via=route.via,
                 ok=not problem,
                 attempt=attempt,
@@ -188,7 +188,9 @@ async def plan(spec: ProbeHTTP, context: Context) -> StepPlan:  # noqa: ARG001 -
     else:
         base = str(target)
     requests = f"{spec.count} x " if spec.count > 1 else ""
-    return StepPlan(summary=f"{requests}{spec.method.upper()} {join(base, spec.endpoint)}, expecting {spec.code}")
+    return StepPlan(
+        summary=f"{requests}{spec.method.upper()} {public(join(base, spec.endpoint))}, expecting {spec.code}"
+    )
 
 
 STEP = StepType(key="probeHTTP", model=ProbeHTTP, run=run, plan=plan)

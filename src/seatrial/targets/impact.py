@@ -20,9 +20,16 @@ async def owner_impacts(victims: Iterable[Pod], cluster: Client) -> tuple[OwnerI
     for namespace in sorted({pod.metadata.namespace for pod in victims}):
         pods = await cluster.list(PODS, namespace=namespace, type=Pod)
         ready.update(pod.metadata.controller.uid for pod in pods.items if pod.metadata.controller and pod.is_ready)
-    hit = Counter(pod.metadata.controller.uid for pod in victims if pod.metadata.controller and pod.is_ready)
+    hit = Counter(pod.metadata.controller.uid for pod in victims if pod.metadata.controller)
+    ready_hit = Counter(pod.metadata.controller.uid for pod in victims if pod.metadata.controller and pod.is_ready)
     return tuple(
-        OwnerImpact(owner=pod_ref(pod).owner, namespace=pod.metadata.namespace, ready=ready[uid], hit=hit[uid])
+        OwnerImpact(
+            owner=pod_ref(pod).owner,
+            namespace=pod.metadata.namespace,
+            ready=ready[uid],
+            hit=hit[uid],
+            ready_hit=ready_hit[uid],
+        )
         for uid, pod in owners.items()
     )
 

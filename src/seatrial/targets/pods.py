@@ -85,7 +85,9 @@ async def match_pods(matchers: Sequence[PodMatcher], context: Context) -> Matche
         context.emit(TargetsMatched(matcher=describe(matcher), count=len(matched.pods)))
         found.update((pod.metadata.uid, pod) for pod in matched.pods)
         notes += matched.notes
-    others = (pod for pod in found.values() if not is_own_pod(pod, context.identity))
+    others = [pod for pod in found.values() if not is_own_pod(pod, context.identity)]
+    if found and not others:
+        notes.append("only the pod that Seatrial runs in, which is left out")
     ordered = sorted(others, key=lambda pod: (pod.metadata.namespace, pod.metadata.name))
     return Matched(pods=tuple(ordered), notes=tuple(notes))
 

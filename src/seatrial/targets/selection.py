@@ -45,7 +45,9 @@ async def select_pods(matchers: Sequence[PodMatcher], filters: Sequence[PodFilte
         if note:
             notes.append(f"{each.key}: {note}")
         if not pods:
-            reason = f"the filter {each.key} left none of {before} pods" + (f" ({note})" if note else "")
+            reason = f"the filter {each.key} left none of {before} pod{'' if before == 1 else 's'}" + (
+                f" ({note})" if note else ""
+            )
     context.emit(TargetsChosen(pods=tuple(pod_ref(pod) for pod in pods), matched=len(matched.pods)))
     return Selection(pods=tuple(pods), matched=len(matched.pods), notes=tuple(notes), empty_reason=reason)
 

@@ -5,6 +5,7 @@ events hold none.
 """
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -38,7 +39,8 @@ def configure_logging(
     """Send this process's log lines, Seatrial's and the libraries' warnings, to standard error."""
     target = stream or sys.stderr
     level = logging.ERROR if silent else (logging.DEBUG if verbose else logging.INFO)
-    colours = log_format == "text" and target.isatty()
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    colours = log_format == "text" and target.isatty() and not plain
     renderer: Any = (
         structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=colours)
     )
@@ -79,6 +81,9 @@ class LogReport:
         place = {"round": where.round or None, "scenario": where.scenario or None, "step": where.step}
         said = {key: value for key, value in {**place, **values}.items() if value not in (None, "", [])}
         self._write(event)(event_name(type(event)), **said)
+
+    def close(self) -> None:
+        """Nothing to put back."""
 
     def _write(self, event: Event) -> Callable[..., Any]:
         log = self._logger

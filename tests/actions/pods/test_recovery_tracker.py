@@ -52,7 +52,7 @@ async def test_the_moments_of_a_recovery_are_told_apart(recovered):
     tracker.kill_sent("old", 10.0)
     for event in [gone("old", 10.05), *life("new", 10.1)]:
         tracker.feed(event)
-    await asyncio.wait_for(tracker.wait(), 1)
+    await asyncio.wait_for(tracker.wait(), 30)
     [event] = recovered
     assert (event.pod.name, event.replacement.name) == ("old", "new")
     moments = (event.gone_ms, event.created_ms, event.scheduled_ms, event.running_ms, event.ready_ms)
@@ -131,7 +131,7 @@ async def test_a_replacement_that_disappears_makes_room_for_the_next(recovered):
 async def test_nobody_waits_for_owners_that_don_t_replace(recovered, kind):
     """A pod of a Job, or one without a controller, has no recovery to wait for."""
     tracker = tracker_for([pod("old", kind=kind), pod("bare", owner="")], recovered)
-    await asyncio.wait_for(tracker.wait(), 1)
+    await asyncio.wait_for(tracker.wait(), 30)
     assert tracker.give_up() == []
 
 
@@ -140,7 +140,7 @@ async def test_nobody_waits_for_a_pod_that_was_not_killed(recovered):
     tracker = tracker_for([pod("old")], recovered)
     tracker.kill_sent("old", 0.0)
     tracker.kill_failed("old")
-    await asyncio.wait_for(tracker.wait(), 1)
+    await asyncio.wait_for(tracker.wait(), 30)
 
 
 @given(st.integers(1, 6), st.randoms(use_true_random=False))

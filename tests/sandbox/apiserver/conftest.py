@@ -30,12 +30,6 @@ class Served:
         return self.server.api
 
 
-@pytest.fixture(scope="session")
-def shared_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """One authority for all tests of a process: making keys takes time."""
-    return Authority.create(tmp_path_factory.mktemp("pki"))
-
-
 @pytest.fixture
 def api() -> LocalApi:
     """An API that nobody serves."""
@@ -43,17 +37,17 @@ def api() -> LocalApi:
 
 
 @pytest.fixture
-async def served(shared_authority: Authority) -> AsyncIterator[Served]:
+async def served(authority: Authority) -> AsyncIterator[Served]:
     """A server on a free port, and a client with the administrator's token."""
-    config = ApiServerConfig("127.0.0.1", 0, shared_authority.directory, "127.3.128.0/17", ADMIN_TOKEN)
-    server = ApiServer(config, shared_authority)
+    config = ApiServerConfig("127.0.0.1", 0, authority.directory, "127.3.128.0/17", ADMIN_TOKEN)
+    server = ApiServer(config, authority)
     await server.start()
-    tls = ssl.create_default_context(cafile=str(shared_authority.ca_file))
+    tls = ssl.create_default_context(cafile=str(authority.ca_file))
     headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
     connector = aiohttp.TCPConnector(ssl=tls)
     try:
         async with aiohttp.ClientSession(server.url, connector=connector, headers=headers) as session:
-            yield Served(server, shared_authority, session)
+            yield Served(server, authority, session)
     finally:
         await server.stop()
 

@@ -113,7 +113,7 @@ async def test_get_watch_shows_a_deletion(
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert b"Pending" in await process.stdout.readline()
             await served.api.patch("pods", "p", "default", {"status": {"phase": "Running"}}, subresource="status")
             assert b"Running" in await process.stdout.readline()

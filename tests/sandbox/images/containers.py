@@ -68,7 +68,7 @@ def random_address() -> str:
 
 async def listening(address: str, port: int) -> str:
     """Wait until somebody listens there; answers the base URL. There is no event for another process's listen()."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             with suppress(OSError):
                 _, writer = await asyncio.open_connection(address, bindable(port))

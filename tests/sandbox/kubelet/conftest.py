@@ -52,12 +52,6 @@ def short_directory() -> Iterator[Path]:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Issues the certificates of all tests of a run."""
-    return Authority.create(tmp_path_factory.mktemp("pki"))
-
-
 @pytest.fixture
 def machine_config(addresses: Addresses, authority: Authority, short_directory: Path) -> MachineConfig:
     """The settings of a node whose failed containers are restarted after a tenth of a second."""

@@ -77,7 +77,7 @@ class History:
                 self.versions.append((event.type, event.object))
                 self.changed.notify_all()
 
-    async def wait(self, name: str, holds: Callable[[Object], Any], *, seconds: float = 20, after: int = 0) -> Object:
+    async def wait(self, name: str, holds: Callable[[Object], Any], *, seconds: float = 60, after: int = 0) -> Object:
         """The first version of a pod (after so many of all pods) for which the condition holds."""
         found: Object | None = None
 
@@ -91,7 +91,7 @@ class History:
         assert found is not None
         return found
 
-    async def wait_gone(self, name: str, *, seconds: float = 20) -> None:
+    async def wait_gone(self, name: str, *, seconds: float = 60) -> None:
         """Wait for the pod's DELETED event."""
         async with asyncio.timeout(seconds), self.changed:
             await self.changed.wait_for(
@@ -124,7 +124,7 @@ class NodeUnderTest:
         """All events so far."""
         return (await self.api.list("events", "default")).items
 
-    async def wait_event(self, reason: str, *, seconds: float = 20) -> Object:
+    async def wait_event(self, reason: str, *, seconds: float = 60) -> Object:
         """The first event of that reason."""
         listed = await self.api.list("events", "default")
         found = next((event for event in listed.items if event["reason"] == reason), None)
@@ -169,4 +169,4 @@ async def running_runtime() -> AsyncIterator[RuntimeClient]:
         yield client
     finally:
         client.close()
-        await asyncio.to_thread(child.wait, 10)
+        await asyncio.to_thread(child.wait, 30)

@@ -22,7 +22,7 @@ class Recording:
 
     async def events(self, *, until: str) -> list[Object]:
         """All events, once one of that reason is there."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             listed = await self.api.list("events", "default")
             while until not in {event["reason"] for event in listed.items}:
                 async for _ in self.api.watch("events", "default", resource_version=listed.resource_version):

@@ -58,14 +58,14 @@ class MachineUnderTest:
     async def ended(self) -> None:
         """Wait for the end of the machine's first process."""
         assert self.process is not None
-        await asyncio.to_thread(self.process.wait, 20)
+        await asyncio.to_thread(self.process.wait, 60)
 
     async def run(self, pod: dict[str, Any]) -> dict[str, Any]:
         """Create a pod and wait until it is ready."""
         await self.server.api.create("pods", pod, "default")
         return await self.history.wait(pod["metadata"]["name"], is_ready)
 
-    async def node(self, holds: Callable[[dict[str, Any]], bool], *, seconds: float = 20) -> dict[str, Any]:
+    async def node(self, holds: Callable[[dict[str, Any]], bool], *, seconds: float = 60) -> dict[str, Any]:
         """The Node as soon as the condition holds."""
         listed = await self.server.api.list("nodes")
         for item in listed.items:
@@ -81,7 +81,7 @@ class MachineUnderTest:
         """Wait until the API server has heard of the node's kubelet again."""
         before = await self.server.api.get("leases.coordination.k8s.io", "node1", "kube-node-lease")
         version = before["metadata"]["resourceVersion"]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for event in self.server.api.watch(
                 "leases.coordination.k8s.io", "kube-node-lease", resource_version=version
             ):
@@ -139,7 +139,7 @@ async def kubelet_session(machine: MachineUnderTest, credential: Credential) -> 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Those that are still there after some time."""
-    return list(psutil.wait_procs(processes, timeout=5)[1])
+    return list(psutil.wait_procs(processes, timeout=30)[1])
 
 
 async def test_a_machine_registers_its_node_and_runs_pods(machine: MachineUnderTest) -> None:
@@ -312,7 +312,7 @@ async def test_a_followed_log_ends_with_its_container(machine: MachineUnderTest)
     ):
         assert await response.content.readline() == b"one\n"
         (machine.config.directory / "pods" / pod["metadata"]["uid"] / "c" / "rootfs" / "go").touch()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await response.content.read() == b"two\n"
 
 

@@ -133,7 +133,7 @@ async def test_what_a_container_leaves_behind_goes_with_it(node: NodeUnderTest) 
     assert {" ".join(p.cmdline()) for p in processes} == {"sleep 1001", "sleep 1002", "sleep 1003"}
     next(p for p in processes if p.cmdline()[1] == "1003").kill()
     await node.history.wait("web", lambda pod: pod["status"]["phase"] == "Failed")
-    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, timeout=5)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, timeout=30)
     assert alive == []
 
 
@@ -271,7 +271,7 @@ async def test_a_deleted_pod_gets_the_stop_signal_and_goes(node: NodeUnderTest) 
     created = await node.create(make_pod(container=spec))
     await node.history.wait("web", is_ready)
     await node.api.delete("pods", "web", "default")
-    await node.history.wait_gone("web", seconds=5)
+    await node.history.wait_gone("web", seconds=25)  # less than the grace period
     last = node.history.of("web")[-1]
     assert last["status"]["phase"] == "Succeeded"
     assert condition(last, "Ready")["reason"] == "PodCompleted"
@@ -300,7 +300,7 @@ async def test_a_second_delete_can_shorten_the_grace_period(node: NodeUnderTest)
     await node.api.delete("pods", "web", "default", grace_period_seconds=60)
     await node.wait_event("Killing")
     await node.api.delete("pods", "web", "default", grace_period_seconds=1)
-    await node.history.wait_gone("web", seconds=10)
+    await node.history.wait_gone("web", seconds=30)
 
 
 async def test_a_force_deleted_pod_is_killed_at_once(node: NodeUnderTest) -> None:
@@ -310,7 +310,7 @@ async def test_a_force_deleted_pod_is_killed_at_once(node: NodeUnderTest) -> Non
     await node.history.wait("web", is_ready)
     processes = process_of(node, pod["metadata"]["uid"])
     await node.api.delete("pods", "web", "default", grace_period_seconds=0)
-    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, timeout=5)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, timeout=30)
     assert processes
     assert alive == []
 
@@ -357,7 +357,7 @@ async def test_a_built_in_program_is_ready_soon(node: NodeUnderTest) -> None:
     """The first readiness probe waits for the port instead of failing for a period."""
     probe = {"httpGet": {"port": 80}, "periodSeconds": 60}
     await node.create(make_pod(container={"image": "nginx:1.27", "command": None, "readinessProbe": probe}))
-    await node.history.wait("web", is_ready, seconds=10)
+    await node.history.wait("web", is_ready, seconds=45)  # less than the period
     assert "Unhealthy" not in {event["reason"] for event in await node.events()}
 
 

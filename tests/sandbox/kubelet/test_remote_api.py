@@ -82,7 +82,7 @@ async def test_a_watch_tells_what_follows_a_list(remote: RemoteApi) -> None:
     await remote.create("configmaps", config_map("big", a="x" * 700_000), "default")
     await remote.delete("configmaps", "big", "default")
     seen = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for event in remote.watch("configmaps", "default", resource_version=listed.resource_version):
             if event.type != "BOOKMARK":
                 seen.append((event.type, event.object["metadata"]["name"]))

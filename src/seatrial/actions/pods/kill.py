@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 
 from seatrial.actions.action_type import ActionType
-from seatrial.actions.pods.recovery import RecoveryTracker, track_recovery
+from seatrial.actions.pods.recovery import RecoveryTracker, is_replaced, track_recovery
 from seatrial.errors import ClusterError
 from seatrial.kube.errors import Conflict, NotFound
 from seatrial.kube.objects import Pod
@@ -75,7 +75,9 @@ async def _kill(
             _skip(pod, error.message, context, error=True)
         else:
             duration_ms = (context.clock.monotonic() - sent) * 1000
-            context.emit(PodKilled(pod=pod_ref(pod), force=spec.force, duration_ms=duration_ms))
+            context.emit(
+                PodKilled(pod=pod_ref(pod), force=spec.force, replaced=is_replaced(pod), duration_ms=duration_ms)
+            )
             return ""
         if tracker:
             tracker.kill_failed(meta.uid)

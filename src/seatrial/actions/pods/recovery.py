@@ -13,17 +13,24 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from seatrial.errors import ClusterError
 from seatrial.kube.client import Client
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
 from seatrial.kube.watch import Watch, WatchEvent
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import PodRecovered, PodRef, RecoveryMissed
-from seatrial.runtime.verdict import PASSED, Outcome, Verdict
+from seatrial.runtime.verdict import PASSED, Outcome, nothing_to_do
 from seatrial.targets.pods import pod_ref
 
 REPLACING_KINDS = frozenset({"ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController"})
 """Controllers that replace a pod whenever one is missing (a Job does so only while it isn't complete)."""
+
+
+def is_replaced(pod: Pod) -> bool:
+    """Whether the pod's controller replaces it, so that a recovery can be measured."""
+    owner = pod.metadata.controller
+    return owner is not None and owner.kind in REPLACING_KINDS
 
 
 @dataclass(slots=True)
@@ -55,7 +62,8 @@ class RecoveryTracker:
         self._complete = asyncio.Event()
         for pod in victims:
             owner = pod.metadata.controller
-            if owner and owner.kind in REPLACING_KINDS:
+            # A pod that is terminating has its replacement already.
+            if owner and is_replaced(pod) and pod.metadata.deletion_timestamp is None:
                 self._victims[pod.metadata.uid] = _Victim(pod_ref(pod), owner.uid)
 
     def already_there(self, pods: Iterable[Pod]) -> None:
@@ -189,10 +197,12 @@ async def _follow(
                 await stack.enter_async_context(cluster.watch(PODS, namespace=namespace, type=Pod))
                 for namespace in namespaces
             ]
-        except BaseException as error:  # noqa: BLE001 -- handed to the one who waits
-            if not opened.done():
-                opened.set_exception(error)
+        except ClusterError as error:
+            opened.set_exception(error)  # the kill that waits for it says it
             return PASSED
+        except BaseException:
+            opened.cancel()
+            raise
         for watch in watches:
             tracker.already_there(watch.snapshot)
         opened.set_result(None)
@@ -210,12 +220,15 @@ async def _feed(tracker: RecoveryTracker, watch: Watch[Pod]) -> None:
 
 
 def _give_up(tracker: RecoveryTracker, context: Context) -> Outcome:
-    reasons = []
-    for pod, how_far in tracker.give_up():
-        reason = f"{how_far} within {context.settings.recovery_timeout_seconds:g} s"
-        context.emit(RecoveryMissed(pod=pod, reason=reason))
-        reasons.append(f"{pod} was killed: {reason}")
-    return Outcome(verdict=Verdict.INCONCLUSIVE, reasons=tuple(reasons)) if reasons else PASSED
+    missing = tracker.give_up()
+    if not missing:
+        return PASSED
+    within = f"within {context.settings.recovery_timeout_seconds:g} s"
+    for pod, how_far in missing:
+        context.emit(RecoveryMissed(pod=pod, reason=f"{how_far} {within}"))
+    (first, how_far), others = missing[0], len(missing) - 1
+    more = f" (and {others} more killed pod{'s' * (others > 1)} without a Ready replacement)" if others else ""
+    return nothing_to_do(f"{first} was killed: {how_far} {within}{more}")
 
 
 def _how_far(victim: _Victim) -> str:

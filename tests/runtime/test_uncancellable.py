@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from seatrial.engine.uncancellable import uncancellable
+from seatrial.runtime.uncancellable import uncancellable
 
 
 async def test_work_goes_on_through_any_number_of_cancellations():
