@@ -43,7 +43,7 @@ def _nothing_is_left_running(tmp_path_factory):
     found = [each for each in psutil.process_iter() if each.pid not in spared and _is_left(each, directory, began)]
     # A process that was told to end may take a moment to do so.
     _, left = psutil.wait_procs(found, timeout=10)
-    assert [(process.pid, said) for process in left if (said := _said_of(process))] == []
+    assert [process for process in left if _said_of(process)] == []
 
 
 def _is_left(process: psutil.Process, directory: str, began: float) -> bool:

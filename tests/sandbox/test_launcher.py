@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,13 @@ class Main:
         self.process.stdin.close()
         self.process.stdin = None
 
+    def wait_for_processes(self, number: int) -> None:
+        """Wait until there are so many processes; there is no event for a process that starts another one."""
+        deadline = time.monotonic() + 60
+        while len(found := list(processes_of(self.sandbox_id))) < number:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.01)
+
     def wait_until_swept(self) -> None:
         """Wait for the launcher's end."""
         try:
@@ -140,7 +148,7 @@ def test_killing_the_main_process_leaves_nothing(main: Main) -> None:
     main.hear()
     main.ask("orphan")
     main.hear()
-    assert len(list(processes_of(main.sandbox_id))) >= 5
+    main.wait_for_processes(5)
     main.process.kill()
     main.process.wait()
     main.wait_until_swept()

@@ -7,6 +7,7 @@ loaded when it is forked, and should not carry more.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -33,10 +34,10 @@ def main() -> int:
     except SeatrialError as error:
         return _report_failure(order, error)
     except OSError as error:
-        traceback.print_exc()
+        _log_traceback()
         return _report_failure(order, homes.state_error(error, order.config.directory))
     except Exception as error:  # noqa: BLE001 -- the owner is told, the log has the traceback
-        traceback.print_exc()
+        _log_traceback()
         return _report_failure(order, SandboxError(f"the sandbox failed: {str(error) or type(error).__name__}"))
 
 
@@ -139,6 +140,13 @@ def _report_ready(order: Order, server: str, timings: dict[str, float], launcher
     )
     home.write(record)
     _tell(order, {"ready": True})
+
+
+def _log_traceback() -> None:
+    # A full disk is what may have happened, and the log lies on it: the owner must be told all the same.
+    with contextlib.suppress(OSError):
+        traceback.print_exc()
+        sys.stderr.flush()
 
 
 def _report_failure(order: Order, error: SeatrialError) -> int:

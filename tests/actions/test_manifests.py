@@ -1,0 +1,272 @@
+import asyncio
+import os
+from dataclasses import replace
+
+import pytest
+
+from seatrial.actions.manifests import (
+    DELETE_OBJECT,
+    RESTORE_OBJECT,
+    RUN_LABEL,
+    apply_manifests,
+    read_manifests,
+    wait_until_ready,
+)
+from seatrial.errors import ClusterError, ConfigurationError
+from seatrial.runtime.events import ObjectApplied, UndoWritten
+
+
+def config_map(name="settings", *, data=None, labels=None, **metadata):
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, **({"labels": labels} if labels else {}), **metadata},
+        "data": data or {"colour": "red"},
+    }
+
+
+@pytest.fixture
+def read(tmp_path):
+    """What `read_manifests` makes of a file with this content."""
+
+    def of(content):
+        path = tmp_path / "manifests.yml"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_manifests(path)
+
+    return of
+
+
+async def undo(context):
+    """Carries out what the journal has, last in first, as often as asked."""
+    kinds = {kind.kind: kind for kind in (DELETE_OBJECT, RESTORE_OBJECT)}
+    for written in context.journal.newer_than(0):
+        # Through the client: where an undo hangs this says so before the test's own time limit.
+        await asyncio.wait_for(kinds[written.undo.kind].run(written.undo.args, context.cluster), 30)
+
+
+async def stored(control, name="settings", namespace="default"):
+    return await control.server.api.get("configmaps", name, namespace)
+
+
+async def config_maps(control):
+    listed = await control.server.api.list("configmaps", "default")
+    return sorted(each["metadata"]["name"] for each in listed.items if each["metadata"]["name"] != "kube-root-ca.crt")
+
+
+# Reading
+
+
+def test_documents_and_lists_are_taken_apart(read):
+    """Several documents, empty ones and Lists make one sequence of objects, in order."""
+    text = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+---
+---
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: b}}
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: c, labels: null, namespace: null}}
+"""
+    assert [each["metadata"]["name"] for each in read(text)] == ["a", "b", "c"]
+
+
+def test_json_is_read_as_well(read):
+    """A manifest may be JSON."""
+    assert len(read('{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}')) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{apiVersion: v1, kind: Pod}", "object 1 has no metadata"),
+        ("{apiVersion: v1, kind: Pod, metadata: []}", "object 1 has no metadata"),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: 5}}", "needs apiVersion, kind and metadata.name, each a text"),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: ''}}", "needs apiVersion, kind and metadata.name, each a text"),
+        ("{apiVersion: 1, kind: Pod, metadata: {name: p}}", "needs apiVersion, kind and metadata.name, each a text"),
+        ("{apiVersion: v1, metadata: {name: p}}", "needs apiVersion, kind and metadata.name, each a text"),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: p, labels: [x]}}", "has labels that are no map"),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: 7}}", "has a namespace that is no text"),
+        ("just words", "object 1 has no metadata"),
+        ("[1, 2]", "object 1 has no metadata"),
+        ("{kind: List, items: [words]}", "object 1 has no metadata"),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: a}}\n---\n5", "object 2 has no metadata"),
+        ("{unclosed: [", "is no YAML"),
+        (b"\xff\xfe\x00", "is no YAML"),
+        ("[" * 5000 + "]" * 5000, "is nested too deeply"),
+        ("!!python/object/apply:os.system ['true']", "is no YAML"),
+    ],
+)
+def test_what_is_no_kubernetes_object_is_said(read, text, problem):
+    """Each mistake is one line with the file, and which object it is; never a traceback."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(text)
+    assert problem in caught.value.message
+    assert "manifests.yml" in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(("name", "reason"), [("missing.yml", "No such file"), (".", "Is a directory")])
+def test_a_file_that_can_t_be_read_is_said(tmp_path, name, reason):
+    """The system's own reason stands beside the path."""
+    with pytest.raises(ConfigurationError, match=reason):
+        read_manifests(tmp_path / name)
+
+
+# Applying
+
+
+async def test_what_was_not_there_is_made_with_the_runs_label_and_deleted_again(control, on_cluster):
+    """A new object has the label of its run; the undo deletes it, and a second undo finds nothing to do."""
+    context = on_cluster.context
+    [applied] = await apply_manifests([config_map(labels={"app": "web"})], context)
+    assert (applied.resource.kind, applied.namespace, applied.name) == ("ConfigMap", "default", "settings")
+    assert (await stored(control))["metadata"]["labels"] == {"app": "web", RUN_LABEL: "run-1"}
+    await undo(context)
+    assert await config_maps(control) == []
+    await undo(context)
+
+
+async def test_what_was_there_is_put_back_as_it_was(control, on_cluster):
+    """Data, labels and all: after the undo the object is the one from before, and a second undo changes nothing."""
+    await control.server.api.create("configmaps", config_map(data={"colour": "blue", "size": "1"}), "default")
+    before = await stored(control)
+    await apply_manifests([config_map(data={"colour": "red"})], on_cluster.context)
+    assert (await stored(control))["data"]["colour"] == "red"
+    await undo(on_cluster.context)
+    after = await stored(control)
+    assert (after["data"], after["metadata"].get("labels")) == (before["data"], before["metadata"].get("labels"))
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    await undo(on_cluster.context)
+    assert (await stored(control))["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
+
+
+async def test_a_restore_makes_what_somebody_deleted_meanwhile(control, on_cluster):
+    """An object that was there before the run is there after it."""
+    await control.server.api.create("configmaps", config_map(data={"colour": "blue"}), "default")
+    await apply_manifests([config_map()], on_cluster.context)
+    await control.server.api.delete("configmaps", "settings", "default")
+    await undo(on_cluster.context)
+    assert (await stored(control))["data"] == {"colour": "blue"}
+
+
+async def test_a_restore_leaves_other_peoples_later_work_alone(control, on_cluster):
+    """Where somebody deployed their own object over the run's, it is theirs and stays."""
+    await control.server.api.create("configmaps", config_map(data={"colour": "blue"}), "default")
+    await apply_manifests([config_map()], on_cluster.context)
+    await control.server.api.delete("configmaps", "settings", "default")
+    await control.server.api.create("configmaps", config_map(data={"colour": "green"}), "default")
+    await undo(on_cluster.context)
+    assert (await stored(control))["data"] == {"colour": "green"}
+
+
+async def test_a_delete_leaves_an_object_of_somebody_else_alone(control, on_cluster):
+    """A namesake without the run's label was made by somebody else since."""
+    await apply_manifests([config_map()], on_cluster.context)
+    await control.server.api.delete("configmaps", "settings", "default")
+    await control.server.api.create("configmaps", config_map(data={"colour": "green"}), "default")
+    await undo(on_cluster.context)
+    assert (await stored(control))["data"] == {"colour": "green"}
+
+
+async def test_what_another_run_applied_since_is_that_runs_to_undo(control, on_cluster):
+    """Two runs load the same object: the first leaves it to the second, which puts it back."""
+    later = replace(on_cluster.context, run_id="run-2")
+    await apply_manifests([config_map()], on_cluster.context)
+    await apply_manifests([config_map(data={"colour": "green"})], later)
+    first = on_cluster.context.journal.newer_than(0)[1]
+    await DELETE_OBJECT.run(first.undo.args, control.cluster)
+    assert (await stored(control))["data"]["colour"] == "green"
+
+
+async def test_the_undo_is_in_the_journal_before_the_object_is_touched(control, on_cluster):
+    """An object that the API server refuses has its undo already, which then does nothing."""
+    bad = config_map("Not A Name")
+    with pytest.raises(ClusterError):
+        await apply_manifests([config_map(), bad], on_cluster.context)
+    assert [each.undo.args["name"] for each in on_cluster.context.journal.newer_than(0)] == ["Not A Name", "settings"]
+    with pytest.raises(ClusterError):
+        await control.server.api.get("configmaps", "Not A Name", "default")
+
+
+async def test_on_a_cluster_that_goes_away_nothing_is_journaled(control, on_cluster):
+    """`journaled=False` applies and writes no undo."""
+    await apply_manifests([config_map()], on_cluster.context, journaled=False)
+    assert on_cluster.context.journal.mark == 0
+    assert await config_maps(control) == ["settings"]
+
+
+async def test_what_is_done_is_told(control, on_cluster):
+    """The undo first, then the object, and whether it was there before."""
+    await control.server.api.create("configmaps", config_map("old"), "default")
+    await apply_manifests([config_map("old"), config_map("new")], on_cluster.context)
+    assert list(await on_cluster.events()) == [
+        UndoWritten(description="put ConfigMap default/old back as it was"),
+        ObjectApplied(kind="ConfigMap", namespace="default", name="old", created=False),
+        UndoWritten(description="delete ConfigMap default/new"),
+        ObjectApplied(kind="ConfigMap", namespace="default", name="new", created=True),
+    ]
+
+
+async def test_the_way_to_delete_it_by_hand_is_a_command(on_cluster):
+    """What could not be deleted comes with the command that does it."""
+    await apply_manifests([config_map()], on_cluster.context)
+    [written] = on_cluster.context.journal.newer_than(0)
+    assert written.undo.manual == "kubectl delete configmap settings -n default"
+
+
+async def test_a_kind_that_the_cluster_doesn_t_have_is_said(on_cluster):
+    """The kind is named, and nothing is written down."""
+    with pytest.raises(ClusterError, match="Unicorn"):
+        await apply_manifests(
+            [{"apiVersion": "example.com/v1", "kind": "Unicorn", "metadata": {"name": "u"}}], on_cluster.context
+        )
+    assert on_cluster.context.journal.mark == 0
+
+
+# Waiting
+
+
+def deployment(name="web"):
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "busybox"}]}}
+    spec = {"replicas": 2, "selector": {"matchLabels": labels}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
+
+
+async def test_what_was_loaded_is_waited_for_until_it_is_ready(control, on_cluster):
+    """A Deployment is ready when it has all its replicas Ready; what has no readiness isn't waited for."""
+    applied = await apply_manifests([deployment(), config_map()], on_cluster.context)
+    waiting = asyncio.create_task(wait_until_ready(applied, on_cluster.context, timeout_seconds=30))
+    for ready in (1, 2):
+        status = {"observedGeneration": 1, "replicas": 2, "readyReplicas": ready}
+        await control.server.api.patch("deployments.apps", "web", "default", {"status": status}, subresource="status")
+    assert await waiting == []
+
+
+async def test_what_is_not_ready_in_time_is_named(on_cluster):
+    """Nobody makes the pods here: the Deployment is late, and no task goes on waiting for it."""
+    applied = await apply_manifests([deployment()], on_cluster.context)
+    late = await wait_until_ready(applied, on_cluster.context, timeout_seconds=0.05)
+    assert [each.name for each in late] == ["web"]
+
+
+async def test_a_status_of_an_older_generation_does_not_count(control, on_cluster):
+    """Figures that the controller wrote before it saw the change say nothing about it."""
+    applied = await apply_manifests([deployment()], on_cluster.context)
+    status = {"observedGeneration": 0, "replicas": 2, "readyReplicas": 2}
+    await control.server.api.patch("deployments.apps", "web", "default", {"status": status}, subresource="status")
+    assert len(await wait_until_ready(applied, on_cluster.context, timeout_seconds=0.05)) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_a_file_without_permission_is_said(tmp_path):
+    """A file of somebody else is a clean error."""
+    path = tmp_path / "secret.yml"
+    path.write_text("")
+    path.chmod(0)
+    with pytest.raises(ConfigurationError, match="Permission denied"):
+        read_manifests(path)
