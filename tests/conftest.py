@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from seatrial.runtime.randomness import Randomness
 from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_kubeconfig
 from seatrial.sandbox.pki import Authority
 from seatrial.testing import FakeClock
+from tests.processes import processes_that_mention, said_of
 
 # How long an example takes says nothing on a machine that others use too. The examples are the same in every run, so
 # that a failure comes from the change at hand; `make test ARGS=--hypothesis-profile=explore` looks for new ones.
@@ -39,30 +41,29 @@ def _nothing_is_left_running(tmp_path_factory):
     began = time.time()
     yield
     del os.environ[MARKER]
-    spared = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
-    found = [each for each in psutil.process_iter() if each.pid not in spared and _is_left(each, directory, began)]
-    # A process that was told to end may take a moment to do so.
-    _, left = psutil.wait_procs(found, timeout=10)
-    assert [process for process in left if _said_of(process)] == []
-
-
-def _is_left(process: psutil.Process, directory: str, began: float) -> bool:
-    said = _said_of(process)
-    if directory in said:
-        return True
     # A container's environment is its own; its parents are the node's, as long as there is a node.
-    is_orphan = "SEATRIAL_POD_IP=" in said and process.ppid() == 1
-    return is_orphan and process.create_time() > began
+    containers = processes_that_mention("SEATRIAL_POD_IP=")
+    orphans = [each for each in containers if _is_orphan(each, since=began)]
+    # A process that was told to end may take a moment to do so.
+    _, left = psutil.wait_procs([*processes_that_mention(directory), *orphans], timeout=10)
+    assert [process for process in left if said_of(process)] == []
 
 
-def _said_of(process: psutil.Process) -> str:
-    """A process's command line and environment; nothing of one that has ended, or is another user's."""
+def _is_orphan(process: psutil.Process, *, since: float) -> bool:
     try:
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return ""
-        return " ".join([*process.cmdline(), *(f"{key}={value}" for key, value in process.environ().items())])
-    except psutil.Error:
-        return ""
+        return process.ppid() == 1 and process.create_time() > since
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard():
+    """A shell makes its background jobs deaf to SIGINT, and all that they start; the tests send it to programs."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

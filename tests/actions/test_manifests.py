@@ -1,5 +1,5 @@
 import asyncio
-import os
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -12,8 +12,9 @@ from seatrial.actions.manifests import (
     read_manifests,
     wait_until_ready,
 )
-from seatrial.errors import ClusterError, ConfigurationError
+from seatrial.errors import ClusterError, ConfigurationError, UsageError
 from seatrial.runtime.events import ObjectApplied, UndoWritten
+from seatrial.runtime.journal import RunEntry
 
 
 def config_map(name="settings", *, data=None, labels=None, **metadata):
@@ -23,6 +24,13 @@ def config_map(name="settings", *, data=None, labels=None, **metadata):
         "metadata": {"name": name, **({"labels": labels} if labels else {}), **metadata},
         "data": data or {"colour": "red"},
     }
+
+
+@pytest.fixture
+async def on_cluster(on_cluster):
+    """The context of a run that stands in its journal."""
+    await on_cluster.journal.begin(RunEntry(id="run-1", policy="p", seed="7", server="s"))
+    return on_cluster
 
 
 @pytest.fixture
@@ -43,6 +51,24 @@ async def undo(context):
     for written in context.journal.newer_than(0):
         # Through the client: where an undo hangs this says so before the test's own time limit.
         await asyncio.wait_for(kinds[written.undo.kind].run(written.undo.args, context.cluster), 30)
+
+
+@asynccontextmanager
+async def collecting(control):
+    """Does what the garbage collector does for an owner without dependents: lets it go."""
+
+    async def collect():
+        listed = await control.server.api.list("configmaps", "default")
+        async for event in control.server.api.watch("configmaps", "default", resource_version=listed.resource_version):
+            if event.object["metadata"].get("deletionTimestamp") and event.type == "MODIFIED":
+                name = event.object["metadata"]["name"]
+                await control.server.api.patch("configmaps", name, "default", {"metadata": {"finalizers": None}})
+
+    task = asyncio.create_task(collect())
+    await asyncio.sleep(0)
+    yield
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def stored(control, name="settings", namespace="default"):
@@ -96,7 +122,7 @@ def test_json_is_read_as_well(read):
         ("{apiVersion: v1, kind: Pod, metadata: {name: a}}\n---\n5", "object 2 has no metadata"),
         ("{unclosed: [", "is no YAML"),
         (b"\xff\xfe\x00", "is no YAML"),
-        ("[" * 5000 + "]" * 5000, "is nested too deeply"),
+        ("[" * 500 + "]" * 500, "is nested too deeply"),
         ("!!python/object/apply:os.system ['true']", "is no YAML"),
     ],
 )
@@ -125,7 +151,8 @@ async def test_what_was_not_there_is_made_with_the_runs_label_and_deleted_again(
     [applied] = await apply_manifests([config_map(labels={"app": "web"})], context)
     assert (applied.resource.kind, applied.namespace, applied.name) == ("ConfigMap", "default", "settings")
     assert (await stored(control))["metadata"]["labels"] == {"app": "web", RUN_LABEL: "run-1"}
-    await undo(context)
+    async with collecting(control):
+        await undo(context)
     assert await config_maps(control) == []
     await undo(context)
 
@@ -188,8 +215,9 @@ async def test_the_undo_is_in_the_journal_before_the_object_is_touched(control, 
     with pytest.raises(ClusterError):
         await apply_manifests([config_map(), bad], on_cluster.context)
     assert [each.undo.args["name"] for each in on_cluster.context.journal.newer_than(0)] == ["Not A Name", "settings"]
-    with pytest.raises(ClusterError):
-        await control.server.api.get("configmaps", "Not A Name", "default")
+    assert await config_maps(control) == ["settings"]
+    last = on_cluster.context.journal.newer_than(0)[0]
+    await DELETE_OBJECT.run(last.undo.args, control.cluster)
 
 
 async def test_on_a_cluster_that_goes_away_nothing_is_journaled(control, on_cluster):
@@ -220,7 +248,7 @@ async def test_the_way_to_delete_it_by_hand_is_a_command(on_cluster):
 
 async def test_a_kind_that_the_cluster_doesn_t_have_is_said(on_cluster):
     """The kind is named, and nothing is written down."""
-    with pytest.raises(ClusterError, match="Unicorn"):
+    with pytest.raises(UsageError, match=r"has no Unicorn in example\.com/v1"):
         await apply_manifests(
             [{"apiVersion": "example.com/v1", "kind": "Unicorn", "metadata": {"name": "u"}}], on_cluster.context
         )
@@ -260,13 +288,3 @@ async def test_a_status_of_an_older_generation_does_not_count(control, on_cluste
     status = {"observedGeneration": 0, "replicas": 2, "readyReplicas": 2}
     await control.server.api.patch("deployments.apps", "web", "default", {"status": status}, subresource="status")
     assert len(await wait_until_ready(applied, on_cluster.context, timeout_seconds=0.05)) == 1
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-def test_a_file_without_permission_is_said(tmp_path):
-    """A file of somebody else is a clean error."""
-    path = tmp_path / "secret.yml"
-    path.write_text("")
-    path.chmod(0)
-    with pytest.raises(ConfigurationError, match="Permission denied"):
-        read_manifests(path)

@@ -42,16 +42,19 @@ def test_the_version(flag: str) -> None:
 
 
 def test_the_version_is_quick() -> None:
-    """The version costs less than 0.2 seconds of processor time, which is what a user waits on an idle machine."""
+    """The version costs less than twice the processor time of importing click, on whatever machine."""
 
-    def measure() -> float:
-        process = subprocess.Popen([SEATRIAL, "--version"], stdout=subprocess.DEVNULL)
+    def measure(*command: str) -> float:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0
         return usage.ru_utime + usage.ru_stime
 
-    assert min(measure() for _ in range(5)) < 0.2
+    # Taken in turns: what slows the machine down slows both.
+    pairs = [(measure(SEATRIAL, "--version"), measure(sys.executable, "-c", "import click")) for _ in range(5)]
+    ours, least = (min(times) for times in zip(*pairs, strict=True))
+    assert ours < 2 * least
 
 
 @pytest.mark.parametrize("argument", ["--version", "--help", "nonsense"])

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from seatrial.testing import sandbox_cluster
@@ -58,19 +57,6 @@ def events(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
     assert process.stderr
     for line in process.stderr:
         yield json.loads(line)
-
-
-def processes_of(marker: str) -> list[psutil.Process]:
-    """Processes that mention the marker in their environment or command line."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            said = " ".join([*process.cmdline(), *process.environ().values()])
-            if marker in said and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 @pytest.fixture

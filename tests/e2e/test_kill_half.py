@@ -1,6 +1,7 @@
 import json
 
-from tests.e2e.conftest import EXAMPLES, processes_of
+from tests.e2e.conftest import EXAMPLES
+from tests.processes import processes_that_mention
 
 ARGUMENTS = ("--load", EXAMPLES / "goldpinger.yml", "--policy-file", EXAMPLES / "kill-half.yml")
 
@@ -25,7 +26,7 @@ def test_the_first_experiment_passes_on_a_cluster_that_comes_with_the_tool(progr
     assert mesh["wholeAtEnd"] is True
     [victim] = result["pods"]["victims"]
     assert all(pair.endswith(victim.partition("/")[2]) for pair in mesh["failedPairs"])
-    assert processes_of(str(program.state)) == []
+    assert processes_that_mention(str(program.state)) == []
     assert list((program.state / "sandboxes").iterdir()) == []
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ROOT, processes_of
+from tests.e2e.conftest import ROOT
+from tests.processes import processes_that_mention
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-experiment.md"
 
@@ -53,7 +54,7 @@ def test_the_tutorial_works_as_it_is_written(tmp_path):
     assert "goldpinger" in output
     assert "would hit" in output
     assert "PASSED" in output
-    assert processes_of(str(tmp_path)) == []
+    assert processes_that_mention(str(tmp_path)) == []
 
 
 def test_the_commands_of_the_readme_work(tmp_path):

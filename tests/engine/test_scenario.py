@@ -42,7 +42,9 @@ async def test_nothing_is_killed_while_nobody_watches(control, on_cluster):
 
 async def test_a_measurement_that_does_not_come_ends_with_its_scenario(control, on_cluster):
     """A killed pod that nobody replaces makes it inconclusive, and nothing goes on watching for it."""
-    await control.create_pods("a", owner={"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "r"}, app="web")
+    await control.create_pods(
+        "a", owner={"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "r"}, app="web"
+    )
     settings = Settings(recovery_timeout_seconds=0.01)
     context = replace(on_cluster.context, settings=settings)
     outcome = await run_scenario(scenario(steps=[KILL]), context, hurry=asyncio.Event())

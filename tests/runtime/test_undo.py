@@ -61,8 +61,9 @@ async def test_an_undo_cancelled_while_it_is_written_is_in_file_and_memory(journ
     for _ in range(3):
         task.cancel()
         await asyncio.sleep(0)
-    assert not task.done()
+    was_waiting = not task.done()
     release.set()
+    assert was_waiting
     with pytest.raises(asyncio.CancelledError):
         await task
     in_file = await journal.journal.open_undos("run-1")

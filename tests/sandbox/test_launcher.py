@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import select
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from seatrial.sandbox.leftovers import MARKER, processes_of
+from tests.processes import wait_for_end
 
 # A main process of a sandbox that has a launcher and machines, and nothing else: their API server is not there.
 _MAIN = """
@@ -106,12 +106,7 @@ class Main:
 
     def wait_until_swept(self) -> None:
         """Wait for the launcher's end."""
-        try:
-            descriptor = os.pidfd_open(self.launcher_pid)
-        except ProcessLookupError:
-            return
-        with os.fdopen(descriptor) as launcher:
-            assert select.select([launcher], [], [], 30)[0], "the launcher did not end"
+        wait_for_end(self.launcher_pid)
 
     def close(self) -> None:
         """End whatever is left."""

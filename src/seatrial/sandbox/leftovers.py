@@ -3,9 +3,12 @@
 The launcher sweeps up with this when a sandbox ends; `owner` does where the launcher was killed as well.
 """
 
+import contextlib
 import os
+import select
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,6 +19,7 @@ MARKER: Final = "SEATRIAL_SANDBOX"
 """The environment variable that all processes of a sandbox carry; its value is the sandbox's id."""
 
 _SWEEPS: Final = 100
+_DYING_SECONDS: Final = 5.0
 
 
 def processes_of(sandbox_id: str) -> Iterator[int]:
@@ -27,10 +31,19 @@ def processes_of(sandbox_id: str) -> Iterator[int]:
 
 
 def kill_all_of(sandbox_id: str, *, spare: set[int]) -> bool:
-    """SIGKILL all processes of a sandbox but those to spare; answers whether there was any."""
+    """SIGKILL all processes of a sandbox but those to spare and see them end; answers whether there was any."""
     victims = [pid for pid in processes_of(sandbox_id) if pid not in spare]
-    for pid in victims:
-        process.send_signal(pid, signal.SIGKILL)
+    with contextlib.ExitStack() as ends:
+        dying = []
+        for pid in victims:
+            with contextlib.suppress(ProcessLookupError):
+                dying.append(os.pidfd_open(pid))
+                ends.callback(os.close, dying[-1])
+            process.send_signal(pid, signal.SIGKILL)
+        # A killed process keeps its addresses for a moment, and its environment tells nothing any more.
+        deadline = time.monotonic() + _DYING_SECONDS
+        for descriptor in dying:
+            select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
     return bool(victims)
 
 

@@ -42,6 +42,8 @@ async def _exchange_requests() -> None:
     from seatrial.sandbox.images.goldpinger.program import application  # noqa: PLC0415 -- likewise
     from seatrial.sandbox.images.goldpinger.settings import Settings  # noqa: PLC0415 -- likewise
 
+    # Compiled once for all kubelets, whose server has this route: `re` remembers it.
+    web.Application().router.add_resource("/containerLogs/{namespace}/{pod}/{container}")
     metrics = Metrics("")
     checks = Checks(Settings.read(["goldpinger"], {}), {}, metrics=metrics)
     runner = web.AppRunner(application(checks, metrics=metrics), access_log=None)

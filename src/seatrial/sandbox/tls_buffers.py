@@ -8,10 +8,10 @@ the class attribute that is set here; where a Python has none, nothing changes.
 from asyncio import sslproto
 from typing import Final
 
-_BYTES: Final = 32 * 1024
+_BYTES: Final = 17 * 1024
 
 
 def shrink_tls_buffers() -> None:
-    """Let TLS connections of this process, and of those that it forks, have a buffer of two records."""
+    """Let TLS connections of this process, and of those that it forks, have a buffer of one record."""
     if hasattr(sslproto.SSLProtocol, "max_size"):
         sslproto.SSLProtocol.max_size = _BYTES

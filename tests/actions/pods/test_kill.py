@@ -2,8 +2,10 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from seatrial.actions.pods.kill import Kill, choose, run
+from seatrial.actions.pods.recovery import track_recovery
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
 from seatrial.runtime.context import Settings
@@ -95,13 +97,21 @@ async def test_the_seed_decides_which_pods_are_spared(control, on_cluster):
 
 async def test_three_hundred_pods_that_are_not_replaced_give_one_reason(control, on_cluster):
     """Each pod without a replacement is an event; the reason names one of them and counts the others."""
-    await control.create_pods(*(f"p{number:03}" for number in range(300)), owner=OWNER)
+    await control.create_pods("p000", owner=OWNER)
+    [first] = await pods(control)
+    metas = [structs.replace(first.metadata, name=f"p{number:03}", uid=f"uid-{number}") for number in range(300)]
     context = replace(on_cluster.context, settings=Settings(recovery_timeout_seconds=0.01))
-    assert (await run(Kill(force=True), await pods(control), context)).passed
+    tracker = await track_recovery([structs.replace(first, metadata=meta) for meta in metas], context)
+    for meta in metas:
+        tracker.kill_sent(meta.uid, 0.0)
     outcome = await settled(context, seconds=0.01)
     assert outcome.verdict is Verdict.INCONCLUSIVE
     [reason] = outcome.reasons
-    assert "(and 299 more killed pods without a Ready replacement)" in reason
+    assert reason == (
+        "default/p000 was killed: no replacement was created within 0.01 s "
+        "(and 299 more killed pods without a Ready replacement)"
+    )
+    await context.scope.close()
     assert sum(isinstance(event, RecoveryMissed) for event in await on_cluster.events()) == 300
 
 

@@ -1,9 +1,7 @@
 """Sandboxes of the tests, and kubectl to talk to them."""
 
 import json
-import os
 import re
-import select
 import shutil
 import subprocess
 from pathlib import Path
@@ -69,18 +67,6 @@ def _environ_of(pid: int | None) -> str:
 def block_of(server: str) -> str:
     """The first two parts of the API server's address, which all addresses of a sandbox share."""
     return server.removeprefix("https://").rpartition(".0.1:")[0] + "."
-
-
-def wait_for_end(pid: int) -> None:
-    """Wait until a process has ended."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([descriptor], [], [], 30)[0], f"process {pid} does not end"
-    finally:
-        os.close(descriptor)
 
 
 def assert_nothing_left(sandbox_id: str, *, server: str, directory: Path) -> None:

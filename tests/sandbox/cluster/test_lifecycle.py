@@ -18,13 +18,13 @@ from seatrial.sandbox.home import Home
 from seatrial.sandbox.leftovers import processes_of
 from seatrial.sandbox.owner import OwnedSandbox, Sandbox, find_sandbox, start_sandbox, stop_sandbox
 from seatrial.testing import sandbox_cluster
+from tests.processes import wait_for_end
 from tests.sandbox.cluster.sandboxes import (
     EXAMPLES,
     Kubectl,
     assert_nothing_left,
     block_of,
     listeners_of,
-    wait_for_end,
 )
 
 _OWNER = """

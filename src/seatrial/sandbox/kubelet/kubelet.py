@@ -34,7 +34,7 @@ from seatrial.sandbox.kubelet.volumes import VolumeSources
 
 _WORKER_PAUSE_SECONDS: Final = 5.0
 # asyncio keeps a buffer of 256 KiB for each TLS connection; a TLS record has 16 at most (RFC 8446, 5.1).
-_TLS_BUFFER_BYTES: Final = 32 * 1024
+_TLS_BUFFER_BYTES: Final = 17 * 1024
 _log = structlog.get_logger(__name__)
 
 

@@ -1,0 +1,116 @@
+import io
+import json
+import shlex
+
+import pytest
+from rich.console import Console
+
+from seatrial.report.plan import plan_as_json, print_plan
+from seatrial.runtime.events import PodRef
+from seatrial.runtime.plan import BudgetImpact, OwnerImpact, Plan, ScenarioPlan, StepPlan
+
+A = PodRef(namespace="shop", name="cart-a", uid="1", node="node1", owner="ReplicaSet/cart")
+B = PodRef(namespace="shop", name="cart-b", uid="2", owner="ReplicaSet/cart")
+
+
+def plan(*steps, **given):
+    scenarios = (ScenarioPlan(name="Kill", steps=tuple(("podAction", step) for step in steps)),) if steps else ()
+    return Plan(**{"policy": "p.yml", "seed": "7", "server": "https://k:6443", "scenarios": scenarios, **given})
+
+
+def shown(made, *, width=200, terminal=False, **options):
+    stream = io.StringIO()
+    color = "standard" if terminal else None
+    print_plan(made, Console(file=stream, width=width, force_terminal=terminal, color_system=color), **options)
+    return stream.getvalue()
+
+
+def rows(text):
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_it_says_who_is_hit_and_what_is_left():
+    """Victims with their nodes, what only looks on, and what each owner keeps."""
+    owner = OwnerImpact(owner="ReplicaSet/cart", namespace="shop", ready=3, hit=1, ready_hit=1)
+    step = StepPlan(summary="kill (force)", matched=3, notes=("half",), targets=(A, B), victims=(A,), owners=(owner,))
+    assert rows(shown(plan(step)))[:8] == [
+        "plan of p.yml on https://k:6443, seed 7",
+        "",
+        "Kill",
+        "1/1 podAction: kill (force)",
+        "matched 3 pods, 2 chosen",
+        "half",
+        "would hit shop/cart-a on node1",
+        "would see shop/cart-b on no node",
+    ]
+    assert "leaves ReplicaSet/cart in shop: 2 of 3 Ready pods until it replaces 1" in rows(shown(plan(step)))
+
+
+def test_it_says_what_speaks_against_it():
+    """A budget that breaks, a pod that nothing replaces, a permission that lacks."""
+    budgets = (
+        BudgetImpact(budget="cart", namespace="shop", allowed=0, hit=1),
+        BudgetImpact(budget="loose", namespace="shop", allowed=5, hit=1),
+    )
+    step = StepPlan(summary="kill", unowned=(A,), budgets=budgets, missing_permissions=("delete pods in shop",))
+    assert rows(shown(plan(step)))[4:8] == [
+        "for good shop/cart-a has no controller: nothing replaces it",
+        "BREAKS PodDisruptionBudget shop/cart allows 0, this makes 1",
+        "keeps PodDisruptionBudget shop/loose allows 5, this makes 1",
+        "FORBIDDEN you may not delete pods in shop",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "arguments", "seed"),
+    [
+        ("p.yml", [], "7"),
+        ("my policy.yml", ["--context", "staging"], "7"),
+        ("p.yml", ["--kubeconfig", "/tmp/a b", "--context", "it's; rm -rf ~"], "$(date)"),
+    ],
+)
+def test_the_command_at_its_end_does_exactly_this(policy, arguments, seed):
+    """A shell that reads the line gets the policy, the cluster and the seed as they were given, on one line."""
+    text = shown(plan(policy=policy, seed=seed), width=30, arguments=arguments)
+    command = text.rstrip("\n").rpartition("\n")[2]
+    assert shlex.split(command) == [
+        "seatrial", "autonomous", "--policy-file", policy, *arguments, "--seed", seed,
+    ]  # fmt: skip
+
+
+def test_names_can_t_act_on_the_terminal():
+    """Control characters in the policy's, a scenario's or a server's name are seen, not done."""
+    evil = "\x1b[2J\x07evil"
+    step = StepPlan(summary=evil, matched=1, notes=(evil,), missing_permissions=(evil,))
+    made = Plan(policy=evil, seed=evil, server=evil, scenarios=(ScenarioPlan(name=evil, steps=((evil, step),)),))
+    text = shown(made, arguments=["--context", evil])
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert text.count("evil") >= 9
+
+
+def test_a_policy_without_scenarios_says_so():
+    """Nothing would be hit, and the reader learns why."""
+    assert "the policy has no scenarios" in shown(plan())
+
+
+def test_it_fits_80_columns_but_for_the_command():
+    """Long names wrap inside their column."""
+    pod = PodRef(namespace="n" * 60, name="p" * 60, uid="1", node="node" * 10)
+    lines = shown(plan(StepPlan(summary="kill", matched=1, targets=(pod,), victims=(pod,))), width=80).splitlines()
+    assert max(len(line) for line in lines[:-1]) <= 80
+
+
+def test_colours_are_for_terminals_only():
+    """Elsewhere there is not one escape sequence."""
+    step = StepPlan(summary="kill", missing_permissions=("delete pods",))
+    assert "\x1b[" not in shown(plan(step))
+    assert "\x1b[" in shown(plan(step), terminal=True)
+
+
+def test_as_json_it_has_the_same():
+    """Everything in it, each step with its key."""
+    made = json.loads(plan_as_json(plan(StepPlan(summary="kill", matched=1, targets=(A,), victims=(A,)))))
+    assert (made["policy"], made["seed"], made["server"]) == ("p.yml", "7", "https://k:6443")
+    [step] = made["scenarios"][0]["steps"]
+    assert (step["key"], step["summary"], step["victims"][0]["name"]) == ("podAction", "kill", "cart-a")

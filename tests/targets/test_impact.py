@@ -1,0 +1,101 @@
+import pytest
+
+from seatrial.kube.objects import Pod
+from seatrial.kube.resources import PODS
+from seatrial.targets.impact import budget_impacts, missing_permissions, owner_impacts
+
+OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "owner-1"}
+
+
+async def pods(control, *names):
+    listed = (await control.cluster.list(PODS, namespace="default", type=Pod)).items
+    return [pod for pod in listed if pod.metadata.name in names]
+
+
+async def make_ready(control, *names):
+    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    for name in names:
+        await control.server.api.patch("pods", name, "default", {"status": status}, subresource="status")
+
+
+async def make_budget(control, name="web", selector=None, *, allowed=1):
+    spec = {"minAvailable": 1, **({} if selector is None else {"selector": selector})}
+    body = {"metadata": {"name": name}, "spec": spec}
+    await control.server.api.create("poddisruptionbudgets.policy", body, "default")
+    status = {"disruptionsAllowed": allowed, "currentHealthy": 1, "desiredHealthy": 1, "expectedPods": 1}
+    await control.server.api.patch(
+        "poddisruptionbudgets.policy", name, "default", {"status": status}, subresource="status"
+    )
+
+
+async def test_an_owner_loses_only_its_ready_pods(control):
+    """Three pods, two Ready; one Ready and the other one are hit: one Ready pod is left."""
+    await control.create_pods("a", "b", "c", owner=OWNER)
+    await make_ready(control, "a", "b")
+    [impact] = await owner_impacts(await pods(control, "b", "c"), control.cluster)
+    assert (impact.owner, impact.namespace) == ("ReplicaSet/web-1", "default")
+    assert (impact.ready, impact.hit, impact.ready_hit, impact.left) == (2, 2, 1, 1)
+
+
+async def test_owners_are_told_apart_and_pods_without_one_have_none(control):
+    """Each owner of a victim has its own figures; a bare pod has no owner that could lose it."""
+    await control.create_pods("a", owner=OWNER)
+    await control.create_pods("b", owner={**OWNER, "kind": "StatefulSet", "name": "db", "uid": "owner-2"})
+    await control.create_pods("bare")
+    impacts = await owner_impacts(await pods(control, "a", "b", "bare"), control.cluster)
+    assert sorted((each.owner, each.hit) for each in impacts) == [("ReplicaSet/web-1", 1), ("StatefulSet/db", 1)]
+
+
+async def test_losing_nothing_has_no_impact(control):
+    """Without victims nobody is asked anything."""
+    assert await owner_impacts([], control.cluster) == ()
+    assert await budget_impacts([], control.cluster) == ()
+    assert await missing_permissions([], control.cluster) == ()
+
+
+@pytest.mark.parametrize(("allowed", "is_broken"), [(0, True), (1, True), (2, False)])
+async def test_a_budget_is_broken_when_more_is_hit_than_it_allows(control, allowed, is_broken):
+    """Two victims, and what the budget's own controller says it allows at the moment."""
+    await control.create_pods("a", "b", app="web")
+    await make_budget(control, selector={"matchLabels": {"app": "web"}}, allowed=allowed)
+    [impact] = await budget_impacts(await pods(control, "a", "b"), control.cluster)
+    assert (impact.budget, impact.allowed, impact.hit, impact.broken) == ("web", allowed, 2, is_broken)
+
+
+async def test_a_budget_for_others_or_for_nobody_is_no_concern(control):
+    """Budgets that select none of the victims aren't shown; one without a selector selects no pod."""
+    await control.create_pods("a", app="web")
+    await make_budget(control, "others", {"matchLabels": {"app": "db"}})
+    await make_budget(control, "nobody")
+    assert await budget_impacts(await pods(control, "a"), control.cluster) == ()
+
+
+async def test_an_empty_selector_is_every_pod_of_the_namespace(control):
+    """`selector: {}` of a budget (policy/v1) selects all."""
+    await control.create_pods("a", app="web")
+    await make_budget(control, "all", {})
+    assert [each.hit for each in await budget_impacts(await pods(control, "a"), control.cluster)] == [1]
+
+
+async def test_who_may_not_look_at_budgets_sees_none(control):
+    """A missing permission on budgets does not spoil the plan."""
+    await control.create_pods("a", app="web")
+    await make_budget(control, selector={"matchLabels": {"app": "web"}})
+    victims = await pods(control, "a")
+    async with await control.connect_as("jane") as cluster:
+        assert await budget_impacts(victims, cluster) == ()
+
+
+async def test_permissions_that_lack_are_told_for_each_namespace(control):
+    """An administrator lacks none; who may nothing lacks the deletion in each namespace of the victims, once."""
+    await control.server.api.create("namespaces", {"metadata": {"name": "shop"}})
+    await control.create_pods("a", "b")
+    await control.create_pods("c", namespace="shop")
+    victims = (await control.cluster.list(PODS, type=Pod)).items
+    assert await missing_permissions(victims, control.cluster) == ()
+    async with await control.connect_as("jane") as cluster:
+        assert await missing_permissions(victims, cluster) == ("delete pods in default", "delete pods in shop")
+        assert await missing_permissions(victims, cluster, verb="patch") == (
+            "patch pods in default",
+            "patch pods in shop",
+        )
