@@ -208,3 +208,28 @@ async def test_a_backend_that_hangs_behind_the_api_server_gives_no_answer(contro
         await make_service(endpoint=server.port)
         with pytest.raises(NoAnswer, match="no answer within 100 ms"):
             await send(await route(session, control, via="apiserver"), timeout_seconds=0.1)
+
+
+async def test_a_proxys_refusal_does_not_show_its_password():
+    """What a proxy answers to CONNECT is said by its status; the proxy's URL, which may hold a password, is not."""
+
+    async def refuse(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with aiohttp.ClientSession() as session:
+        route = DirectRoute(session, "https://example.invalid", proxy=f"http://user:s3cret@127.0.0.1:{port}")
+        with pytest.raises(NoAnswer) as caught:
+            await route.send("get", "/", timeout_seconds=5, headers={}, body=None)
+    server.close()
+    assert "407" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_query_without_names_is_hidden_too():
+    """A token may be the whole query."""
+    assert public("http://h/x?s3cr3t&a=b") == "http://h/x?***&a=***"

@@ -74,3 +74,13 @@ def test_lines_of_the_modules_come_in_the_same_form():
     configure_logging(log_format="json", stream=stream)
     logging.getLogger("seatrial.kube").warning("slow %s", "server")
     assert json.loads(stream.getvalue())["event"] == "slow server"
+
+
+def test_control_characters_of_names_don_t_reach_a_terminal():
+    """In text lines a name's control characters are written as escapes; JSON escapes them itself."""
+    kill = PodKilled(pod=PodRef(namespace="n", name="evil\x1b[2Jname\u202e", uid="1"), force=True, duration_ms=1)
+    line = logged([kill], log_format="text")
+    assert "\x1b" not in line
+    assert "\u202e" not in line
+    assert "evil" in line
+    assert json.loads(logged([kill], log_format="json"))["pod"] == "n/evil\x1b[2Jname\u202e"

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import aiohttp
 
@@ -97,6 +97,8 @@ class DirectRoute:
             raise NoAnswer(f"no answer within {timeout_seconds * 1000:g} ms") from None
         except aiohttp.InvalidURL as error:
             raise NoAnswer("the URL can't be used") from error
+        except aiohttp.ClientHttpProxyError as error:
+            raise NoAnswer(f"the proxy answered {error.status} {error.message}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NoAnswer(str(error) or type(error).__name__) from error
 
@@ -172,8 +174,9 @@ def public(url: str) -> str:
     except ValueError:
         return "(a URL that can't be read)"
     host = parts.netloc.rpartition("@")[2]
-    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    return urlunsplit((parts.scheme, host, parts.path, "&".join(f"{name}=***" for name in names), ""))
+    pairs = (pair.partition("=") for pair in parts.query.split("&") if pair)
+    query = "&".join(f"{name}=***" if equals else "***" for name, equals, _ in pairs)
+    return urlunsplit((parts.scheme, host, parts.path, query, ""))
 
 
 def join(base: str, path: str) -> str:

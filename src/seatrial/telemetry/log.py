@@ -15,6 +15,7 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
+from seatrial.policy.wording import printable
 from seatrial.runtime.events import (
     Event,
     MeshSampled,
@@ -41,8 +42,10 @@ def configure_logging(
     level = logging.ERROR if silent else (logging.DEBUG if verbose else logging.INFO)
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     colours = log_format == "text" and target.isatty() and not plain
-    renderer: Any = (
-        structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=colours)
+    renderers: list[Any] = (
+        [structlog.processors.JSONRenderer()]
+        if log_format == "json"
+        else [_without_control_characters, structlog.dev.ConsoleRenderer(colors=colours)]
     )
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
@@ -58,7 +61,7 @@ def configure_logging(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     root = logging.getLogger()
@@ -100,6 +103,18 @@ class LogReport:
 def event_name(kind: type[Event]) -> str:
     """An event's name in log lines: `PodKilled` is `pod_killed`."""
     return _WORD_RE.sub("_", kind.__name__).lower()
+
+
+def _without_control_characters(_logger: Any, _method: str, fields_: Any) -> Any:
+    """Names of others must not move a terminal's cursor; tracebacks keep their lines."""
+    keep = {"exception"}
+    return {key: value if key in keep else _shown(value) for key, value in fields_.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    return [_shown(item) for item in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:
