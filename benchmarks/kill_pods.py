@@ -27,7 +27,7 @@ from seatrial.runtime.randomness import Randomness
 
 PODS = 300
 IN_FLIGHT = 50
-ROUNDS = 9
+ROUNDS = 21
 LEAST_RATIO = 0.8
 
 _ANSWER = b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success"}'

@@ -11,8 +11,8 @@ a queue and a thread of its own: one that is slow or fails loses events (counted
 
 import asyncio
 import logging
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,7 @@ from seatrial.runtime.verdict import Verdict
 
 _log = logging.getLogger(__name__)
 _QUEUE_SIZE = 10_000
+_BATCH_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,23 +318,32 @@ class EventStream:
 
 
 class _Subscription:
-    """One listener with its queue and thread: a terminal that stands still blocks the thread, not the run."""
+    """One listener with its queue and thread: a terminal that stands still blocks the thread, not the run.
+
+    The thread wakes up at most every `_BATCH_SECONDS`: one wake-up an event would cost the run more than the events do.
+    """
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._queue: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
+        self._waiting: deque[Record] = deque()
+        self._something_waits = threading.Event()
+        self._closing = threading.Event()
         self._lost = 0
+        self._failures = 0
         self._thread = threading.Thread(target=self._deliver, name="event listener", daemon=True)
         self._thread.start()
 
     def offer(self, record: Record) -> None:
-        if self._queue.qsize() >= _QUEUE_SIZE:
+        if len(self._waiting) >= _QUEUE_SIZE:
             self._lost += 1
-        else:
-            self._queue.put(record)
+            return
+        self._waiting.append(record)
+        if not self._something_waits.is_set():
+            self._something_waits.set()
 
     def close(self, deadline_seconds: float) -> None:
-        self._queue.put(None)
+        self._closing.set()
+        self._something_waits.set()
         self._thread.join(deadline_seconds)
         if self._thread.is_alive():
             _log.warning("an event listener did not keep up and was left behind")
@@ -341,11 +351,19 @@ class _Subscription:
             _log.warning("%d events were lost to a slow listener", self._lost)
 
     def _deliver(self) -> None:
-        failures = 0
-        while (record := self._queue.get()) is not None:
-            try:
-                self._listener(record)
-            except Exception:  # noqa: BLE001 -- a listener is anybody's code; it must not hurt the run
-                failures += 1
-                if failures == 1:
-                    _log.exception("an event listener failed; the run goes on")
+        while True:
+            self._something_waits.wait()
+            closing = self._closing.wait(_BATCH_SECONDS)
+            self._something_waits.clear()
+            while self._waiting:
+                self._hand_over(self._waiting.popleft())
+            if closing:
+                return
+
+    def _hand_over(self, record: Record) -> None:
+        try:
+            self._listener(record)
+        except Exception:  # noqa: BLE001 -- a listener is anybody's code; it must not hurt the run
+            self._failures += 1
+            if self._failures == 1:
+                _log.exception("an event listener failed; the run goes on")

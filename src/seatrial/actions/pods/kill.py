@@ -41,10 +41,16 @@ async def run(spec: Kill, pods: tuple[Pod, ...], context: Context) -> Outcome:
     if not victims:
         return nothing_to_do(f"no pod was killed: {_why_spared(pods[0], spec)}")
     tracker = await track_recovery(victims, context) if context.settings.recovery_timeout_seconds else None
-    permits = asyncio.Semaphore(context.settings.max_parallel)
+    waiting, problems = iter(victims), list[str]()
+
+    async def kill_in_turn() -> None:
+        for pod in waiting:
+            problems.append(await _kill(pod, spec, context, tracker))
+
     async with asyncio.TaskGroup() as group:
-        kills = [group.create_task(_kill(pod, spec, context, tracker, permits)) for pod in victims]
-    return _outcome([kill.result() for kill in kills])
+        for _ in range(min(context.settings.max_parallel, len(victims))):
+            group.create_task(kill_in_turn())
+    return _outcome(problems)
 
 
 def choose(spec: Kill, pods: tuple[Pod, ...], context: Context) -> list[Pod]:
@@ -54,34 +60,30 @@ def choose(spec: Kill, pods: tuple[Pod, ...], context: Context) -> list[Pod]:
     return [pod for pod in drawn if not _is_going(pod, spec)]
 
 
-async def _kill(
-    pod: Pod, spec: Kill, context: Context, tracker: RecoveryTracker | None, permits: asyncio.Semaphore
-) -> str:
-    """Kill one pod; returns an empty text, or why it could not be killed ("gone" where it was not there)."""
-    meta = pod.metadata
-    async with permits:
-        sent = context.clock.monotonic()
-        if tracker:
-            tracker.kill_sent(meta.uid, sent)
-        try:
-            await context.cluster.delete(
-                PODS, meta.name, namespace=meta.namespace, uid=meta.uid, grace_period_seconds=0 if spec.force else None
-            )
-        except (NotFound, Conflict):
-            problem = _GONE
-            _skip(pod, "was gone before the kill arrived", context)
-        except ClusterError as error:
-            problem = error.message
-            _skip(pod, error.message, context, error=True)
-        else:
-            duration_ms = (context.clock.monotonic() - sent) * 1000
-            context.emit(
-                PodKilled(pod=pod_ref(pod), force=spec.force, replaced=is_replaced(pod), duration_ms=duration_ms)
-            )
-            return ""
-        if tracker:
-            tracker.kill_failed(meta.uid)
-        return problem
+async def _kill(pod: Pod, spec: Kill, context: Context, tracker: RecoveryTracker | None) -> str:
+    """Kill one pod; returns an empty text, or why it could not be killed (`_GONE` where it was not there)."""
+    meta, clock = pod.metadata, context.clock
+    sent = clock.monotonic()
+    if tracker:
+        tracker.kill_sent(meta.uid, sent)
+    try:
+        await context.cluster.delete(
+            PODS, meta.name, namespace=meta.namespace, uid=meta.uid, grace_period_seconds=0 if spec.force else None
+        )
+    except (NotFound, Conflict):
+        problem = _GONE
+        _skip(pod, "was gone before the kill arrived", context)
+    except ClusterError as error:
+        problem = error.message
+        _skip(pod, error.message, context, error=True)
+    else:
+        duration_ms = (clock.monotonic() - sent) * 1000
+        ref, replaced = pod_ref(pod), is_replaced(pod)
+        context.emit(PodKilled(pod=ref, force=spec.force, replaced=replaced, duration_ms=duration_ms))
+        return ""
+    if tracker:
+        tracker.kill_failed(meta.uid)
+    return problem
 
 
 _GONE = "gone"
