@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import threading
 
@@ -49,3 +50,17 @@ async def test_a_listener_that_stands_still_holds_nothing_up():
     await stream.close(deadline_seconds=0.05)
     assert seen == []
     release.set()
+
+
+async def test_closing_at_any_moment_loses_nothing():
+    """However closing falls between two batches, it ends soon and every event has arrived."""
+    for _ in range(20):
+        stream, seen = EventStream(SystemClock()), []
+        stream.subscribe(seen.append)
+        stream.publish(RoundStarted(number=1))
+        await asyncio.sleep(0.02)  # the length of a batch: closing comes when the listener's thread wakes up
+        stream.publish(RoundStarted(number=2))
+        begun = asyncio.get_running_loop().time()
+        await stream.close(deadline_seconds=5)
+        assert asyncio.get_running_loop().time() - begun < 4
+        assert len(seen) == 2

@@ -353,8 +353,10 @@ class _Subscription:
     def _deliver(self) -> None:
         while True:
             self._something_waits.wait()
-            closing = self._closing.wait(_BATCH_SECONDS)
+            self._closing.wait(_BATCH_SECONDS)
             self._something_waits.clear()
+            # Read after the signal is cleared: whoever closes sets this first, so it is seen here or signalled anew.
+            closing = self._closing.is_set()
             while self._waiting:
                 self._hand_over(self._waiting.popleft())
             if closing:
