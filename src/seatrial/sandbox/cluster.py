@@ -22,7 +22,6 @@ from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_
 from seatrial.sandbox.cluster_config import GROUP, ClusterConfig, NodePlan
 from seatrial.sandbox.controllers.manager import ControllerManager
 from seatrial.sandbox.home import Home
-from seatrial.sandbox.kubelet import process
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.launcher import Launcher, LauncherProcess
 from seatrial.sandbox.pki import Authority
@@ -80,8 +79,6 @@ class Cluster:
         self._run(ServiceProxy(api).run(), name="service proxy")
         await self._or_failure(self._nodes_ready())
         self._mark("ready")
-        # Keys and certificates are made, caches are filled: most of the code that did it has nothing more to do.
-        process.let_go_of_code()
 
     async def run(self) -> None:
         """Wait until a part of the sandbox fails, which raises `SandboxError`."""

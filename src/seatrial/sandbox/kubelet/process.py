@@ -14,7 +14,6 @@ from typing import Final
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 _PR_SET_CHILD_SUBREAPER: Final = 36
-_MADV_DONTNEED: Final = 4
 _FIRST_FREE_FD: Final = 3
 _LAST_FD: Final = 0x7FFFFFFF
 
@@ -57,18 +56,6 @@ def return_free_memory() -> None:
     trim = getattr(_libc(), "malloc_trim", None)  # glibc's alone
     if trim is not None:
         trim(0)
-
-
-def let_go_of_code() -> None:
-    """Unmap the pages of program code that were needed so far; those that are needed again come back by themselves.
-
-    Only code, as its pages are the file's own: data that is read-only may have been written before it became so.
-    """
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        addresses, permissions, *_, path = line.split(maxsplit=5)
-        if permissions == "r-xp" and path.startswith("/"):
-            first, end = (int(address, 16) for address in addresses.split("-"))
-            _libc().madvise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), _MADV_DONTNEED)
 
 
 def close_all_but(*keep: int) -> None:
