@@ -111,7 +111,8 @@ def autonomous(
         state_directory=state_dir,
     )
     console = Console(highlight=False)
-    configure_logging(log_format=log_format or "text", verbose=verbose, silent=silent)
+    plain = click.get_current_context().color is False  # `cli.main` has looked at NO_COLOR and TERM
+    configure_logging(log_format=log_format or "text", verbose=verbose, silent=silent, plain=plain)
     watched = console.is_terminal and log_format is None and output == "text"
     summary = Summary()
     account = TerminalReport(console) if watched else LogReport()

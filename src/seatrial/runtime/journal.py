@@ -89,9 +89,9 @@ class Journal:
         path = directory / "journal.sqlite3"
 
         def connect() -> sqlite3.Connection:
-            connection = _connect(path)
+            path.touch(mode=0o600)
             path.chmod(0o600)
-            return connection
+            return _connect(path)
 
         return cls(path, await asyncio.to_thread(_guarded, path, connect))
 

@@ -5,7 +5,6 @@ events hold none.
 """
 
 import logging
-import os
 import re
 import sys
 from collections.abc import Callable
@@ -35,12 +34,14 @@ _WORD_RE = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def configure_logging(
-    *, log_format: LogFormat, verbose: int = 0, silent: bool = False, stream: TextIO | None = None
+    *, log_format: LogFormat, verbose: int = 0, silent: bool = False, plain: bool = False, stream: TextIO | None = None
 ) -> None:
-    """Send this process's log lines, Seatrial's and the libraries' warnings, to standard error."""
+    """Send this process's log lines, Seatrial's and the libraries' warnings, to standard error.
+
+    `plain` forbids colours, which text lines have on a terminal otherwise.
+    """
     target = stream or sys.stderr
     level = logging.ERROR if silent else (logging.DEBUG if verbose else logging.INFO)
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     colours = log_format == "text" and target.isatty() and not plain
     renderers: list[Any] = (
         [structlog.processors.JSONRenderer()]

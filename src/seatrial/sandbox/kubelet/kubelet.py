@@ -8,7 +8,6 @@ API server may ask.
 import asyncio
 import shutil
 import socket
-from asyncio import sslproto
 from collections.abc import Sequence
 from typing import Final
 
@@ -33,8 +32,6 @@ from seatrial.sandbox.kubelet.server import KubeletServer, NoSuchLogError
 from seatrial.sandbox.kubelet.volumes import VolumeSources
 
 _WORKER_PAUSE_SECONDS: Final = 5.0
-# asyncio keeps a buffer of 256 KiB for each TLS connection; a TLS record has 16 at most (RFC 8446, 5.1).
-_TLS_BUFFER_BYTES: Final = 17 * 1024
 _log = structlog.get_logger(__name__)
 
 
@@ -45,7 +42,6 @@ def run_kubelet(config: MachineConfig, sock: socket.socket) -> None:
         config: the node.
         sock: the connection with the container runtime.
     """
-    sslproto.SSLProtocol.max_size = _TLS_BUFFER_BYTES
     asyncio.run(_run(config, sock))
 
 
