@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from seatrial.sandbox.cluster_config import DEFAULT_NODES, DEFAULT_ZONES
 from seatrial.sandbox.ephemeral import ephemeral_sandbox
 from seatrial.sandbox.owner import Sandbox
+from seatrial.sandbox.timing import SANDBOX, Timing
 
 if TYPE_CHECKING:
     sandbox: Any
@@ -33,6 +34,7 @@ async def sandbox_cluster(
     zones: Sequence[str] = DEFAULT_ZONES,
     images: Mapping[str, Sequence[str]] | None = None,
     load: Sequence[Path] = (),
+    timing: Timing = SANDBOX,
 ) -> AsyncIterator[Sandbox]:
     """A running sandbox: `.kubeconfig` is the path of an administrator's kubeconfig.
 
@@ -41,13 +43,14 @@ async def sandbox_cluster(
         zones: dealt to the machines in turn.
         images: images of your own: name to command of this machine, for containers that name them.
         load: manifests to apply before the block begins.
+        timing: how long the cluster's own parts wait.
 
     Raises:
         SandboxError: it could not be started, or a manifest was refused.
         UsageError: a manifest can't be read.
     """
     commands = {name: tuple(command) for name, command in (images or {}).items()}
-    async with ephemeral_sandbox(nodes=nodes, zones=zones, images=commands) as cluster:
+    async with ephemeral_sandbox(nodes=nodes, zones=zones, images=commands, timing=timing) as cluster:
         if load:
             await _load(cluster, load)
         yield cluster

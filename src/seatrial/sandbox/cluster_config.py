@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from seatrial.errors import UsageError
 from seatrial.sandbox.addresses import MAX_NODES
+from seatrial.sandbox.disturbance import CALM, Disturbance
+from seatrial.sandbox.timing import SANDBOX, Timing
 
 DEFAULT_NAME: Final = "default"
 DEFAULT_NODES: Final = 4
@@ -35,6 +37,12 @@ class ClusterConfig:
         zones: dealt to the machines in turn; the region is the zone without its last part (`west-1`: `west`).
         images: the user's images: name to command of this machine.
         sandbox_id: marks its processes.
+        timing: how long its parts wait.
+        disturbance: what requests to its API server suffer from the beginning.
+        audit_log: file to which the API server writes who asked for what; empty for none.
+        audit_level: how much of each request it writes: Metadata, Request or RequestResponse.
+        most_reading: how many reads the API server serves at a time.
+        most_writing: how many writes.
     """
 
     name: str
@@ -43,6 +51,12 @@ class ClusterConfig:
     zones: Sequence[str] = DEFAULT_ZONES
     images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sandbox_id: str = ""
+    timing: Timing = SANDBOX
+    disturbance: Disturbance = CALM
+    audit_log: str = ""
+    audit_level: Literal["Metadata", "Request", "RequestResponse"] = "Metadata"
+    most_reading: int = 400
+    most_writing: int = 200
 
     def __post_init__(self) -> None:
         if not 1 <= self.nodes <= MAX_NODES:

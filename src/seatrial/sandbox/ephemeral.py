@@ -14,6 +14,7 @@ from seatrial.errors import StateError
 from seatrial.sandbox.cluster_config import DEFAULT_NODES, DEFAULT_ZONES, ClusterConfig
 from seatrial.sandbox.home import sandboxes_directory
 from seatrial.sandbox.owner import Sandbox, Starting
+from seatrial.sandbox.timing import SANDBOX, Timing
 
 
 @contextlib.asynccontextmanager
@@ -23,6 +24,7 @@ async def ephemeral_sandbox(
     zones: Sequence[str] = DEFAULT_ZONES,
     images: Mapping[str, tuple[str, ...]] | None = None,
     state: Path | None = None,
+    timing: Timing = SANDBOX,
 ) -> AsyncIterator[Sandbox]:
     """A running sandbox, all nodes Ready.
 
@@ -32,6 +34,7 @@ async def ephemeral_sandbox(
         images: the user's images: name to command of this machine.
         state: the state directory, where `seatrial sandbox status` sees it; without one it lives in a temporary
             directory.
+        timing: how long its parts wait.
 
     Raises:
         SandboxError: it could not be started.
@@ -39,7 +42,14 @@ async def ephemeral_sandbox(
     """
     name = f"run-{secrets.token_hex(4)}"
     with _parent_directory(state) as parent:
-        config = ClusterConfig(name=name, directory=parent / name, nodes=nodes, zones=tuple(zones), images=images or {})
+        config = ClusterConfig(
+            name=name,
+            directory=parent / name,
+            nodes=nodes,
+            zones=tuple(zones),
+            images=images or {},
+            timing=timing,
+        )
         starting = Starting(config, detach=False)
         try:
             owned = await asyncio.to_thread(starting.finish)

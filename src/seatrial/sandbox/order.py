@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from seatrial.sandbox.cluster_config import ClusterConfig
+from seatrial.sandbox.disturbance import Disturbance
+from seatrial.sandbox.timing import Timing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,4 +39,6 @@ class Order:
         config = fields.pop("config")
         config["directory"] = Path(config["directory"])
         config["images"] = {name: tuple(command) for name, command in config["images"].items()}
+        config["disturbance"] = Disturbance(**config["disturbance"])
+        config["timing"] = Timing.from_mapping(config["timing"])
         return cls(config=ClusterConfig(**config), **fields)
