@@ -1,44 +1,56 @@
-"""Requests that go on to somewhere else: a container's log at its kubelet, and HTTP through `proxy` subresources.
+"""Requests that go on to somewhere else: a container's streams and log at its kubelet, HTTP through `proxy`.
 
-Logs come from `https://NODE_ADDRESS:10250/containerLogs/...`, asked with the API server's own client certificate.
-The proxies go straight to a pod's address, or to one of a service's ready endpoints, and hand answers through as
-they come.
+The kubelet of a node listens at `https://NODE_ADDRESS:10250` and is asked with the API server's own client
+certificate. What is upgraded goes through a `tunnel`; answers to plain requests are handed through as they come.
 """
 
-import random
 import ssl
 from collections.abc import AsyncIterator
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
+from yarl import URL
 
-from seatrial.sandbox.api import ApiError, Object
+from seatrial.sandbox.api import ApiError
 from seatrial.sandbox.apiserver import statuses
+from seatrial.sandbox.apiserver.authorization import Attributes, Authorizer
+from seatrial.sandbox.apiserver.calls import User
+from seatrial.sandbox.apiserver.dial_errors import dial_failure
 from seatrial.sandbox.apiserver.operations import Operations
+from seatrial.sandbox.apiserver.pod_streams import log_query, stream_target, valid_container
+from seatrial.sandbox.apiserver.proxy_targets import KUBELET_PORT, ProxyTarget, ProxyTargets
 from seatrial.sandbox.apiserver.request_info import RequestInfo
+from seatrial.sandbox.apiserver.socket_answers import is_websocket, log_protocol, send_log
+from seatrial.sandbox.apiserver.tunnel import Destination, is_upgrade, tunnel
 from seatrial.sandbox.low_ports import bindable
 from seatrial.sandbox.pki import Authority, Credential
+from seatrial.sandbox.reachability import REACHABILITY
 
-KUBELET_PORT = 10250
-_LOG_OPTIONS = ("follow", "previous", "timestamps", "sinceSeconds", "sinceTime", "tailLines", "limitBytes", "stream")
-_HOP_BY_HOP = frozenset(
+_HOP_BY_HOP: Final = frozenset(
     {
         "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
         "upgrade", "host", "authorization", "content-length",
     }
 )  # fmt: skip
-_CHUNK = 64 * 1024
+_CHUNK: Final = 64 * 1024
+_KUBELET_SECONDS: Final = 10
+_UNCACHED: Final = {"Cache-Control": "no-cache, private"}
 
 
 class Connections:
     """Opens the onward connections; `close` ends them."""
 
-    def __init__(self, operations: Operations, authority: Authority, credential: Credential) -> None:
+    def __init__(
+        self, operations: Operations, authority: Authority, credential: Credential, authorizer: Authorizer
+    ) -> None:
         self._operations = operations
         self._authority = authority
         self._credential = credential
+        self._authorizer = authorizer
+        self._targets = ProxyTargets(operations)
         self._session: aiohttp.ClientSession | None = None
         self._tls: ssl.SSLContext | None = None
 
@@ -54,140 +66,126 @@ class Connections:
             self._tls.load_cert_chain(self._credential.cert_file, self._credential.key_file)
         return self._tls
 
+    async def kubelet_json(self, node: str, path: str) -> Any:
+        """What a node's kubelet answers at a path; TimeoutError or another OSError where it doesn't."""
+        address = self._targets.node_address(node)
+        await _reach(address)
+        url = f"https://{address}:{KUBELET_PORT}{path}"
+        timeout = aiohttp.ClientTimeout(total=_KUBELET_SECONDS)
+        async with self._client().get(url, ssl=self._kubelet_tls(), timeout=timeout) as answer:
+            return await answer.json()
+
     async def close(self) -> None:
         """Close every connection."""
         if self._session is not None:
             await self._session.close()
             self._session = None
 
+    # pods/exec, pods/attach, pods/portforward
+
+    async def stream(self, request: web.BaseRequest, info: RequestInfo, user: User) -> web.StreamResponse:
+        """The streams of a command, a container, or a pod's ports."""
+        # A WebSocket begins with a GET, which must not be enough to run commands.
+        resource = Attributes("create", "", info.resource, info.subresource, info.namespace, info.name)
+        self._authorizer.demand(user, resource)
+        pod = self._operations.record(self._operations.registry.of("pods"), info.namespace, info.name).object
+        target = stream_target(pod, info.subresource, request.query)
+        address = self._targets.node_address(pod["spec"]["nodeName"])
+        if not is_upgrade(request):
+            raise statuses.bad_request("Upgrade request required")
+        destination = Destination(
+            host=address, port=KUBELET_PORT, shown_port=KUBELET_PORT, target=target, tls=self._kubelet_tls()
+        )
+        return await tunnel(request, destination)
+
     # pods/log
 
     async def log(self, request: web.BaseRequest, info: RequestInfo) -> web.StreamResponse:
         """A container's log, streamed."""
+        protocol = log_protocol(request) if is_websocket(request) else ""
+        if protocol is None:
+            return web.Response(status=403)
+        query = log_query(info.name, request.query)
         pod = self._operations.record(self._operations.registry.of("pods"), info.namespace, info.name).object
-        container = _log_container(pod, request.query.get("container", ""))
-        query = {key: request.query[key] for key in _LOG_OPTIONS if key in request.query}
+        container = valid_container(pod, request.query.get("container", ""))
         node = pod["spec"].get("nodeName")
         if not node:
-            return web.Response(content_type="text/plain", headers={"Cache-Control": "no-cache, private"})
-        address = self._node_address(node)
-        path = f"/containerLogs/{info.namespace}/{info.name}/{container}"
-        url = f"https://{address}:{KUBELET_PORT}{path}?{urlencode(query)}"
+            return web.Response(status=204, headers=_UNCACHED)
+        address = self._targets.node_address(node)
+        url = f"https://{address}:{KUBELET_PORT}/containerLogs/{info.namespace}/{info.name}/{container}"
+        url += f"?{urlencode(query)}" if query else ""
         try:
+            await _reach(address)
             answer = await self._client().get(url, ssl=self._kubelet_tls())
-        except aiohttp.ClientError as error:
-            text = f'Get "{url}": {error}'
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            text = f'Get "{url}": {dial_failure(error, address, KUBELET_PORT)}'
             raise statuses.failure(500, "", text) from error
         async with answer:
             if answer.status != 200:
                 raise _kubelet_refusal(answer.status, (await answer.text()).strip())
-            return await _stream(request, answer, CIMultiDict({"Content-Type": "text/plain"}))
-
-    def _node_address(self, name: str) -> str:
-        node = self._operations.record(self._operations.registry.of("nodes"), None, name).object
-        addresses = (node.get("status") or {}).get("addresses") or ()
-        found = next((entry["address"] for entry in addresses if entry["type"] == "InternalIP"), None)
-        if found is None:
-            raise statuses.failure(500, "", f"no preferred addresses found; known addresses: [] of node {name}")
-        return str(found)
+            if is_websocket(request):
+                return await send_log(request, protocol, answer.content)
+            return await _stream(request, answer, CIMultiDict({"Content-Type": "text/plain", **_UNCACHED}))
 
     # proxy
 
     async def proxy(self, request: web.BaseRequest, info: RequestInfo) -> web.StreamResponse:
-        """An HTTP request to a pod or service, and its answer."""
-        scheme, name, port = _split_target(info.name)
-        target = self._pod_target if info.resource == "pods" else self._service_target
-        address, number = target(info.namespace, name, port)
+        """An HTTP request to a pod, service or node, and its answer."""
+        target = self._targets.find(info.resource, info.namespace, info.name)
         query = f"?{request.query_string}" if request.query_string else ""
-        url = f"{scheme}://{address}:{bindable(number)}/{info.rest}{query}"
-        headers = CIMultiDict((k, v) for k, v in request.headers.items() if k.lower() not in _HOP_BY_HOP)
-        headers["X-Forwarded-Uri"] = request.path
-        body = _body(request) if request.can_read_body else None
+        path = "/" + _after_proxy(request, info)
+        if is_upgrade(request):
+            return await tunnel(request, self._upgraded(target, f"{path}{query}"))
+        if not info.rest and not request.path.endswith("/") and request.method in ("GET", "HEAD"):
+            location = f"{request.rel_url.raw_path}/{query}"
+            return web.Response(status=301, headers={"Location": location, **_UNCACHED})
+        return await self._forward(request, target, f"{path}{query}")
+
+    def _upgraded(self, target: ProxyTarget, path: str) -> Destination:
+        port = target.port if target.is_kubelet else bindable(target.port)
+        return Destination(host=target.host, port=port, shown_port=target.port, target=path, tls=self._tls_for(target))
+
+    def _tls_for(self, target: ProxyTarget) -> ssl.SSLContext | None:
+        if target.scheme != "https":
+            return None
+        if target.is_kubelet:
+            return self._kubelet_tls()
         # A pod's own certificate is nobody's business but its author's: Kubernetes' proxy doesn't verify it either.
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+
+    async def _forward(self, request: web.BaseRequest, target: ProxyTarget, path: str) -> web.StreamResponse:
+        port = target.port if target.is_kubelet else bindable(target.port)
+        url = URL(f"{target.scheme}://{target.host}:{port}{path}", encoded=True)
+        headers = CIMultiDict((k, v) for k, v in request.headers.items() if k.lower() not in _HOP_BY_HOP)
+        headers["X-Forwarded-Uri"] = request.rel_url.raw_path
+        body = _body(request) if request.can_read_body else None
+        tls = self._tls_for(target)
         try:
+            await _reach(target.host)
             answer = await self._client().request(
-                request.method, url, headers=headers, data=body, allow_redirects=False, ssl=False
+                request.method, url, headers=headers, data=body, allow_redirects=False, ssl=True if tls is None else tls
             )
-        except (aiohttp.ClientError, TimeoutError) as error:
-            text = f"error trying to reach service: {error}"
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            text = f"error trying to reach service: {dial_failure(error, target.host, target.port)}"
             raise statuses.failure(503, "ServiceUnavailable", text) from error
         async with answer:
             kept = CIMultiDict((k, v) for k, v in answer.headers.items() if k.lower() not in _HOP_BY_HOP)
+            kept.setdefault("Cache-Control", _UNCACHED["Cache-Control"])
             return await _stream(request, answer, kept)
 
-    def _pod_target(self, namespace: str, name: str, port: str) -> tuple[str, int]:
-        pod = self._operations.record(self._operations.registry.of("pods"), namespace, name).object
-        address = (pod.get("status") or {}).get("podIP")
-        if not address:
-            raise statuses.bad_request("address not allowed")
-        containers = pod["spec"].get("containers") or ()
-        ports = [entry for container in containers for entry in container.get("ports") or ()]
-        if not port:
-            return address, next((entry["containerPort"] for entry in ports), 80)
-        if port.isdigit():
-            return address, int(port)
-        found = next((entry["containerPort"] for entry in ports if entry.get("name") == port), None)
-        if found is None:
-            raise statuses.bad_request(f"no port named {port} in pod {name}")
-        return address, found
 
-    def _service_target(self, namespace: str, name: str, port: str) -> tuple[str, int]:
-        service = self._operations.record(self._operations.registry.of("services"), namespace, name).object
-        ports = service["spec"].get("ports") or ()
-        wanted = [entry for entry in ports if port in (entry.get("name", ""), str(entry["port"]))]
-        if not port and len(ports) == 1:
-            wanted = list(ports)
-        unavailable = statuses.failure(503, "ServiceUnavailable", f'no endpoints available for service "{name}"')
-        if not wanted:
-            raise statuses.failure(503, "ServiceUnavailable", f'no service port "{port}" found for service "{name}"')
-        choices = self._endpoints(namespace, name, wanted[0].get("name", ""))
-        if not choices:
-            raise unavailable
-        return random.choice(choices)  # noqa: S311 -- load balancing
-
-    def _endpoints(self, namespace: str, service: str, port_name: str) -> list[tuple[str, int]]:
-        found = []
-        for piece in self._operations.objects("endpointslices.discovery.k8s.io", namespace):
-            if (piece["metadata"].get("labels") or {}).get("kubernetes.io/service-name") != service:
-                continue
-            numbers = [p["port"] for p in piece.get("ports") or () if p.get("name", "") == port_name and p.get("port")]
-            for endpoint in piece.get("endpoints") or ():
-                if (endpoint.get("conditions") or {}).get("ready", True):
-                    found += [(endpoint["addresses"][0], number) for number in numbers]
-        return found
+async def _reach(address: str) -> None:
+    """Wait as long as the network between the control plane and there is cut; TimeoutError."""
+    await REACHABILITY.passage_from_control_plane(address, timeout_seconds=_KUBELET_SECONDS)
 
 
-def _split_target(name: str) -> tuple[str, str, str]:
-    """`[scheme:]name[:port]`."""
-    parts = name.split(":")
-    if len(parts) == 3:
-        scheme, name, port = parts
-        if scheme not in ("http", "https", ""):
-            raise statuses.bad_request(f'invalid service request "{name}"')
-        return scheme or "http", name, port
-    return "http", parts[0], parts[1] if len(parts) == 2 else ""
-
-
-def _log_container(pod: Object, wanted: str) -> str:
-    spec, name = pod["spec"], pod["metadata"]["name"]
-    containers = [c["name"] for c in spec.get("containers") or ()]
-    init = [c["name"] for c in spec.get("initContainers") or ()]
-    ephemeral = [c["name"] for c in spec.get("ephemeralContainers") or ()]
-    if wanted:
-        if wanted not in (*containers, *init, *ephemeral):
-            raise statuses.bad_request(f"container {wanted} is not valid for pod {name}")
-        return wanted
-    if len(containers) == 1 and not init:
-        return str(containers[0])
-    default = (pod["metadata"].get("annotations") or {}).get("kubectl.kubernetes.io/default-container")
-    if default in containers:
-        return str(default)
-    if len(containers) == 1:
-        return str(containers[0])
-    text = f"a container name must be specified for pod {name}, choose one of: [{' '.join(containers)}]"
-    if init:
-        text += f" or one of the init containers: [{' '.join(init)}]"
-    raise statuses.bad_request(text)
+def _after_proxy(request: web.BaseRequest, info: RequestInfo) -> str:
+    """The path behind `proxy`, in the encoding that the client chose."""
+    _, found, rest = request.rel_url.raw_path.partition(f"/{info.subresource}/")
+    return rest if found else ""
 
 
 def _kubelet_refusal(code: int, text: str) -> ApiError:
@@ -210,7 +208,8 @@ async def _stream(
     request: web.BaseRequest, answer: aiohttp.ClientResponse, headers: CIMultiDict[str]
 ) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status, headers=headers)
-    response.enable_chunked_encoding()
+    if request.method != "HEAD":
+        response.enable_chunked_encoding()
     await response.prepare(request)
     async for chunk in answer.content.iter_any():
         await response.write(chunk)
