@@ -1,6 +1,5 @@
 """A served API server, a local API, and clients for both."""
 
-import shutil
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -59,12 +58,3 @@ def kubeconfig(served: Served, tmp_path: Path) -> Path:
     credential = served.authority.issue_client("kubernetes-admin", ["system:masters"])
     write_kubeconfig(path, server=served.server.url, authority=served.authority, credential=credential)
     return path
-
-
-def kubectl_binaries() -> list[str]:
-    """The kubectl programs to test with: the oldest supported one, the newest, and the one on PATH."""
-    directory = Path("/usr/lib/google-cloud-sdk/bin")
-    versioned = [str(directory / f"kubectl.{version}") for version in ("1.27", "1.33")]
-    found = [path for path in versioned if Path(path).exists()]
-    default = shutil.which("kubectl")
-    return found or ([default] if default else [])

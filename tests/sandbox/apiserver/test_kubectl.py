@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.apiserver.conftest import Served, kubectl_binaries
+from tests.kubectls import ends, kubectls
+from tests.sandbox.apiserver.conftest import Served
 from tests.sandbox.apiserver.objects import pod
 
 MANIFEST = """
@@ -27,10 +28,10 @@ spec: {selector: {app: web}, ports: [{port: 80}]}
 """
 
 Kubectl = Callable[..., Coroutine[Any, Any, str]]
-pytestmark = pytest.mark.skipif(not kubectl_binaries(), reason="there is no kubectl on this machine")
+pytestmark = pytest.mark.skipif(not kubectls(), reason="there is no kubectl on this machine")
 
 
-@pytest.fixture(params=kubectl_binaries(), ids=lambda path: Path(path).name)
+@pytest.fixture(params=ends().values(), ids=ends())
 def kubectl(request: pytest.FixtureRequest, kubeconfig: Path, tmp_path: Path) -> Kubectl:
     """Runs kubectl and returns what it prints; fails on its failure."""
     options = ["--kubeconfig", str(kubeconfig), "--cache-dir", str(tmp_path / "cache")]

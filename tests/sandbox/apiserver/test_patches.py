@@ -85,7 +85,8 @@ def test_json_patch_in_lists(operations: Any, result: list[str]) -> None:
     [
         {"op": "test", "path": "/a", "value": True},
         {"op": "remove", "path": "/nothing"},
-        {"op": "replace", "path": "/nothing", "value": 1},
+        {"op": "replace", "path": "/nothing/below", "value": 1},
+        {"op": "replace", "path": "/list/0", "value": 1},
         {"op": "add", "path": "/list/7", "value": 1},
         {"op": "add", "path": "/list/01", "value": 1},
         {"op": "move", "from": "/a", "path": "/a/b"},
@@ -97,6 +98,11 @@ def test_json_patch_refuses_what_it_cannot_do(operation: Any) -> None:
     """A failing operation fails the whole patch; true is not 1."""
     with pytest.raises(JsonPatchError):
         apply_json_patch({"a": 1, "list": []}, [operation])
+
+
+def test_json_patch_replaces_a_missing_member() -> None:
+    """As in Kubernetes, a replacement needs no member that is there, only an object to stand in."""
+    assert apply_json_patch({"a": 1}, [{"op": "replace", "path": "/b", "value": 2}]) == {"a": 1, "b": 2}
 
 
 POD = schema.root("v1", "Pod")

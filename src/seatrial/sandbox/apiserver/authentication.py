@@ -12,7 +12,7 @@ from typing import Any
 
 from seatrial.sandbox.api import ApiError
 from seatrial.sandbox.apiserver.calls import ANONYMOUS, User
-from seatrial.sandbox.apiserver.statuses import bad_request, failure
+from seatrial.sandbox.apiserver.statuses import failure
 from seatrial.sandbox.apiserver.tokens import TokenSigner
 
 ADMINISTRATOR = User("kubernetes-admin", ("system:masters", "system:authenticated"))
@@ -63,26 +63,3 @@ def _certificate_user(certificate: Mapping[str, Any], der: bytes | None) -> User
     if der:
         extra["authentication.kubernetes.io/credential-id"] = [f"X509SHA256={hashlib.sha256(der).hexdigest()}"]
     return User(names[0], (*groups, "system:authenticated"), "", extra)
-
-
-def impersonated(headers: Any) -> User | None:
-    """The user whom the `Impersonate-*` headers ask for; None without them."""
-    name = headers.get("Impersonate-User", "")
-    groups = headers.getall("Impersonate-Group", [])
-    uid = headers.get("Impersonate-Uid", "")
-    if not name:
-        if groups or uid:
-            shown = " ".join(f'"{group}"' for group in groups).replace('" "', '", "')
-            text = (
-                f'requested &user.DefaultInfo{{Name:"", UID:"{uid}", Groups:[]string{{{shown}}}, '
-                "Extra:map[string][]string(nil)} without impersonating a user name"
-            )
-            raise bad_request(text)
-        return None
-    if name.startswith("system:serviceaccount:") and not groups:
-        namespace = name.split(":")[2]
-        groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
-    if name == "system:anonymous":
-        return User(name, (*groups, "system:unauthenticated"), uid)
-    everyone = () if "system:authenticated" in groups else ("system:authenticated",)
-    return User(name, (*groups, *everyone), uid)

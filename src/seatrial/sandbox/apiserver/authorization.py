@@ -1,7 +1,7 @@
 """What a user may do: role-based access control, read from the roles and bindings in the store.
 
-The group `system:masters` may do everything. See "Using RBAC Authorization" in the Kubernetes documentation; the
-roles that every cluster has are made by `bootstrap_roles`.
+The group `system:masters` may do everything; kubelets have rules of their own (`node_authorizer`). See "Using RBAC
+Authorization" in the Kubernetes documentation; the roles that every cluster has are made by `bootstrap_roles`.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.apiserver.calls import User
+from seatrial.sandbox.apiserver.node_authorizer import NodeAuthorizer, node_of
 from seatrial.sandbox.apiserver.operations import Operations
-from seatrial.sandbox.apiserver.statuses import failure, forbidden
+from seatrial.sandbox.apiserver.statuses import failure, forbidden, qualified
 
 _GROUP = "rbac.authorization.k8s.io"
 
@@ -46,18 +47,46 @@ class Authorizer:
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
+        self._nodes = NodeAuthorizer(operations.store)
 
     def decide(self, user: User, wanted: Attributes) -> Decision:
         """Whether the user may."""
         if "system:masters" in user.groups:
             return Decision(allowed=True)
-        for reason, rules in self.grants(user, wanted.namespace):
+        refusal = self._refusal_by_node(user, wanted)
+        if refusal is None:
+            return Decision(allowed=True)
+        missing: list[str] = []
+        for reason, rules in self.grants(user, wanted.namespace, missing):
             if any(rule_allows(rule, wanted) for rule in rules):
                 return Decision(allowed=True, reason=reason)
-        return Decision(allowed=False)
+        if missing:
+            listed = missing[0] if len(missing) == 1 else f"[{', '.join(missing)}]"
+            refusal = f"{refusal}, RBAC: {listed}" if refusal else f"RBAC: {listed}"
+        return Decision(allowed=False, reason=refusal)
 
-    def grants(self, user: User, namespace: str) -> Iterator[tuple[str, list[Object]]]:
-        """The rules that bindings give a user, each with the words of its reason."""
+    def _refusal_by_node(self, user: User, wanted: Attributes) -> str | None:
+        """None if the user is a kubelet that may, else why the node authorizer has nothing to give."""
+        node = node_of(user)
+        if node is None or wanted.path:
+            return ""
+        return self._nodes.refusal(
+            node,
+            verb=wanted.verb,
+            resource=qualified(wanted.group, wanted.resource),
+            subresource=wanted.subresource,
+            namespace=wanted.namespace,
+            name=wanted.name,
+        )
+
+    def grants(
+        self, user: User, namespace: str, missing: list[str] | None = None
+    ) -> Iterator[tuple[str, list[Object]]]:
+        """The rules that bindings give a user, each with the words of its reason.
+
+        `missing` gathers complaints about roles that are bound and don't exist.
+        """
+        lost = [] if missing is None else missing
         for binding in self._operations.objects(f"clusterrolebindings.{_GROUP}"):
             subject = _matching_subject(binding, user, "")
             if subject is not None:
@@ -65,7 +94,7 @@ class Authorizer:
                 role = binding["roleRef"]["name"]
                 yield (
                     f'RBAC: allowed by ClusterRoleBinding "{name}" of ClusterRole "{role}" to {_shown(subject, "")}',
-                    self._rules("ClusterRole", "", role),
+                    self._rules("ClusterRole", "", role, lost),
                 )
         if not namespace:
             return
@@ -78,28 +107,33 @@ class Authorizer:
                         f'RBAC: allowed by RoleBinding "{name}/{namespace}" of {reference["kind"]} '
                         f'"{reference["name"]}" to {_shown(subject, namespace)}'
                     ),
-                    self._rules(reference["kind"], namespace, reference["name"]),
+                    self._rules(reference["kind"], namespace, reference["name"], lost),
                 )
 
-    def _rules(self, kind: str, namespace: str, name: str) -> list[Object]:
+    def _rules(self, kind: str, namespace: str, name: str, missing: list[str]) -> list[Object]:
         table = f"{kind.lower()}s.{_GROUP}"
         role = self._operations.lookup(table, namespace if kind == "Role" else "", name)
-        return list((role or {}).get("rules") or ())
+        if role is None:
+            complaint = f'{kind.lower()}.{_GROUP} "{name}" not found'
+            missing += [complaint] if complaint not in missing else []
+            return []
+        return list(role.get("rules") or ())
 
     def demand(self, user: User, wanted: Attributes) -> None:
         """403 unless the user may."""
-        if not self.decide(user, wanted).allowed:
-            raise denial(user, wanted)
+        decision = self.decide(user, wanted)
+        if not decision.allowed:
+            raise denial(user, wanted, decision.reason)
 
 
-def denial(user: User, wanted: Attributes) -> ApiError:
+def denial(user: User, wanted: Attributes, reason: str = "") -> ApiError:
     """The 403 for what the user may not do."""
     if wanted.path:
         text = f'forbidden: User "{user.name}" cannot {wanted.verb} path "{wanted.path}"'
         return failure(403, "Forbidden", text, details={})
     where = f'in the namespace "{wanted.namespace}"' if wanted.namespace else "at the cluster scope"
     why = f'User "{user.name}" cannot {wanted.verb} resource "{wanted.full_resource}" '
-    why += f'in API group "{wanted.group}" {where}'
+    why += f'in API group "{wanted.group}" {where}' + (f": {reason}" if reason else "")
     return forbidden(wanted.group, wanted.resource, wanted.name, why)
 
 

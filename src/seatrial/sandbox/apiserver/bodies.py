@@ -1,23 +1,27 @@
-"""Request bodies: JSON or YAML read as the API server reads them, with its complaints."""
+"""Request bodies: JSON, YAML or protobuf read as the API server reads them, with its complaints."""
 
-import json
-import re
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from seatrial.sandbox.api import ApiError
+from seatrial.sandbox.apiserver import json_text, yaml_text
 from seatrial.sandbox.apiserver.calls import Call
+from seatrial.sandbox.apiserver.protobuf import objects as protobuf
+from seatrial.sandbox.apiserver.protobuf.wire import WireError
 from seatrial.sandbox.apiserver.statuses import bad_request, failure
 
 _YAML = ("application/yaml", "application/apply-patch+yaml")
+_ACCEPTED = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+_LONGEST_QUOTE = 30
 PATCH_TYPES = (
     "application/json-patch+json",
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
     "application/apply-patch+yaml",
 )
+CUSTOM_PATCH_TYPES = tuple(media for media in PATCH_TYPES if "strategic" not in media)
 
 
 def media_type(header: str | None) -> str:
@@ -25,29 +29,62 @@ def media_type(header: str | None) -> str:
     return (header or "application/json").partition(";")[0].strip().lower()
 
 
-def unsupported_media() -> ApiError:
-    """415 for a patch of a type the resource doesn't know."""
+def unsupported_media(accepted: Sequence[str] = ()) -> ApiError:
+    """415 for a patch of a type the resource doesn't know; only custom resources say which they know."""
+    if accepted:
+        known = ", ".join(accepted)
+        text = f"the body of the request was in an unknown format - accepted media types include: {known}"
+        return failure(415, "UnsupportedMediaType", text)
     return failure(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
 
 
-def read_object(data: bytes, header: str | None, kind: str, call: Call) -> Any:
-    """The object in the body of a create or update; 400 or 415."""
+def read_object(data: bytes, header: str | None, kind: str, call: Call, *, api_version: str = "") -> Any:
+    """The object in the body of a create or update; 400 or 415. A custom resource's `api_version` isn't protobuf's."""
+    value = _read(data, header, kind, call, api_version)
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        text = f"json: cannot unmarshal {json_name(value)} into Go value of type map[string]interface {{}}"
+        raise bad_request(f"couldn't get version/kind; json parse error: {text}")
+    _demand_shape(value, kind, api_version)
+    return value
+
+
+def _demand_shape(value: dict[str, Any], kind: str, api_version: str) -> None:
+    """400 unless an object says as texts what it is: everything else relies on that."""
+    for key in ("kind", "apiVersion"):
+        if not isinstance(value.get(key), str | None):
+            text = f"json: cannot unmarshal {json_name(value[key])} into Go struct field .{key} of type string"
+            raise bad_request(f"couldn't get version/kind; json parse error: {text}")
+    meta = value.get("metadata")
+    wrong = None if isinstance(meta, dict | None) else (meta, f"{kind}.metadata", "v1.ObjectMeta")
+    for key in ("name", "namespace", "generateName", "uid", "resourceVersion"):
+        if isinstance(meta, dict) and not isinstance(meta.get(key), str | None):
+            wrong = meta[key], f"ObjectMeta.metadata.{key}", "string"
+    if wrong is not None:
+        text = f"json: cannot unmarshal {json_name(wrong[0])} into Go struct field {wrong[1]} of type {wrong[2]}"
+        version = api_version.rpartition("/")[2] or "v1"
+        raise bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {text}')
+
+
+def _read(data: bytes, header: str | None, kind: str, call: Call, api_version: str) -> Any:
     media = media_type(header)
     if media == "application/yaml":
         return _yaml(data, kind)
+    if media == protobuf.MEDIA_TYPE:
+        return _protobuf(data, api_version, kind)
     if media not in ("application/json", "*/*"):
         raise failure(
             415,
             "UnsupportedMediaType",
-            "the body of the request was in an unknown format - accepted media types include: application/json, "
-            "application/yaml",
+            f"the body of the request was in an unknown format - accepted media types include: {_ACCEPTED}",
         )
     value = _json(data, f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; ")
     if value is not None and not isinstance(value, dict):
         shape = (
             'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
         )
-        name = _json_name(value)
+        name = json_name(value)
         text = f"json: cannot unmarshal {name} into Go value of type {shape} ({data.hex()})"
         prefix = f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
         raise bad_request(f"{prefix}json parse error: {text}")
@@ -55,9 +92,29 @@ def read_object(data: bytes, header: str | None, kind: str, call: Call) -> Any:
     return value
 
 
+def _protobuf(data: bytes, api_version: str, kind: str) -> Any:
+    try:
+        return protobuf.read_object(data, api_version=api_version, kind=kind)
+    except WireError as error:
+        text = f"the object provided is unrecognized (must be of type {kind}): {error} ({_quoted(data)})"
+        raise bad_request(text) from error
+    except protobuf.UnknownKindError as error:
+        version = error.api_version.rpartition("/")[2]
+        scheme = 'in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"'
+        text = f'{error.kind} in version "{version}" cannot be handled as a {kind}: {error} {scheme}'
+        raise bad_request(text) from error
+
+
+def _quoted(data: bytes) -> str:
+    """The beginning of a body, as complaints show it."""
+    beginning = data[:_LONGEST_QUOTE]
+    shown = beginning.decode(errors="replace") if data[:1] == b"{" else beginning.hex()
+    return (shown or "<empty>") + (" ..." if len(data) > _LONGEST_QUOTE else "")
+
+
 def _json(data: bytes, prefix: str) -> Any:
     try:
-        return msgspec.json.decode(data)
+        return json_text.decode(data)
     except msgspec.DecodeError as error:
         raise bad_request(f"{prefix}json parse error: {_go_complaint(data)}") from error
 
@@ -75,36 +132,17 @@ def _go_complaint(data: bytes) -> str:
     return f"unexpected end of JSON input ({text})"
 
 
-def _json_name(value: Any) -> str:
+def json_name(value: Any) -> str:
     """What Go calls a JSON value's type."""
     names = ((list, "array"), (dict, "object"), (str, "string"), (bool, "bool"))
     return next((name for kind, name in names if isinstance(value, kind)), "number")
 
 
 def _yaml(data: bytes, kind: str) -> Any:
-    import yaml  # noqa: PLC0415 -- hardly any client sends YAML
-
     try:
-        return json.loads(json.dumps(yaml.load(data, Loader=_loader()), default=str))  # noqa: S506 -- a safe loader
-    except (yaml.YAMLError, ValueError) as error:
-        detail = str(error).splitlines()[0]
-        raise bad_request(f"error converting YAML to JSON: yaml: {detail} (for {kind})") from error
-
-
-@cache
-def _loader() -> Any:
-    """The safe loader with all of YAML 1.1's booleans: `y` and `n` are some, for Go as for the standard."""
-    import yaml  # noqa: PLC0415 -- hardly any client sends YAML
-
-    class Loader(yaml.SafeLoader):
-        """YAML as the API server reads it."""
-
-    def construct(loader: Any, node: Any) -> bool:
-        return str(loader.construct_scalar(node)).lower() in ("y", "yes", "true", "on")
-
-    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^[yYnN]$"), list("yYnN"))
-    Loader.add_constructor("tag:yaml.org,2002:bool", construct)
-    return Loader
+        return yaml_text.load(data)
+    except ValueError as error:
+        raise bad_request(f"error converting YAML to JSON: yaml: {error} (for {kind})") from error
 
 
 def _report_duplicates(data: bytes, call: Call, kind: str) -> None:
@@ -112,7 +150,7 @@ def _report_duplicates(data: bytes, call: Call, kind: str) -> None:
     if call.validation == "Ignore":
         return
     found: list[str] = []
-    tree = json.loads(data, object_pairs_hook=_Pairs)
+    tree = json_text.pairs(data, _Pairs)
     _collect_duplicates(tree, "", found)
     if not found:
         return
@@ -151,18 +189,20 @@ def read_patch(data: bytes, media: str) -> Any:
             raise bad_request("error decoding YAML: a configuration is an object")
         return value
     if not data.strip():
-        raise bad_request("error decoding patch: unexpected end of JSON input")
+        prefix = "error decoding patch: " if media == "application/merge-patch+json" else ""
+        raise bad_request(f"{prefix}unexpected end of JSON input")
     try:
-        value = msgspec.json.decode(data)
+        value = json_text.decode(data)
     except msgspec.DecodeError as error:
-        raise bad_request(f"error decoding patch: {_go_complaint(data).rpartition(' (')[0]}") from error
+        prefix = "error decoding patch: " if media == "application/merge-patch+json" else ""
+        raise bad_request(prefix + _go_complaint(data).rpartition(" (")[0]) from error
     if media == "application/merge-patch+json" and not isinstance(value, dict):
         raise bad_request("Invalid JSON Patch")
     if media == "application/strategic-merge-patch+json" and not isinstance(value, dict):
-        name = _json_name(value)
+        name = json_name(value)
         raise bad_request(f"json: cannot unmarshal {name} into Go value of type map[string]interface {{}}")
     if media == "application/json-patch+json" and not isinstance(value, list):
-        name = _json_name(value)
+        name = json_name(value)
         raise bad_request(f"json: cannot unmarshal {name} into Go value of type jsonpatch.Patch")
     return value
 
@@ -173,15 +213,17 @@ def read_delete_options(data: bytes, header: str | None) -> dict[str, Any]:
         return {}
     media = media_type(header)
     value = _yaml(data, "DeleteOptions") if media == "application/yaml" else None
+    if media == protobuf.MEDIA_TYPE:
+        value = _protobuf(data, "meta.k8s.io/v1", "DeleteOptions")
     if value is None:
         try:
-            value = msgspec.json.decode(data)
+            value = json_text.decode(data)
         except msgspec.DecodeError as error:
             complaint = _go_complaint(data).rpartition(" (")[0]
             raise bad_request(f"couldn't get version/kind; json parse error: {complaint}") from error
     if not isinstance(value, dict):
         return {}
-    kind = value.get("kind", "DeleteOptions")
+    kind = value.get("kind") or "DeleteOptions"
     if kind != "DeleteOptions":
         scheme = 'in scheme "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"'
         version = value.get("apiVersion", "v1")

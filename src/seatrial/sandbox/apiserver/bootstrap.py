@@ -4,6 +4,7 @@ import ipaddress
 
 from seatrial.sandbox.apiserver.calls import Call
 from seatrial.sandbox.apiserver.operations import Operations
+from seatrial.sandbox.storage_classes import built_in_classes
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
@@ -25,6 +26,8 @@ def furnish(operations: Operations) -> None:
         description = text + ("moved to another node if necessary." if "cluster" in name else "their current node.")
         body = {"metadata": {"name": name}, "value": value, "description": description}
         operations.create(registry.of("priorityclasses.scheduling.k8s.io"), None, body, call)
+    for storage_class in built_in_classes():
+        operations.create(registry.of("storageclasses.storage.k8s.io"), None, storage_class, call)
     _kubernetes_service(operations, call)
 
 

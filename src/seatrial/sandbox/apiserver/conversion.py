@@ -13,6 +13,8 @@ _CPU = ("spec", "targetCPUUtilizationPercentage")
 
 def is_converted(resource: Resource) -> bool:
     """Whether this resource's objects differ from the stored ones."""
+    if resource.custom is not None:
+        return resource.custom.is_reshaped
     return bool(resource.stored_as) or (resource.group, resource.version) == ("autoscaling", "v1")
 
 
@@ -27,6 +29,8 @@ def from_stored(resource: Resource, obj: Object) -> Object:
     """A stored object in the resource's form."""
     if not is_converted(resource):
         return obj
+    if resource.custom is not None:
+        return resource.custom.read(obj)
     return _event_from_core(obj) if resource.stored_as else _autoscaler_to_v1(obj)
 
 

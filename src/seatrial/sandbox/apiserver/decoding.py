@@ -14,6 +14,7 @@ from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver import schema
 from seatrial.sandbox.apiserver.quantities import canonical
 from seatrial.sandbox.apiserver.schema import FieldType, Structure
+from seatrial.sandbox.apiserver.statuses import bad_request
 
 QUANTITY = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[numkKMGTPE]i?|)$")
 QUANTITY_RULE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
@@ -23,6 +24,7 @@ TIME = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{
 ALWAYS: dict[str, dict[str, Any]] = {
     "core.v1.PodCondition": {"lastProbeTime": None, "lastTransitionTime": None},
     "core.v1.NodeCondition": {"lastHeartbeatTime": None, "lastTransitionTime": None},
+    "core.v1.NodeRuntimeHandler": {"name": ""},
     "core.v1.Container": {"resources": {}},
     "core.v1.ContainerStatus": {
         "state": {}, "lastState": {}, "ready": False, "restartCount": 0, "image": "", "imageID": "",
@@ -53,6 +55,11 @@ ALWAYS: dict[str, dict[str, Any]] = {
     "rbac.v1.ClusterRole": {"rules": None},
     "coordination.v1.Lease": {"spec": {}},
     "policy.v1.PodDisruptionBudget": {"spec": {}, "status": {}},
+    "apiextensions.v1.CustomResourceDefinitionVersion": {"name": "", "served": False, "storage": False},
+    "apiextensions.v1.CustomResourceColumnDefinition": {"name": "", "type": "", "jsonPath": ""},
+    "apiextensions.v1.CustomResourceDefinitionStatus": {
+        "conditions": None, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": None,
+    },
 }  # fmt: skip
 
 # Zero values that Go leaves out: plain (not pointer) fields with omitempty.
@@ -88,6 +95,13 @@ ZERO_IS_ABSENT: dict[str, frozenset[str]] = {
         "meta.v1.Condition": ("observedGeneration",),
         "policy.v1.PodDisruptionBudgetStatus": ("observedGeneration",),
         "meta.v1.ObjectMeta": ("generation",),
+        "apiextensions.v1.CustomResourceDefinitionSpec": ("preserveUnknownFields",),
+        "apiextensions.v1.CustomResourceDefinitionVersion": ("deprecated",),
+        "apiextensions.v1.CustomResourceColumnDefinition": ("priority",),
+        "apiextensions.v1.JSONSchemaProps": (
+            "nullable", "uniqueItems", "exclusiveMinimum", "exclusiveMaximum", "x-kubernetes-embedded-resource",
+            "x-kubernetes-int-or-string",
+        ),
     }.items()
 }  # fmt: skip
 POINTER_STRINGS = frozenset(
@@ -95,7 +109,11 @@ POINTER_STRINGS = frozenset(
 )
 KEPT_EMPTY_LISTS = frozenset({"addresses", "resources", "verbs", "items", "currentMetrics"})
 _STRING = schema.parse("string")  # parsed once, so that fields can be recognised by identity
+_LARGEST = {"int32": 2**31, "int64": 2**63}
 GO_VALUES = {"bool": "bool", "string": "string", "int32": "int32", "int64": "int64", "double": "float64"}
+
+
+_NULLS = {"quantity": "0"}  # what a null is as a map's value
 
 
 class DecodingError(Exception):
@@ -155,6 +173,8 @@ class Decoder:
         if field.shape == "struct":
             described = schema.structure(field.name)
             if not isinstance(value, dict):
+                if isinstance(value, bool | list) and field.name == "apiextensions.v1.JSONSchemaProps":
+                    return copy_json(value)  # `additionalProperties: true`, a list of `items`
                 raise _mismatch(value, go_path, parent, _go_type(field))
             return self._struct(value, described, path, go_path) if described else copy_json(value)
         item = field.item or schema.ANY
@@ -169,9 +189,23 @@ class Decoder:
         if not isinstance(value, dict):
             raise _mismatch(value, go_path, parent, _go_type(field))
         return {
-            key: "" if entry is None else self._value(entry, item, f"{path}.{key}", go_path, parent)
+            key: _NULLS.get(item.name, "")
+            if entry is None
+            else self._value(entry, item, f"{path}.{key}", go_path, parent)
             for key, entry in value.items()
         }
+
+
+def demand_types(obj: Any, *, kind: str, api_version: str) -> None:
+    """400 for a value that a built-in kind's field can't hold; for bodies that are read field by field."""
+    root = schema.root(api_version, kind)
+    if root is None or not isinstance(obj, dict):
+        return
+    try:
+        Decoder().decode(obj, root)
+    except DecodingError as error:
+        version = api_version.rpartition("/")[2]
+        raise bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {error}') from error
 
 
 def _scalar(value: Any, name: str, go_path: str, parent: Structure) -> Any:
@@ -187,9 +221,11 @@ def _text(value: Any, name: str, go_path: str, parent: Structure) -> Any:
 
 def _integer(value: Any, name: str, go_path: str, parent: Structure) -> Any:
     if isinstance(value, float) and value.is_integer():
-        return int(value)
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise _mismatch(value, go_path, parent, name)
+    if not -_LARGEST[name] <= value < _LARGEST[name]:
+        raise _mismatch(value, go_path, parent, name, literal=f" {value}")
     return value
 
 
@@ -260,10 +296,9 @@ def _go_type(field: FieldType) -> str:
     return {"bytes": "[]uint8", "quantity": "resource.Quantity"}.get(field.name, field.name)
 
 
-def _mismatch(value: Any, go_path: str, parent: Structure, go_type: str) -> DecodingError:
-    return DecodingError(
-        f"json: cannot unmarshal {_json_kind(value)} into Go struct field {parent.go_name}.{go_path} of type {go_type}"
-    )
+def _mismatch(value: Any, go_path: str, parent: Structure, go_type: str, *, literal: str = "") -> DecodingError:
+    where = f"{parent.go_name}.{go_path} of type {go_type}"
+    return DecodingError(f"json: cannot unmarshal {_json_kind(value)}{literal} into Go struct field {where}")
 
 
 def copy_json(value: Any) -> Any:

@@ -6,7 +6,10 @@ they are gone. Everything else goes at once. `orphan` and `foregroundDeletion` a
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver import metadata, statuses
+from seatrial.sandbox.apiserver.admission.attempt import Attempt
 from seatrial.sandbox.apiserver.calls import Call, DeleteOptions
+from seatrial.sandbox.apiserver.custom.definition import KEY as DEFINITIONS
+from seatrial.sandbox.apiserver.custom.definition_deletion import marked_for_deletion
 from seatrial.sandbox.apiserver.operations import Operations, is_finished
 from seatrial.sandbox.apiserver.resources import Resource
 from seatrial.sandbox.apiserver.store import Record
@@ -23,11 +26,23 @@ def delete(
     if resource.key == "namespaces" and name in ("default", "kube-system", "kube-public"):
         why = "this namespace may not be deleted"
         raise statuses.forbidden("", "namespaces", name, why)
+    where = record.object["metadata"].get("namespace", "")
+    operations.admission.check(Attempt("delete", resource, where, name, {}, record.object, call))
+    if resource.key == DEFINITIONS:
+        return _begin_definition(operations, record, dry_run=options.dry_run or call.dry_run)
     obj, gone = _carry_out(operations, resource, record, options, dry_run=options.dry_run or call.dry_run)
     if gone and not resource.returns_deleted:
         uid = obj["metadata"]["uid"]
         return statuses.success(name=name, group=resource.group, kind=resource.plural, uid=uid)
     return obj
+
+
+def _begin_definition(operations: Operations, record: Record, *, dry_run: bool) -> Object:
+    """A definition stays until its instances are gone; `custom.service` sees to that."""
+    marked = marked_for_deletion(record.object)
+    if dry_run or marked is record.object:
+        return marked
+    return operations.store.put(DEFINITIONS, "", record.name, marked).object
 
 
 def _check_preconditions(resource: Resource, record: Record, options: DeleteOptions) -> None:

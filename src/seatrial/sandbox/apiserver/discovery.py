@@ -9,6 +9,7 @@ import hashlib
 from typing import Any
 
 from seatrial.sandbox.api import Object
+from seatrial.sandbox.apiserver import health
 from seatrial.sandbox.apiserver.resources import Registry, Resource
 
 VERSION: Object = {
@@ -27,7 +28,10 @@ VERSION: Object = {
     "platform": "linux/amd64",
 }
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-HEALTH = ("/healthz", "/livez", "/readyz")
+_SERVED = (
+    "/flagz", "/metrics", "/metrics/slis", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/openid/v1/jwks", "/statusz",
+    "/version",
+)  # fmt: skip
 
 
 def core_versions(address: str) -> Object:
@@ -149,10 +153,10 @@ def _aggregated_entry(resource: Resource) -> Object:
 
 def root_paths(registry: Registry) -> Object:
     """`/`: every path there is."""
-    paths = ["/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/apis/"]
+    paths = {"/.well-known/openid-configuration", "/api", "/apis", "/apis/", *_SERVED}
     for name, versions in registry.groups().items():
-        if name:
-            paths.append(f"/apis/{name}")
-            paths += [f"/apis/{name}/{version}" for version in versions]
-    paths += [*HEALTH, "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/version"]
+        prefix = f"/apis/{name}" if name else "/api"
+        paths |= {prefix, *(f"{prefix}/{version}" for version in versions)}
+    for root in health.ROOTS:
+        paths |= {root, *(f"{root}/{check}" for check in health.checks(root))}
     return {"paths": sorted(paths)}

@@ -68,11 +68,31 @@ def _charge_budget(operations: Operations, pod: Object, call: Call) -> None:
         return
     _check(budget)
     if not call.dry_run:
-        status = budget["status"]
-        disrupted = {**(status.get("disruptedPods") or {}), pod["metadata"]["name"]: now()}
-        changed = {**status, "disruptionsAllowed": status["disruptionsAllowed"] - 1, "disruptedPods": disrupted}
         meta = budget["metadata"]
-        operations.store.put(BUDGETS, meta["namespace"], meta["name"], {**budget, "status": changed})
+        resource = operations.registry.of(BUDGETS)
+        writer = Call(manager="kube-apiserver")
+
+        def charged(old: Object) -> Object:
+            return {**old, "status": _charged_status(old, pod["metadata"]["name"])}
+
+        operations.update(resource, meta["namespace"], meta["name"], charged, writer, subresource="status")
+
+
+def _charged_status(budget: Object, name: str) -> Object:
+    """The budget's status with one disruption less to give; the last one says so in the condition."""
+    status = budget["status"]
+    allowed = status["disruptionsAllowed"] - 1
+    disrupted = {**(status.get("disruptedPods") or {}), name: now()}
+    changed = {**status, "disruptionsAllowed": allowed, "disruptedPods": disrupted}
+    if allowed:
+        return changed
+    generation = status.get("observedGeneration", 0)
+    verdict = {"status": "False", "reason": "InsufficientPods", "observedGeneration": generation}
+    conditions = [
+        {**c, **verdict, "lastTransitionTime": now()} if c["type"] == "DisruptionAllowed" else c
+        for c in status.get("conditions") or ()
+    ]
+    return {**changed, "conditions": conditions}
 
 
 def _is_not_ready(pod: Object) -> bool:
@@ -113,7 +133,6 @@ def _mark_disrupted(operations: Operations, record: Record) -> None:
     pod = record.object
     condition = {
         "type": "DisruptionTarget",
-        "observedGeneration": pod["metadata"].get("generation", 1),
         "status": "True",
         "lastProbeTime": None,
         "lastTransitionTime": now(),

@@ -33,8 +33,7 @@ def _apply(document: Any, operation: dict[str, Any]) -> Any:
         if name == "add":
             return _add(document, path, value)
         if name == "replace":
-            _read(document, path)
-            return value if not path else _add(_remove(document, path), path, value)
+            return _replace(document, path, value)
         if not _equal(_read(document, path), value):
             raise JsonPatchError("test failed")
         return document
@@ -102,6 +101,17 @@ def _add(document: Any, path: list[str], value: Any) -> Any:
     else:
         raise JsonPatchError(f"nothing can be added at {last}")
     return document
+
+
+def _replace(document: Any, path: list[str], value: Any) -> Any:
+    """Put a value in another's place; as in Kubernetes, a member that is missing is no error, an element is."""
+    if not path:
+        return value
+    parent, last = _read(document, path[:-1]), path[-1]
+    if isinstance(parent, list):
+        parent[_index(last, len(parent))] = value
+        return document
+    return _add(document, path, value)
 
 
 def _remove(document: Any, path: list[str]) -> Any:

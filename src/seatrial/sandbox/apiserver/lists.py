@@ -124,7 +124,13 @@ def parse_revision(text: str) -> int:
 
 async def find(store: Store, resource: Resource, namespace: str | None, options: ListOptions) -> Page:
     """Carry out a list."""
-    selector = Selector(options.label_selector, options.field_selector, group=resource.group, plural=resource.plural)
+    selector = Selector(
+        options.label_selector,
+        options.field_selector,
+        group=resource.group,
+        plural=resource.plural,
+        selectable=resource.selectable,
+    )
     if options.continue_token:
         revision, start = _read_token(options.continue_token)
         records = _at(store, resource, namespace, revision, options.continue_token)
@@ -195,7 +201,7 @@ def _read_token(text: str) -> tuple[int, tuple[str, str]]:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         token = json.loads(data)
     except (binascii.Error, ValueError) as error:
-        first = text and base64.urlsafe_b64decode(text[:4])[:1].decode("latin-1")
+        first = _first_character(text)
         shown = f"\\u{ord(first):04x}" if first and not first.isprintable() else first
         raise statuses.bad_request(f"{prefix}invalid character '{shown}' looking for beginning of value") from error
     if not isinstance(token, dict) or token.get("v") != "meta.k8s.io/v1":
@@ -204,7 +210,16 @@ def _read_token(text: str) -> tuple[int, tuple[str, str]]:
     namespace, _, name = str(token.get("start", "")).partition("/")
     if not name:
         namespace, name = "", namespace
-    return int(token.get("rv", 0)), (namespace, name.rstrip("\0"))
+    revision = token.get("rv")
+    return revision if isinstance(revision, int) else 0, (namespace, name.rstrip("\0"))
+
+
+def _first_character(token: str) -> str:
+    """What the decoded token begins with; nothing where it can't be decoded so far."""
+    try:
+        return base64.urlsafe_b64decode(token[:4].ljust(4, "A"))[:1].decode("latin-1")
+    except ValueError:
+        return ""
 
 
 def _at(store: Store, resource: Resource, namespace: str | None, revision: int, token: str) -> list[Record]:

@@ -12,6 +12,7 @@ from seatrial.sandbox.api import Object, ObjectList, WatchEvent
 from seatrial.sandbox.apiserver import deletion, statuses
 from seatrial.sandbox.apiserver.bootstrap import furnish
 from seatrial.sandbox.apiserver.calls import INTERNAL, Call, DeleteOptions
+from seatrial.sandbox.apiserver.custom.service import CustomResources
 from seatrial.sandbox.apiserver.merge_patch import merge
 from seatrial.sandbox.apiserver.operations import Operations, Transform
 from seatrial.sandbox.apiserver.resources import Resource, built_in
@@ -19,6 +20,7 @@ from seatrial.sandbox.apiserver.selectors import Selector
 from seatrial.sandbox.apiserver.store import Store, TooOldError
 from seatrial.sandbox.apiserver.subresources import Subresources
 from seatrial.sandbox.apiserver.tokens import TokenSigner
+from seatrial.sandbox.apiserver.versions import create_in_version, is_of_another_version
 from seatrial.sandbox.apiserver.watching import event_of
 
 
@@ -52,7 +54,13 @@ class LocalApi:
             raise statuses.no_such_resource() from None
 
     def _selector(self, resource: Resource, label_selector: str, field_selector: str) -> Selector:
-        return Selector(label_selector, field_selector, group=resource.group, plural=resource.plural)
+        return Selector(
+            label_selector,
+            field_selector,
+            group=resource.group,
+            plural=resource.plural,
+            selectable=resource.selectable,
+        )
 
     async def get(self, resource: str, name: str, namespace: str | None = None) -> Object:
         """Read one object."""
@@ -78,6 +86,8 @@ class LocalApi:
         if subresource:
             name = (body.get("metadata") or {}).get("name", "")
             return self._subresources.create(found, subresource, where, name, body, self._call())
+        if is_of_another_version(found):
+            return create_in_version(self._operations, found, where, body, self._call())
         return self._operations.create(found, where, body, self._call())
 
     async def replace(self, resource: str, body: Object, *, subresource: str | None = None) -> Object:
@@ -151,5 +161,6 @@ class LocalApi:
 def local_api(*, service_cidr: str = "127.1.128.0/17") -> LocalApi:
     """An API on a store of its own, furnished but not served: for tests of controllers."""
     operations = Operations(store=Store(), registry=built_in(), service_cidr=service_cidr)
+    CustomResources(operations)
     furnish(operations)
     return LocalApi(operations, Subresources(operations, TokenSigner(operations)))

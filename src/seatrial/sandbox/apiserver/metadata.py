@@ -118,7 +118,7 @@ def label_value_errors(value: str, field: str) -> list[FieldError]:
     """What is wrong with a label's value."""
     errors = []
     if len(value) > 63:
-        errors.append(invalid(field, value, "must be no more than 63 characters"))
+        errors.append(invalid(field, value, "must be no more than 63 bytes"))
     if value and not NAME_PART.match(value):
         errors.append(invalid(field, value, LABEL_VALUE_RULE))
     return errors
@@ -163,8 +163,8 @@ def _owner_errors(owners: list[dict[str, Any]]) -> list[FieldError]:
     return errors
 
 
-def errors_of(obj: Object, *, namespaced: bool, name_rule: str) -> list[FieldError]:
-    """Everything wrong with an object's metadata."""
+def errors_of(obj: Object, *, namespaced: bool, name_rule: str, is_extension: bool = False) -> list[FieldError]:
+    """Everything wrong with an object's metadata; extensions (custom resources) may name finalizers freely."""
     metadata = obj["metadata"]
     errors: list[FieldError] = []
     generated = metadata.get("generateName")
@@ -182,7 +182,8 @@ def errors_of(obj: Object, *, namespaced: bool, name_rule: str) -> list[FieldErr
     errors += _annotation_errors(metadata.get("annotations") or {})
     errors += _owner_errors(metadata.get("ownerReferences") or [])
     for index, finalizer in enumerate(metadata.get("finalizers") or []):
-        errors += _finalizer_errors(finalizer, f"metadata.finalizers[{index}]")
+        where = f"metadata.finalizers[{index}]"
+        errors += qualified_name_errors(finalizer, where) if is_extension else _finalizer_errors(finalizer, where)
     return errors
 
 

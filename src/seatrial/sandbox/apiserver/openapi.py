@@ -9,9 +9,13 @@ from typing import Any
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver import schema
+from seatrial.sandbox.apiserver.custom.openapi import definition, definition_name
+from seatrial.sandbox.apiserver.discovery import VERSION
+from seatrial.sandbox.apiserver.enumerations import words_of
 from seatrial.sandbox.apiserver.resources import Registry, Resource
 from seatrial.sandbox.apiserver.schema import FieldType
 
+_AROUND = (".well-known/openid-configuration", "apis", "openid/v1/jwks", "version")
 _VALUES: dict[str, Object] = {
     "string": {"type": "string"},
     "int32": {"type": "integer", "format": "int32"},
@@ -21,56 +25,96 @@ _VALUES: dict[str, Object] = {
     "bytes": {"type": "string", "format": "byte"},
     "time": {"type": "string", "format": "date-time"},
     "microtime": {"type": "string", "format": "date-time"},
-    "quantity": {"type": "string"},
-    "intstr": {"type": "string", "format": "int-or-string"},
     "any": {"type": "object"},
 }
+# Values that have definitions of their own: kubectl explains them by their names. The form of v3, that of v2.
+_NAMED: dict[str, tuple[str, Object, Object]] = {
+    "quantity": (
+        "io.k8s.apimachinery.pkg.api.resource.Quantity",
+        {"oneOf": [{"type": "string"}, {"type": "number"}]},
+        {"type": "string"},
+    ),
+    "intstr": (
+        "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
+        {"oneOf": [{"type": "integer"}, {"type": "string"}], "format": "int-or-string"},
+        {"type": "string", "format": "int-or-string"},
+    ),
+}
+_V2_PREFIX = "#/definitions/"
+
+
+def paths(registry: Registry) -> list[str]:
+    """The names of all documents: one for each group version, small ones for what is around them."""
+    found = {*_AROUND}
+    for group, versions in registry.groups().items():
+        prefix = f"apis/{group}" if group else "api"
+        found |= {prefix, *(f"{prefix}/{version}" for version in versions)}
+    return sorted(found)
+
+
+def digest(registry: Registry, name: str = "") -> str:
+    """The hash of a document (or, without a name, of the one for all): it changes when the document does."""
+    resources = _resources(registry, name) if name else list(registry)
+    state = [(resource, schema.root(resource.api_version, resource.kind)) for resource in resources]
+    return hashlib.sha512(f"{VERSION['gitVersion']} {name} {state}".encode()).hexdigest().upper()
+
+
+def location(registry: Registry, name: str) -> str:
+    """The URL of the current version of a document."""
+    return f"/openapi/v3/{name}?hash={digest(registry, name)}"
 
 
 def index(registry: Registry) -> Object:
-    """`/openapi/v3`: where each group version's document is."""
-    paths = {}
-    for group, versions in registry.groups().items():
-        for version in versions:
-            path = f"apis/{group}/{version}" if group else f"api/{version}"
-            digest = hashlib.sha256(path.encode()).hexdigest().upper()
-            paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest}"}
-    return {"paths": paths}
+    """`/openapi/v3`: where each document is."""
+    return {"paths": {name: {"serverRelativeURL": location(registry, name)} for name in paths(registry)}}
 
 
-def document(registry: Registry, group: str, version: str) -> Object | None:
-    """One group version's document; None for one that isn't served."""
-    resources = registry.of_version(group, version)
-    if not resources:
-        return None
+def _resources(registry: Registry, name: str) -> list[Resource]:
+    """The resources that a document is about."""
+    parts = name.split("/")
+    if parts[0] == "api" and len(parts) == 2:
+        return registry.of_version("", parts[1])
+    return registry.of_version(parts[1], parts[2]) if parts[0] == "apis" and len(parts) == 3 else []
+
+
+def document(registry: Registry, name: str) -> Object:
+    """One of the documents that `paths` names."""
+    resources = _resources(registry, name)
     schemas: dict[str, Object] = {}
     for resource in resources:
-        root = schema.root(resource.api_version, resource.kind)
-        if root is not None:
-            _describe(root.name, schemas, "#/components/schemas/")
-            gvk = {"group": group, "version": version, "kind": resource.kind}
-            schemas[_full_name(root.name)]["x-kubernetes-group-version-kind"] = [gvk]
-    paths: dict[str, Object] = {}
+        _add(resource, schemas, "#/components/schemas/")
+    found: dict[str, Object] = {}
     for resource in resources:
-        paths.update(_paths(resource))
-    info = {"title": "Kubernetes", "version": "v1.36.2+seatrial"}
-    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
+        found.update(_paths(resource))
+    if not resources:
+        found[f"/{name}/"] = {"get": {"responses": {"200": {"description": "OK"}}}}
+    info = {"title": "Kubernetes", "version": VERSION["gitVersion"]}
+    return {"openapi": "3.0.0", "info": info, "paths": found, "components": {"schemas": schemas}}
 
 
 def swagger(registry: Registry) -> Object:
     """`/openapi/v2`: all in one, in the older form."""
     definitions: dict[str, Object] = {}
     for resource in registry:
-        root = schema.root(resource.api_version, resource.kind)
-        if root is not None:
-            _describe(root.name, definitions, "#/definitions/")
-            gvk = {"group": resource.group, "version": resource.version, "kind": resource.kind}
-            definitions[_full_name(root.name)]["x-kubernetes-group-version-kind"] = [gvk]
-    paths: dict[str, Object] = {}
+        _add(resource, definitions, _V2_PREFIX)
+    found: dict[str, Object] = {}
     for resource in registry:
-        paths.update(_paths(resource))
-    info = {"title": "Kubernetes", "version": "v1.36.2+seatrial"}
-    return {"swagger": "2.0", "info": info, "paths": paths, "definitions": definitions}
+        found.update(_paths(resource))
+    info = {"title": "Kubernetes", "version": VERSION["gitVersion"]}
+    return {"swagger": "2.0", "info": info, "paths": found, "definitions": definitions}
+
+
+def _add(resource: Resource, found: dict[str, Object], prefix: str) -> None:
+    """Describe a resource's kind, and all it refers to."""
+    if resource.custom is not None:
+        _describe("meta.v1.ObjectMeta", found, prefix)
+        found[definition_name(resource.custom)] = definition(resource.custom, prefix)
+        return
+    root = schema.root(resource.api_version, resource.kind)
+    if root is not None:
+        _describe(root.name, found, prefix)
+        gvk = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+        found[_full_name(root.name)]["x-kubernetes-group-version-kind"] = [gvk]
 
 
 def _full_name(name: str) -> str:
@@ -89,6 +133,9 @@ def _describe(name: str, found: dict[str, Object], prefix: str) -> None:
     if described is None:
         return
     body["properties"] = {key: _property(field, found, prefix) for key, field in described.fields.items()}
+    for key, value in body["properties"].items():
+        if words := words_of(name, key):
+            value["enum"] = words
     if described.required:
         body["required"] = sorted(described.required)
 
@@ -97,6 +144,10 @@ def _property(field: FieldType, found: dict[str, Object], prefix: str) -> Object
     if field.shape == "struct":
         _describe(field.name, found, prefix)
         return {"$ref": prefix + _full_name(field.name)}
+    if field.name in _NAMED:
+        name, described, older = _NAMED[field.name]
+        found[name] = older if prefix == _V2_PREFIX else described
+        return {"$ref": prefix + name}
     item = field.item or schema.ANY
     if field.shape == "map":
         return {"type": "object", "additionalProperties": _property(item, found, prefix)}

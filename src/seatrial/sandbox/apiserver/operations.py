@@ -6,13 +6,16 @@ special to a kind is in its strategy; deletion is in `deletion`, the subresource
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.apiserver import managed_fields, metadata, schema, statuses
+from seatrial.sandbox.apiserver.admission.attempt import Attempt
+from seatrial.sandbox.apiserver.admission.chain import Admission
 from seatrial.sandbox.apiserver.calls import Call
+from seatrial.sandbox.apiserver.custom.scale import without_times
 from seatrial.sandbox.apiserver.decoding import Decoder, DecodingError, copy_json
 from seatrial.sandbox.apiserver.resources import Registry, Resource
 from seatrial.sandbox.apiserver.selectors import Selector
@@ -21,6 +24,9 @@ from seatrial.sandbox.apiserver.strategies.base import Strategy
 from seatrial.sandbox.apiserver.strategies.catalogue import strategy_of
 
 Transform = Callable[[Object], Object]
+
+# On an update these are validated as if they were created, and then as an update.
+_CHECKED_WHOLE = ("pods", "nodes", "services", "configmaps", "secrets", "serviceaccounts")
 
 
 class Operations:
@@ -31,6 +37,7 @@ class Operations:
         self.registry = registry
         self.service_cidr = service_cidr
         self.ca_data = ca_data
+        self.admission = Admission(self, store)
 
     # What strategies may look up (`strategies.base.Surroundings`).
 
@@ -72,15 +79,19 @@ class Operations:
         literal: bool = False,
     ) -> Object:
         """A client's body as a clean object of the resource's kind; 400 when it can't be one."""
+        if resource.custom is not None and api_version in ("", resource.api_version):
+            return resource.custom.decode(body, call)
         kind, api_version = kind or resource.kind, api_version or resource.api_version
         obj = body or {}
         version = str(obj.get("apiVersion") or api_version)
         given = str(obj.get("kind") or kind)
         if (version, given) != (api_version, kind):
-            raise self._wrong_kind(version, given, kind)
-        root = schema.root(api_version, kind)
+            raise self._wrong_kind(version, given, kind, api_version)
+        root, undescribed = schema.root(api_version, kind), {}
         if root is None:
-            return {"kind": kind, "apiVersion": api_version, "metadata": {}, **copy_json(obj)}
+            root = schema.BARE
+            undescribed = copy_json({key: value for key, value in obj.items() if key not in root.fields})
+            obj = {key: value for key, value in obj.items() if key in root.fields}
         decoder = Decoder(literal=literal)
         try:
             decoded = decoder.decode(obj, root)
@@ -92,15 +103,14 @@ class Operations:
         report_unknown(decoder.unknown, call, kind, api_version)
         decoded.pop("kind", None)
         decoded.pop("apiVersion", None)
-        return {"kind": kind, "apiVersion": api_version, **decoded}
+        return {"kind": kind, "apiVersion": api_version, **decoded, **undescribed}
 
-    def _wrong_kind(self, version: str, given: str, kind: str) -> ApiError:
+    def _wrong_kind(self, version: str, given: str, kind: str, api_version: str) -> ApiError:
         known = self.registry.by_kind(version, given)
         short = version.rpartition("/")[2]
         prefix = f'{given} in version "{short}" cannot be handled as a {kind}: '
         if known is not None:
-            group = known.group or "core"
-            internal = {"core": "core"}.get(group, group.split(".")[0])
+            internal = api_version.rpartition("/")[0].split(".")[0] or "core"
             return statuses.bad_request(
                 f"{prefix}converting ({short}.{given}) to ({internal}.{kind}): unknown conversion"
             )
@@ -118,6 +128,8 @@ class Operations:
     ) -> Object:
         """Create an object: decode, default, admit, validate, store. `track` is as in `update`."""
         obj = self.decode(resource, body, call)
+        if resource.custom is not None:
+            resource.custom.check_creation(obj["metadata"].get("name", ""))
         self._place(resource, namespace, obj)
         strategy = strategy_of(resource)
         meta = obj["metadata"]
@@ -127,18 +139,22 @@ class Operations:
             obj["status"] = copy_json(strategy.empty_status)
         elif resource.has_status and not strategy.keeps_status:
             obj.pop("status", None)
-        excluded = ("status",) if resource.has_status and not strategy.keeps_status else ()
+        excluded = ("status",) if resource.has_status else ()
         tracked = (
             track({}, obj)
             if track is not None
-            else managed_fields.track_update(None, obj, manager=call.manager, subresource="", excluded=excluded)
+            else managed_fields.track_update(
+                None, obj, manager=call.manager, subresource="", excluded=excluded, root=resource.structure
+            )
         )
+        # Before its name is generated, an object is known by the prefix of it.
+        self.admission.admit(self._attempt("create", resource, obj, None, call))
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = meta["generateName"] + metadata.generated_suffix()
         strategy.prepare_create(obj)
-        self._check_namespace(resource, obj)
         strategy.admit(obj, self)
         self._validate_create(resource, strategy, obj)
+        charges = self.admission.check(self._attempt("create", resource, obj, None, call))
         for warning in strategy.warnings(obj):
             call.warn(warning)
         if tracked:
@@ -146,10 +162,24 @@ class Operations:
         self._check_name_free(resource, meta)
         if call.dry_run:
             return obj
-        stored = self.store.put(resource.table, meta.get("namespace", ""), meta["name"], obj).object
+        stored = self._put(resource, obj)
+        self.admission.settle(charges)
         if resource.key == "namespaces":
             self._furnish_namespace(meta["name"])
         return stored
+
+    @staticmethod
+    def _attempt(
+        verb: Literal["create", "update"],
+        resource: Resource,
+        new: Object,
+        old: Object | None,
+        call: Call,
+        subresource: str = "",
+    ) -> Attempt:
+        meta = new["metadata"]
+        name = meta.get("name") or meta.get("generateName", "")
+        return Attempt(verb, resource, meta.get("namespace", ""), name, new, old, call, subresource)
 
     @staticmethod
     def _begin(resource: Resource, meta: Object) -> None:
@@ -180,29 +210,13 @@ class Operations:
             raise statuses.bad_request(text)
         meta["namespace"] = namespace or meta.get("namespace") or ""
 
-    def _check_namespace(self, resource: Resource, obj: Object) -> None:
-        """Admission `NamespaceLifecycle`: nothing is made in a namespace that is missing or going."""
-        if not resource.namespaced:
-            return
-        name = obj["metadata"]["namespace"]
-        record = self.store.get("namespaces", "", name)
-        if record is None:
-            raise statuses.not_found("", "namespaces", name)
-        if record.object["metadata"].get("deletionTimestamp"):
-            why = f"unable to create new content in namespace {name} because it is being terminated"
-            subject = obj["metadata"].get("name", "")
-            error = statuses.forbidden(resource.group, resource.plural, subject, why)
-            error.status["details"]["causes"] = [
-                {
-                    "reason": "NamespaceTerminating",
-                    "message": f"namespace {name} is being terminated",
-                    "field": "metadata.namespace",
-                }
-            ]
-            raise error
-
     def _validate_create(self, resource: Resource, strategy: Strategy, obj: Object) -> None:
-        errors = metadata.errors_of(obj, namespaced=resource.namespaced, name_rule=strategy.name_rule)
+        errors = metadata.errors_of(
+            obj,
+            namespaced=resource.namespaced,
+            name_rule=strategy.name_rule,
+            is_extension=resource.is_extension,
+        )
         errors += strategy.validate(obj)
         if errors:
             name = obj["metadata"].get("name", "")
@@ -241,7 +255,11 @@ class Operations:
         `track` replaces the bookkeeping of managedFields (an apply does its own).
         """
         old = self.record(resource, namespace, name).object
+        if resource.custom is not None:
+            old = resource.custom.read(old)
         wanted = transform(old)
+        if resource.custom is not None and call.is_put:
+            resource.custom.check_put(wanted)
         self.check_identity(name, namespace, wanted)
         new = self._decode_wanted(resource, wanted, call)
         self._check_preconditions(resource, name, new, old)
@@ -251,20 +269,36 @@ class Operations:
         strategy = strategy_of(resource)
         strategy.defaults(new)
         self._separate(resource, strategy, new, old, subresource)
+        tracked = self._tracked(resource, wanted, new, old, call, subresource) if track is None else track(old, new)
+        attempt = self._attempt("update", resource, new, old, call, subresource)
+        self.admission.admit(attempt)
         if strategy.admit_update is not None:
             strategy.admit_update(new, old, self)
         self._validate_update(resource, strategy, new, old, subresource)
-        self._count_generation(resource, new, old)
-        excluded = ("spec",) if subresource == "status" else ("status",) if resource.has_status else ()
-        if track is not None:
-            tracked = track(old, new)
-        elif (wanted.get("metadata") or {}).get("managedFields") in ([{}], []):
-            tracked = []
-        else:
-            tracked = managed_fields.track_update(
-                old, new, manager=call.manager, subresource=subresource, excluded=excluded
-            )
-        return self._store(resource, new, old, tracked, call)
+        charges = self.admission.check(attempt)
+        self._count_generation(resource, new, old, subresource)
+        stored = self._store(resource, new, old, tracked, call)
+        if not call.dry_run:
+            self.admission.settle(charges)
+        return stored
+
+    @staticmethod
+    def _tracked(
+        resource: Resource, wanted: Object, new: Object, old: Object, call: Call, subresource: str
+    ) -> list[Object]:
+        """The managedFields after an update: before admission, since what the server adds by itself is nobody's."""
+        tracked = managed_fields.track_update(
+            old,
+            new,
+            manager=call.manager,
+            subresource=subresource,
+            excluded=resource.unowned(subresource),
+            known=managed_fields.given_entries(wanted, old, subresource=subresource),
+            root=resource.structure,
+        )
+        if resource.custom is not None and subresource == "scale":
+            return without_times(tracked, subresource)
+        return tracked
 
     def _decode_wanted(self, resource: Resource, wanted: Object, call: Call) -> Object:
         """Decode what a writer wants; what a patch made is refused in the words for patches."""
@@ -315,7 +349,9 @@ class Operations:
     @staticmethod
     def check_identity(name: str, namespace: str | None, wanted: Object) -> None:
         """A body can't name another object than the URL; 400."""
-        meta = wanted.get("metadata") or {}
+        meta = wanted.get("metadata")
+        if not isinstance(meta, dict):
+            return
         given = meta.get("name")
         if given and given != name:
             text = f"the name of the object ({given}) does not match the name on the URL ({name})"
@@ -353,21 +389,41 @@ class Operations:
     ) -> None:
         errors = metadata.update_errors(new, old)
         if not errors or new["metadata"].get("finalizers") == old["metadata"].get("finalizers"):
-            more = metadata.errors_of(new, namespaced=resource.namespaced, name_rule=strategy.name_rule)
+            more = metadata.errors_of(
+                new,
+                namespaced=resource.namespaced,
+                name_rule=strategy.name_rule,
+                is_extension=resource.is_extension,
+            )
             errors += more
-        if subresource != "status":
-            errors += strategy.validate_update(new, old)
+        # Labels and annotations are looked at more than once on an update, and each look lists what it finds.
+        labelled = [error for error in errors if error.field in ("metadata.labels", "metadata.annotations")]
+        errors += labelled * (3 if resource.key in _CHECKED_WHOLE else 2)
+        if resource.custom is not None:
+            errors += resource.custom.errors(new, old)
+        elif subresource != "status":
+            found = strategy.validate_update(new, old)
             if new.get("spec") != old.get("spec") or resource.key != "pods":
-                errors += [error for error in strategy.validate(new) if error not in errors]
+                more = strategy.validate(new)
+                # Workloads are checked as a whole before they are compared with what they were.
+                first, second = (more, found) if resource.group == "apps" else (found, more)
+                found = first + [error for error in second if error not in first]
+            errors += [error for error in found if error not in errors]
         if errors:
             raise statuses.unprocessable(resource.group, resource.kind, new["metadata"]["name"], errors)
 
     @staticmethod
-    def _count_generation(resource: Resource, new: Object, old: Object) -> None:
+    def _count_generation(resource: Resource, new: Object, old: Object, subresource: str) -> None:
         if not resource.has_generation:
             return
+        if resource.custom is not None:
+            if resource.custom.changes_generation(new, old):
+                new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+            return
         ignored = ("metadata", "status", "kind", "apiVersion")
-        if any(new.get(key) != old.get(key) for key in (*new, *old) if key not in ignored):
+        changed = any(new.get(key) != old.get(key) for key in (*new, *old) if key not in ignored)
+        # Deployments alone count annotations too: a rollout's cause is one.
+        if changed or (resource.key == "deployments.apps" and not subresource and _annotations_differ(new, old)):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
     def _store(self, resource: Resource, new: Object, old: Object, tracked: list[Object], call: Call) -> Object:
@@ -382,7 +438,14 @@ class Operations:
         if is_finished(resource, new):
             self.store.remove(resource.table, namespace, name)
             return new
-        return self.store.put(resource.table, namespace, name, new).object
+        return self._put(resource, new)
+
+    def _put(self, resource: Resource, obj: Object) -> Object:
+        """Store an object; what is returned is in the form it was given in."""
+        kept = resource.custom.to_stored(obj) if resource.custom is not None else obj
+        meta = obj["metadata"]
+        stored = self.store.put(resource.table, meta.get("namespace", ""), meta["name"], kept).object
+        return stored if kept is obj else {**stored, "apiVersion": obj["apiVersion"]}
 
 
 def is_finished(resource: Resource, obj: Object) -> bool:
@@ -406,3 +469,7 @@ def report_unknown(unknown: list[str], call: Call, kind: str, api_version: str) 
         raise statuses.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {problem}')
     for text in texts:
         call.warn(text)
+
+
+def _annotations_differ(new: Object, old: Object) -> bool:
+    return (new["metadata"].get("annotations") or {}) != (old["metadata"].get("annotations") or {})

@@ -21,12 +21,15 @@ class RequestInfo:
     subresource: str = ""
     rest: str = ""  # what follows a proxy subresource
     has_namespace: bool = False
+    selected_name: str = ""  # of the one object that a list or watch is about
 
     def attributes(self) -> Attributes:
         """What authorization decides on."""
         if not self.resource:
             return Attributes(verb=self.verb, path=self.path)
-        return Attributes(self.verb, self.group, self.resource, self.subresource, self.namespace, self.name)
+        return Attributes(
+            self.verb, self.group, self.resource, self.subresource, self.namespace, self.name or self.selected_name
+        )
 
 
 def parse(method: str, path: str, query: dict[str, str]) -> RequestInfo:
@@ -57,7 +60,14 @@ def parse(method: str, path: str, query: dict[str, str]) -> RequestInfo:
         subresource=parts[2] if len(parts) > 2 else "",
         rest="/".join(parts[3:]) + ("/" if len(parts) > 3 and path.endswith("/") else ""),
         has_namespace=has_namespace,
+        selected_name=_selected_name(query.get("fieldSelector", "")),
     )
+
+
+def _selected_name(selector: str) -> str:
+    """The name that a field selector asks for: with it, a rule for that name alone lets list and watch pass."""
+    pairs = [part.partition("=") for part in selector.split(",")]
+    return next((value.removeprefix("=") for key, _, value in pairs if key == "metadata.name"), "")
 
 
 def _verb(method: str, name: str, query: dict[str, str], *, watched: bool) -> str:

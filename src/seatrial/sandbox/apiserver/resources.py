@@ -5,8 +5,16 @@ A *resource* is what a URL names (`deployments` of `apps/v1`); its *key* is the 
 What a resource adds to objects and forbids is its strategy (`strategies`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seatrial.sandbox.apiserver import schema
+from seatrial.sandbox.apiserver.custom.definition import version_rank
+from seatrial.sandbox.apiserver.group_priority import priority_of
+
+if TYPE_CHECKING:
+    from seatrial.sandbox.apiserver.custom.kind import CustomKind
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 NO_COLLECTION = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
@@ -42,6 +50,7 @@ class Resource:
     stored_as: str = ""
     has_generation: bool = False
     returns_deleted: bool = False
+    custom: "CustomKind | None" = None  # what a definition says of it; None for built-in resources
 
     @property
     def key(self) -> str:
@@ -63,9 +72,35 @@ class Resource:
         return next((sub for sub in self.subresources if sub.name == name), None)
 
     @property
+    def structure(self) -> schema.Structure | None:
+        """The fields of its objects."""
+        return self.custom.structure if self.custom is not None else schema.root(self.api_version, self.kind)
+
+    @property
+    def is_extension(self) -> bool:
+        """Whether this is a definition, or what a definition defines."""
+        return self.custom is not None or self.group == "apiextensions.k8s.io"
+
+    @property
+    def selectable(self) -> tuple[str, ...] | None:
+        """The fields a definition lets clients select by; None for a built-in resource."""
+        return self.custom.selectable if self.custom is not None else None
+
+    @property
+    def list_kind(self) -> str:
+        """The kind of a list of its objects."""
+        return self.custom.list_kind if self.custom is not None else f"{self.kind}List"
+
+    @property
     def has_status(self) -> bool:
         """Whether status is written through its own subresource."""
         return self.subresource("status") is not None
+
+    def unowned(self, subresource: str) -> tuple[str, ...]:
+        """The top-level fields that nobody comes to own by writing through a subresource."""
+        if subresource == "status":
+            return ("spec",)
+        return ("status",) if self.has_status else ()
 
 
 class Registry:
@@ -82,6 +117,14 @@ class Registry:
         self._by_url[resource.group, resource.version, resource.plural] = resource
         self._by_key.setdefault(resource.key, resource)
 
+    def serve(self, key: str, resources: Iterable[Resource]) -> None:
+        """Serve exactly these versions of the resource with this key, the one to prefer first; none to end it."""
+        for url in [url for url, resource in self._by_url.items() if resource.key == key]:
+            del self._by_url[url]
+        self._by_key.pop(key, None)
+        for resource in resources:
+            self.add(resource)
+
     def find(self, group: str, version: str, plural: str) -> Resource | None:
         """The resource that a URL names."""
         return self._by_url.get((group, version, plural))
@@ -97,14 +140,21 @@ class Registry:
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_url.values())
 
+    def is_built_in(self, group: str, version: str) -> bool:
+        """Whether a group version is the server's own: others come and go with their definitions."""
+        return any(r.custom is None and (r.group, r.version) == (group, version) for r in self)
+
     def groups(self) -> dict[str, list[str]]:
         """Every group with its versions, in the order of discovery; the core group is the empty name."""
         found: dict[str, list[str]] = {}
+        custom: dict[str, list[str]] = {}
         for resource in self:
-            versions = found.setdefault(resource.group, [])
+            versions = (found if resource.custom is None else custom).setdefault(resource.group, [])
             if resource.version not in versions:
                 versions.append(resource.version)
-        return found
+        for group, versions in sorted(custom.items()):
+            found[group] = sorted({*found.get(group, ()), *versions}, key=version_rank)
+        return dict(sorted(found.items(), key=lambda entry: (-priority_of(entry[0]), entry[0])))
 
     def of_version(self, group: str, version: str) -> list[Resource]:
         """The resources of a group version, by name."""
@@ -359,6 +409,17 @@ _CLUSTER = (
         short_names=("sc",),
     ),
     Resource(
+        "customresourcedefinitions",
+        "CustomResourceDefinition",
+        "apiextensions.k8s.io",
+        singular="customresourcedefinition",
+        namespaced=False,
+        short_names=("crd", "crds"),
+        categories=("api-extensions",),
+        subresources=_status("CustomResourceDefinition"),
+        has_generation=True,
+    ),
+    Resource(
         "priorityclasses",
         "PriorityClass",
         "scheduling.k8s.io",
@@ -375,8 +436,30 @@ _CLUSTER = (
 _EVENTS = Resource("events", "Event", "events.k8s.io", singular="event", short_names=("ev",), stored_as="events")
 
 
+# Answered by `metrics_api`: nothing is stored.
+_METRICS = (
+    Resource("nodes", "NodeMetrics", "metrics.k8s.io", "v1beta1", namespaced=False, verbs=("get", "list")),
+    Resource("pods", "PodMetrics", "metrics.k8s.io", "v1beta1", verbs=("get", "list")),
+)
+
+
 def built_in() -> Registry:
     """The registry of a server that just started."""
+    # These are made of the classes of this module.
+    from seatrial.sandbox.apiserver.resources_stored import STORED  # noqa: PLC0415
+
     return Registry(
-        (*_CORE, *_APPS, _EVENTS, *_REVIEWS, *_SCALING_AND_BATCH, *_OTHERS[:3], _OTHERS[3], *_RBAC, *_CLUSTER)
+        (
+            *_CORE,
+            *_APPS,
+            _EVENTS,
+            *_REVIEWS,
+            *_SCALING_AND_BATCH,
+            *_OTHERS[:3],
+            _OTHERS[3],
+            *_RBAC,
+            *_CLUSTER,
+            *STORED,
+            *_METRICS,
+        )
     )

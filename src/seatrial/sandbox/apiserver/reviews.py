@@ -1,6 +1,7 @@
 """Questions about rights and tokens: SubjectAccessReview and its relatives, SelfSubjectReview, TokenReview."""
 
 from seatrial.sandbox.api import Object
+from seatrial.sandbox.apiserver import statuses
 from seatrial.sandbox.apiserver.authorization import Attributes, Authorizer
 from seatrial.sandbox.apiserver.calls import Call, User
 from seatrial.sandbox.apiserver.managed_fields import track_update
@@ -27,6 +28,7 @@ class Reviews:
                 None, review, manager=call.manager, subresource="", excluded=("status",)
             )
         spec = review.get("spec") or {}
+        self._check(resource, review, spec)
         if resource.kind == "SelfSubjectReview":
             review["metadata"].setdefault("creationTimestamp", now())
             return {**review, "status": {"userInfo": _user_info(call.user)}}
@@ -36,12 +38,43 @@ class Reviews:
             return {**review, "status": self._rules_status(call.user, spec.get("namespace", ""))}
         user = call.user
         if resource.kind != "SelfSubjectAccessReview":
-            user = User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""))
+            user = User(
+                spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""), spec.get("extra") or {}
+            )
         decision = self._authorizer.decide(user, attributes_of(spec))
         status: Object = {"allowed": decision.allowed}
         if decision.reason:
             status["reason"] = decision.reason
         return {**review, "status": status}
+
+    @staticmethod
+    def _check(resource: Resource, review: Object, spec: Object) -> None:
+        """A review asks one question about one user; 422."""
+        if not resource.kind.endswith("AccessReview"):
+            return
+        errors = []
+        attributes, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+        shown = None if path is None else {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
+        if attributes is not None and path is not None:
+            text = "cannot be specified in combination with resourceAttributes"
+            errors.append(statuses.invalid("spec.nonResourceAttributes", shown, text))
+        if attributes is None and path is None:
+            text = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+            errors.append(statuses.invalid("spec.resourceAttributes", None, text))
+        if resource.kind != "SelfSubjectAccessReview" and not spec.get("user") and not spec.get("groups"):
+            errors.append(statuses.invalid("spec.user", "", "at least one of user or group must be specified"))
+        if resource.kind == "LocalSubjectAccessReview":
+            where = review["metadata"].get("namespace", "")
+            if attributes is not None and attributes.get("namespace", "") != where:
+                text = "must match metadata.namespace"
+                errors.append(
+                    statuses.invalid("spec.resourceAttributes.namespace", attributes.get("namespace", ""), text)
+                )
+            if path is not None:
+                text = "disallowed on this kind of request"
+                errors.append(statuses.invalid("spec.nonResourceAttributes", shown, text))
+        if errors:
+            raise statuses.unprocessable(resource.group, resource.kind, "", errors)
 
     def _token_status(self, spec: Object) -> Object:
         audiences = tuple(spec.get("audiences") or ())

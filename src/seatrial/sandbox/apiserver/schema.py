@@ -36,6 +36,12 @@ class FieldType:
     keys: tuple[str, ...] = ()
     is_set: bool = False
     merge_key: str | None = None
+    inline: "Structure | None" = None  # of a structure that no name in `types` leads to: a custom resource's
+
+    @property
+    def structure(self) -> "Structure | None":
+        """The structure this type names or holds."""
+        return self.inline or structure(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class Structure:
     fields: dict[str, FieldType]
     required: frozenset[str]
     atomic: bool
+    rest: FieldType | None = None  # the type of fields that aren't named
 
     @property
     def go_name(self) -> str:
@@ -54,6 +61,20 @@ class Structure:
 
 
 ANY = FieldType("value", "any")
+DEDUCED = FieldType("value", "deduced")  # maps are merged field by field, everything else is replaced as a whole
+
+
+# What every kind has; the rest of a kind that isn't described is left as it comes.
+BARE = Structure(
+    "",
+    {
+        "kind": FieldType("value", "string"),
+        "apiVersion": FieldType("value", "string"),
+        "metadata": FieldType("struct", "meta.v1.ObjectMeta"),
+    },
+    frozenset(),
+    atomic=False,
+)
 
 
 @lru_cache(maxsize=2048)
@@ -122,10 +143,12 @@ def known_kinds() -> list[str]:
 
 def child(parent: FieldType | Structure | None, key: str) -> FieldType:
     """The type of a field of a structure, or of a map's value; `any` where nothing is known."""
+    if parent is DEDUCED:
+        return DEDUCED
     if isinstance(parent, FieldType) and parent.shape == "struct":
-        parent = structure(parent.name)
+        parent = parent.structure
     if isinstance(parent, Structure):
-        return parent.fields.get(key, ANY)
+        return parent.fields.get(key, parent.rest or ANY)
     if isinstance(parent, FieldType) and parent.item is not None:
         return parent.item
     return ANY
@@ -134,6 +157,6 @@ def child(parent: FieldType | Structure | None, key: str) -> FieldType:
 def is_atomic(field: FieldType) -> bool:
     """Whether writers own and replace this as a whole."""
     if field.shape == "struct":
-        described = structure(field.name)
+        described = field.structure
         return field.atomic or described is None or described.atomic
     return field.atomic or field.shape == "value"

@@ -224,13 +224,15 @@ _SHORT_WORDING = frozenset(
 )  # fmt: skip
 
 
-def check_fields(terms: tuple[FieldTerm, ...], group: str, plural: str) -> None:
+def check_fields(
+    terms: tuple[FieldTerm, ...], group: str, plural: str, selectable: tuple[str, ...] | None = None
+) -> None:
     """Refuse field labels that this resource doesn't select by."""
-    allowed = (*_COMMON, *FIELDS.get((group, plural), ()))
+    allowed = (*_COMMON, *(FIELDS.get((group, plural), ()) if selectable is None else selectable))
     for term in terms:
         if term.path in allowed:
             continue
-        if (group, plural) in _SHORT_WORDING:
+        if (group, plural) in _SHORT_WORDING or selectable is not None:
             raise bad_request(f"field label not supported: {term.path}")
         raise bad_request(f'"{term.path}" is not a known field selector: only "metadata.name", "metadata.namespace"')
 
@@ -246,6 +248,11 @@ _SPECIAL: dict[str, Callable[[Object], Any]] = {
 }
 
 
+@lru_cache(maxsize=512)
+def _keys(path: str) -> tuple[str, ...]:
+    return tuple(path.replace("regarding", "involvedObject").split("."))
+
+
 def field_value(obj: Object, path: str) -> str:
     """The text a field selector compares: empty for what is missing."""
     special = _SPECIAL.get(path)
@@ -253,7 +260,7 @@ def field_value(obj: Object, path: str) -> str:
     if special is not None:
         value = special(obj)
     else:
-        for key in path.replace("regarding", "involvedObject").split("."):
+        for key in _keys(path):
             value = value.get(key) if isinstance(value, dict) else None
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -263,10 +270,18 @@ def field_value(obj: Object, path: str) -> str:
 class Selector:
     """Both selectors of a request as one test."""
 
-    def __init__(self, label_selector: str, field_selector: str, *, group: str, plural: str) -> None:
+    def __init__(
+        self,
+        label_selector: str,
+        field_selector: str,
+        *,
+        group: str,
+        plural: str,
+        selectable: tuple[str, ...] | None = None,
+    ) -> None:
         self._labels = label_requirements(label_selector) if label_selector else ()
         self._fields = field_terms(field_selector) if field_selector else ()
-        check_fields(self._fields, group, plural)
+        check_fields(self._fields, group, plural, selectable)
 
     @property
     def everything(self) -> bool:

@@ -5,13 +5,12 @@ health). `ApiServer.api` is the same API for components of this process, without
 """
 
 import asyncio
-import hashlib
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Protocol
 
-import msgspec
 import structlog
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
@@ -20,17 +19,23 @@ from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
 from seatrial.errors import SandboxError
-from seatrial.sandbox.api import ApiError, Object
-from seatrial.sandbox.apiserver import bootstrap, discovery, openapi, openapi_protobuf, statuses
-from seatrial.sandbox.apiserver.authentication import Authenticator, impersonated
-from seatrial.sandbox.apiserver.authorization import Attributes, Authorizer
+from seatrial.sandbox.api import ApiError
+from seatrial.sandbox.apiserver import api_services, bootstrap, metrics_api, statuses
+from seatrial.sandbox.apiserver.audit import AuditLog, Level, current_trail
+from seatrial.sandbox.apiserver.authentication import Authenticator
+from seatrial.sandbox.apiserver.authorization import Authorizer, denial
 from seatrial.sandbox.apiserver.bootstrap_roles import furnish_roles
 from seatrial.sandbox.apiserver.calls import User
 from seatrial.sandbox.apiserver.connections import Connections
+from seatrial.sandbox.apiserver.custom.service import CustomResources
+from seatrial.sandbox.apiserver.documents import Documents
 from seatrial.sandbox.apiserver.escalation import EscalationGuard
+from seatrial.sandbox.apiserver.http_protocol import IDLE_SECONDS, ApiHttpServer, ApiRequest, legible
+from seatrial.sandbox.apiserver.impersonation import demand_rights, impersonated
+from seatrial.sandbox.apiserver.in_flight import MOST_READING, MOST_WRITING, InFlight
 from seatrial.sandbox.apiserver.kubeconfig import write_kubeconfig
 from seatrial.sandbox.apiserver.local import LocalApi
-from seatrial.sandbox.apiserver.negotiation import PLAIN, encode, negotiate, wants_aggregated
+from seatrial.sandbox.apiserver.negotiation import encode, refusal_form
 from seatrial.sandbox.apiserver.operations import Operations
 from seatrial.sandbox.apiserver.request_info import RequestInfo, parse
 from seatrial.sandbox.apiserver.resource_handler import ResourceHandler
@@ -58,6 +63,10 @@ class ApiServerConfig:
         directory: where its certificates are kept.
         service_cidr: the range of cluster IPs; the first is the API server's own service.
         admin_token: a bearer token with all rights; empty for none.
+        audit_log: where to write who asked for what; None for nowhere.
+        audit_level: how much of it.
+        most_reading: how many reads are served at a time.
+        most_writing: how many writes.
     """
 
     host: str
@@ -65,12 +74,33 @@ class ApiServerConfig:
     directory: Path
     service_cidr: str
     admin_token: str = ""
+    audit_log: Path | None = None
+    audit_level: Level = "Metadata"
+    most_reading: int = MOST_READING
+    most_writing: int = MOST_WRITING
+
+
+class Doorman(Protocol):
+    """Stands before every request that has been authenticated."""
+
+    async def admit(self, request: web.BaseRequest, user: User) -> None:
+        """Let a request in, sooner or later; raises `ApiError` for one that is to fail."""
+        ...
+
+    def leave(self, request: web.BaseRequest) -> None:
+        """A request that was let in is done."""
+        ...
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse | None:
+        """The answer to an authorized request for a path of the doorman's own; None for all others."""
+        ...
 
 
 class ApiServer:
-    """Serves the API from `start` to `stop`."""
+    """Serves the API from `start` to `stop`; a `doorman` may stand before it."""
 
     def __init__(self, config: ApiServerConfig, authority: Authority) -> None:
+        self.doorman: Doorman | None = None
         self._config = config
         self._authority = authority
         self._store = Store()
@@ -80,12 +110,17 @@ class ApiServer:
             service_cidr=config.service_cidr,
             ca_data=authority.ca_pem,
         )
+        CustomResources(self._operations)
         signer = TokenSigner(self._operations)
+        self._documents = Documents(self._operations, signer, config.host)
         subresources = Subresources(self._operations, signer)
         self._authenticator = Authenticator(admin_token=config.admin_token, signer=signer)
         self._authorizer = Authorizer(self._operations)
+        self._in_flight = InFlight(config.most_reading, config.most_writing)
+        self._audit = AuditLog(config.audit_log, config.audit_level) if config.audit_log else None
         credential = authority.issue_client("kube-apiserver-kubelet-client", ["system:masters"])
-        self._connections = Connections(self._operations, authority, credential)
+        self._connections = Connections(self._operations, authority, credential, self._authorizer)
+        self._metrics = metrics_api.MetricsApi(self._operations, self._connections.kubelet_json)
         reviews = Reviews(self._operations, self._authorizer, signer)
         self._handler = ResourceHandler(
             self._operations,
@@ -99,6 +134,7 @@ class ApiServer:
         self._port = config.port
         bootstrap.furnish(self._operations)
         furnish_roles(self._operations)
+        api_services.register_all(self._operations)
 
     @property
     def url(self) -> str:
@@ -107,7 +143,13 @@ class ApiServer:
 
     async def start(self) -> None:
         """Listen; SandboxError when the address is taken."""
-        server = web.Server(self._handle, request_factory=_request, handler_cancellation=True)
+        server = ApiHttpServer(
+            self._handle,
+            request_factory=_request,
+            handler_cancellation=True,
+            auto_decompress=False,
+            keepalive_timeout=IDLE_SECONDS,
+        )
         runner = web.ServerRunner(server, access_log=None, shutdown_timeout=0.0)
         await runner.setup()
         site = web.TCPSite(
@@ -124,6 +166,7 @@ class ApiServer:
             ) from error
         self._runner = runner
         self._port = runner.addresses[0][1]
+        self._documents = replace(self._documents, address=f"{self._config.host}:{self._port}")
         bootstrap.announce(self._operations, self._config.host, self._port)
 
     async def stop(self) -> None:
@@ -133,6 +176,8 @@ class ApiServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        if self._audit is not None:
+            await self._audit.close()
 
     def _tls(self) -> ssl.SSLContext:
         first = str(ip_network(self._config.service_cidr)[1])
@@ -148,6 +193,13 @@ class ApiServer:
     # One request.
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._audit is None:
+            return await self._handle_unseen(request)
+        with self._audit.watching(request) as audited:
+            audited.response = await self._handle_unseen(request)
+            return audited.response
+
+    async def _handle_unseen(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             return await self._answer(request)
         except ApiError as error:
@@ -162,11 +214,37 @@ class ApiServer:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         user = self._user(request)
+        if self.doorman is None:
+            return await self._serve(request, user)
+        try:
+            await self.doorman.admit(request, user)
+            return await self._serve(request, user)
+        finally:
+            self.doorman.leave(request)
+
+    async def _serve(self, request: web.BaseRequest, user: User) -> web.StreamResponse:
         info = parse(request.method, request.path, dict(request.query))
-        self._authorizer.demand(user, info.attributes())
+        if not self._in_flight.enter(info, user):
+            return _too_many()
+        try:
+            return await self._carry_out(request, info, user)
+        finally:
+            self._in_flight.leave(info)
+
+    async def _carry_out(self, request: web.BaseRequest, info: RequestInfo, user: User) -> web.StreamResponse:
+        decision = self._authorizer.decide(user, info.attributes())
+        trail = current_trail()
+        if trail is not None:
+            trail.allowed, trail.reason = decision.allowed, decision.reason
+        if not decision.allowed:
+            raise denial(user, info.attributes(), decision.reason)
+        if info.resource and info.group == metrics_api.GROUP:
+            return await self._metrics.handle(request, info)
         if info.resource:
             return await self._handler.handle(request, info, user)
-        return self._plain(request, info)
+        if self.doorman is not None and (answer := await self.doorman.answer(request)) is not None:
+            return answer
+        return self._documents.answer(request)
 
     def _user(self, request: web.BaseRequest) -> User:
         transport = request.transport
@@ -174,133 +252,33 @@ class ApiServer:
         certificate = transport.get_extra_info("peercert") if transport else None
         der = tls.getpeercert(binary_form=True) if tls and certificate else None
         user = self._authenticator.authenticate(request.headers, certificate, der)
+        trail = current_trail()
+        if trail is not None:
+            trail.user = user
         other = impersonated(request.headers)
         if other is None:
             return user
-        kind = "serviceaccounts" if other.name.startswith("system:serviceaccount:") else "users"
-        self._authorizer.demand(user, Attributes(verb="impersonate", resource=kind, name=other.name))
-        for group in request.headers.getall("Impersonate-Group", []):
-            self._authorizer.demand(user, Attributes(verb="impersonate", resource="groups", name=group))
-        if other.uid:
-            uids = Attributes(verb="impersonate", group="authentication.k8s.io", resource="uids", name=other.uid)
-            self._authorizer.demand(user, uids)
+        if trail is not None:
+            trail.impersonated = other
+        demand_rights(self._authorizer, user, request.headers, other)
         return other
 
-    # Paths that are no resources.
 
-    def _plain(self, request: web.BaseRequest, info: RequestInfo) -> web.Response:
-        path = request.path.rstrip("/") or "/"
-        root = next((name for name in discovery.HEALTH if path == name or path.startswith(f"{name}/")), None)
-        if root is not None:
-            return _health(request, path[len(root) :], root)
-        if path == "/openapi/v2" and openapi_protobuf.MEDIA_TYPE in request.headers.get("Accept", ""):
-            data = openapi_protobuf.encode_document(openapi.swagger(self._operations.registry))
-            headers = {"Content-Type": openapi_protobuf.CONTENT_TYPE, "Cache-Control": "no-cache, private"}
-            return web.Response(body=data, headers=headers)
-        body, content_type = self._document(request, path)
-        if body is None:
-            return _not_found()
-        if request.method != "GET":
-            raise statuses.method_not_allowed()
-        del info
-        return _document_response(request, body, content_type)
-
-    def _document(self, request: web.BaseRequest, path: str) -> tuple[Object | None, str]:
-        accept = request.headers.get("Accept", "")
-        registry = self._operations.registry
-        if path in ("/api", "/apis"):
-            return self._groups(path, accept)
-        if path == "/version":
-            return discovery.VERSION, ""
-        if path == "/":
-            return discovery.root_paths(registry), ""
-        if path.startswith("/openapi"):
-            return self._openapi(path), ""
-        parts = path.strip("/").split("/")
-        if parts[0] == "api" and len(parts) == 2:
-            return _known(discovery.resource_list(registry, "", parts[1])), ""
-        if parts[0] == "apis" and len(parts) == 2:
-            return discovery.group(registry, parts[1]), ""
-        if parts[0] == "apis" and len(parts) == 3 and parts[1] in registry.groups():
-            return _known(discovery.resource_list(registry, parts[1], parts[2])), ""
-        return None, ""
-
-    def _groups(self, path: str, accept: str) -> tuple[Object, str]:
-        wanted = wants_aggregated(accept)
-        registry = self._operations.registry
-        if wanted is None:
-            kinds = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
-            text = f"only the following media types are accepted: {kinds}"
-            raise statuses.failure(406, "NotAcceptable", text)
-        if wanted:
-            return discovery.aggregated(registry, core=path == "/api"), discovery.AGGREGATED
-        if path == "/api":
-            return discovery.core_versions(f"{self._config.host}:{self._port}"), ""
-        return discovery.group_list(registry), ""
-
-    def _openapi(self, path: str) -> Object | None:
-        registry = self._operations.registry
-        if path == "/openapi/v2":
-            return openapi.swagger(registry)
-        if path == "/openapi/v3":
-            return openapi.index(registry)
-        parts = path.removeprefix("/openapi/v3/").split("/")
-        if parts[0] == "api" and len(parts) == 2:
-            return openapi.document(registry, "", parts[1])
-        if parts[0] == "apis" and len(parts) == 3:
-            return openapi.document(registry, parts[1], parts[2])
-        return None
-
-
-def _known(body: Object | None) -> Object:
-    if body is None:
-        raise statuses.no_such_resource()
-    return body
-
-
-def _document_response(request: web.BaseRequest, body: Object, content_type: str) -> web.Response:
-    form = (
-        PLAIN if content_type or request.path.startswith("/openapi") else negotiate(request.headers.get("Accept", ""))
-    )
-    data = encode(body, form)
-    headers = {"Cache-Control": "no-cache, private", "Content-Type": content_type or form.content_type}
-    if content_type:
-        etag = f'"{hashlib.sha256(data).hexdigest().upper()}"'
-        headers |= {"Etag": etag, "Vary": "Accept", "Cache-Control": "public"}
-        if request.headers.get("If-None-Match") == etag:
-            del headers["Content-Type"]
-            return web.Response(status=304, headers=headers)
-    return web.Response(body=data, headers=headers)
-
-
-def _health(request: web.BaseRequest, check: str, root: str) -> web.Response:
-    checks = ("ping", "log", "etcd")
-    headers = {"Cache-Control": "no-cache, private", "X-Content-Type-Options": "nosniff"}
-    if check and check.strip("/") not in checks:
-        return _not_found()
-    text = "ok"
-    if "verbose" in request.query and not check:
-        lines = [f"[+]{name} ok" for name in checks]
-        text = "\n".join([*lines, f"{root.strip('/')} check passed", ""])
-    return web.Response(text=text, headers=headers)
-
-
-def _not_found() -> web.Response:
-    headers = {"Cache-Control": "no-cache, private"}
-    return web.Response(status=404, text="404 page not found\n", headers=headers)
+def _too_many() -> web.Response:
+    headers = {"Retry-After": "1", "Cache-Control": "no-cache, private", "X-Content-Type-Options": "nosniff"}
+    return web.Response(status=429, text="Too many requests, please try again later.\n", headers=headers)
 
 
 def _refusal(request: web.BaseRequest, error: ApiError) -> web.Response:
-    """A Status as an answer, in JSON or YAML."""
+    """A Status as an answer, in the form that was asked for where possible; none in the middle of another."""
+    if request.writer.output_size > 0 and request.transport is not None:
+        request.transport.abort()
     headers = CIMultiDict({"Cache-Control": "no-cache, private"})
     for name, value in error.__dict__.get("headers", {}).items():
         headers[name] = value
-    data, kind = msgspec.json.encode(error.status) + b"\n", "application/json"
-    accept = request.headers.get("Accept", "")
-    if accept.startswith("application/yaml"):
-        data, kind = encode(error.status, negotiate("application/yaml")), "application/yaml"
-    headers["Content-Type"] = kind
-    return web.Response(status=error.code, body=data, headers=headers)
+    form = refusal_form(request.headers.get("Accept", ""))
+    headers["Content-Type"] = form.content_type
+    return web.Response(status=error.code, body=encode(error.status, form), headers=headers)
 
 
 def _request(
@@ -312,4 +290,4 @@ def _request(
 ) -> web.BaseRequest:
     """A request with the API server's limit on bodies."""
     loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LARGEST_BODY)
+    return ApiRequest(legible(message), payload, protocol, writer, task, loop, client_max_size=_LARGEST_BODY)

@@ -19,7 +19,7 @@ class FieldError(NamedTuple):
     text: str
 
 
-def _go(value: object) -> str:
+def go_json(value: object) -> str:
     """A value as Go's validation prints it: JSON without spaces."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
@@ -31,18 +31,20 @@ def required(field: str, detail: str = "") -> FieldError:
 
 def invalid(field: str, value: object, detail: str) -> FieldError:
     """A value that breaks a rule."""
-    return FieldError("FieldValueInvalid", field, f"Invalid value: {_go(value)}: {detail}")
+    return FieldError("FieldValueInvalid", field, f"Invalid value: {go_json(value)}: {detail}")
 
 
 def unsupported(field: str, value: object, allowed: Sequence[str]) -> FieldError:
     """A value outside a closed list."""
-    choices = ", ".join(_go(choice) for choice in allowed)
-    return FieldError("FieldValueNotSupported", field, f"Unsupported value: {_go(value)}: supported values: {choices}")
+    choices = ", ".join(go_json(choice) for choice in allowed)
+    return FieldError(
+        "FieldValueNotSupported", field, f"Unsupported value: {go_json(value)}: supported values: {choices}"
+    )
 
 
 def duplicate(field: str, value: object) -> FieldError:
     """A value that may stand only once."""
-    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {_go(value)}")
+    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {go_json(value)}")
 
 
 def forbidden_field(field: str, detail: str) -> FieldError:
@@ -52,7 +54,7 @@ def forbidden_field(field: str, detail: str) -> FieldError:
 
 def not_found_field(field: str, value: object) -> FieldError:
     """A value that names nothing."""
-    return FieldError("FieldValueNotFound", field, f"Not found: {_go(value)}")
+    return FieldError("FieldValueNotFound", field, f"Not found: {go_json(value)}")
 
 
 def too_long(field: str, limit: int) -> FieldError:
@@ -113,6 +115,12 @@ def method_not_allowed() -> ApiError:
     """The resource exists, the method doesn't."""
     message = "the server does not allow this method on the requested resource"
     return failure(405, "MethodNotAllowed", message, details={})
+
+
+def verb_not_supported(group: str, plural: str, verb: str) -> ApiError:
+    """A verb that a custom resource, or its subresource, doesn't know."""
+    message = f"{verb} is not supported on resources of kind {go_json(qualified(group, plural))}"
+    return failure(405, "MethodNotAllowed", message, details=_details(group, plural, ""))
 
 
 def already_exists(group: str, plural: str, name: str, *, terminating: bool = False) -> ApiError:

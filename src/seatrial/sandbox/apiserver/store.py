@@ -2,7 +2,8 @@
 
 One counter gives each change its resourceVersion. The last changes of every table are kept, so that a watch can
 begin in the past, a page can be read as of its first page, and what is older is honestly refused (410). An object
-is encoded at most once per version; lists and all watchers share the bytes.
+is encoded at most once per version; lists and all watchers share the bytes. What versions and objects have in common
+is kept once (`sharing`).
 
 The store knows nothing of Kubernetes' rules: `operations` applies them before it writes here. All calls are synchronous
 and made on the event loop, so a read-check-write needs no lock.
@@ -10,11 +11,13 @@ and made on the event loop, so a read-check-write needs no lock.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from seatrial.sandbox.api import Object
+from seatrial.sandbox.apiserver.sharing import Sharing
 
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 HISTORY = 1000  # changes kept per table
@@ -104,11 +107,13 @@ class Subscription:
         self._table.subscriptions.discard(self)
         self._wake.set()
 
+    def wake(self) -> None:
+        """Let whoever waits in `next` go on, with nothing if nothing is pending."""
+        self._wake.set()
+
     async def next(self) -> list[Change]:
-        """Wait for changes and return all that are pending; empty when the stream has ended."""
-        while not self._pending:
-            if self.closed:
-                return []
+        """Wait for changes and return all that are pending; empty when the stream has ended, or after `wake`."""
+        if not self._pending and not self.closed:
             self._wake.clear()
             await self._wake.wait()
         changes = list(self._pending)
@@ -124,11 +129,14 @@ class _Table:
         self.changes: deque[Change] = deque(maxlen=history)
         self.forgotten = FIRST_REVISION  # the highest revision that fell out of `changes`
         self.subscriptions: set[Subscription] = set()
+        self.listeners: list[Callable[[Change], None]] = []
 
     def publish(self, change: Change) -> None:
         if self.changes.maxlen is not None and len(self.changes) == self.changes.maxlen:
             self.forgotten = self.changes[0].revision
         self.changes.append(change)
+        for listener in self.listeners:
+            listener(change)
         for subscription in tuple(self.subscriptions):
             subscription.offer(change)
 
@@ -141,6 +149,7 @@ class Store:
         self._history = history
         self._backlog = backlog
         self._tables: dict[str, _Table] = {}
+        self._sharing = Sharing()
 
     def _table(self, name: str) -> _Table:
         table = self._tables.get(name)
@@ -190,7 +199,7 @@ class Store:
         """Write a version, the first one or the next; the object must not be changed afterwards."""
         found = self._table(table)
         previous = found.records.get((namespace, name))
-        record = self._stamp(obj)
+        record = self._stamp(self._sharing.of_object(obj, previous.object if previous else {}))
         found.records[namespace, name] = record
         found.publish(Change("MODIFIED" if previous else "ADDED", record, previous))
         return record
@@ -214,6 +223,10 @@ class Store:
         subscription = Subscription(found, missed, self._backlog)
         found.subscriptions.add(subscription)
         return subscription
+
+    def listen(self, table: str, listener: Callable[[Change], None]) -> None:
+        """Call `listener` with each change of a table, in the step in which it is made; it must be quick."""
+        self._table(table).listeners.append(listener)
 
     def close(self) -> None:
         """End every watch."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from seatrial.sandbox.apiserver import schema
 from seatrial.sandbox.apiserver.schema import FieldType, Structure
-from seatrial.sandbox.apiserver.statuses import failure, invalid, unprocessable
+from seatrial.sandbox.apiserver.statuses import bad_request, failure, invalid, unprocessable
 
 _DELETE_PRIMITIVE = "$deleteFromPrimitiveList/"
 _ORDER = "$setElementOrder/"
@@ -16,6 +16,10 @@ _ORDER = "$setElementOrder/"
 
 class StrategicMergeError(Exception):
     """A list's item lacks the key by which items are merged."""
+
+
+class NotAMapError(Exception):
+    """A patch gives something else where a list has structures."""
 
 
 class NotAListError(Exception):
@@ -29,6 +33,8 @@ def strategic_merge(target: Any, patch: Any, root: Structure | None) -> Any:
     except NotAListError as error:
         problem = invalid("patch", _go_map(patch), f"cannot restore slice from {error}")
         raise unprocessable("", "", "", [problem]) from error
+    except NotAMapError as error:
+        raise bad_request(f"invalid list element {error} in the patch: an object is expected") from error
     except StrategicMergeError as error:
         raise failure(500, "", str(error)) from error
 
@@ -44,7 +50,7 @@ def _merge_map(target: dict[str, Any], patch: dict[str, Any], kind: FieldType | 
     if isinstance(retained, list):
         result = {key: value for key, value in result.items() if key in retained}
     for key, value in patch.items():
-        if key in ("$patch", "$retainKeys") or key.startswith(_ORDER):
+        if key in ("$patch", "$retainKeys") or key.startswith(_ORDER) or _is_idle(value, key, target):
             continue
         if key.startswith(_DELETE_PRIMITIVE):
             field = key[len(_DELETE_PRIMITIVE) :]
@@ -60,6 +66,11 @@ def _merge_map(target: dict[str, Any], patch: dict[str, Any], kind: FieldType | 
         if key.startswith(_ORDER) and field not in patch and isinstance(result.get(field), list):
             result[field] = _ordered(result[field], order, schema.child(kind, field))
     return result
+
+
+def _is_idle(value: Any, key: str, target: dict[str, Any]) -> bool:
+    """Whether it is a directive for what isn't there."""
+    return isinstance(value, dict) and "$patch" in value and key not in target
 
 
 def _merge_value(old: Any, new: Any, field: FieldType, order: Any) -> Any:
@@ -91,6 +102,8 @@ def _merge_list(old: list[Any], new: list[Any], field: FieldType) -> list[Any]:
     result = list(old)
     added: list[Any] = []
     for entry in new:
+        if not isinstance(entry, dict):
+            raise NotAMapError(entry)
         if key not in entry:
             raise StrategicMergeError(f"map: {_go_map(entry)} does not contain declared merge key: {key}")
         places = [index for index, item in enumerate(result) if item.get(key) == entry[key]]
@@ -100,7 +113,7 @@ def _merge_list(old: list[Any], new: list[Any], field: FieldType) -> list[Any]:
             result[places[0]] = _merge_map(result[places[0]], entry, field.item)
         else:
             added.append(_merge_map({}, entry, field.item))
-    return result + added
+    return added + result
 
 
 def _ordered(items: list[Any], order: Any, field: FieldType) -> list[Any]:

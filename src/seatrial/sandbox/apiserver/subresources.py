@@ -1,4 +1,4 @@
-"""Subresources with rules of their own: binding, eviction, scale, token, finalize, ephemeral containers.
+"""Subresources with rules of their own: binding, eviction, scale, token, finalize; parts of pods: `pod_parts`.
 
 `status` is an ordinary update (`operations`); log, exec and proxy are connections (`connections`).
 """
@@ -8,13 +8,16 @@ from typing import Any
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver import statuses
+from seatrial.sandbox.apiserver.admission.attempt import Attempt
 from seatrial.sandbox.apiserver.calls import Call
+from seatrial.sandbox.apiserver.custom.scale import read_scale, with_replicas
 from seatrial.sandbox.apiserver.decoding import copy_json
 from seatrial.sandbox.apiserver.eviction import evict
+from seatrial.sandbox.apiserver.managed_fields import track_update
 from seatrial.sandbox.apiserver.metadata import new_uid, now
 from seatrial.sandbox.apiserver.operations import Operations, Transform
+from seatrial.sandbox.apiserver.pod_parts import update_part
 from seatrial.sandbox.apiserver.resources import Resource
-from seatrial.sandbox.apiserver.strategies.pod_spec import default_container
 from seatrial.sandbox.apiserver.tokens import TokenSigner
 
 _SCALED_SPEC = {"kind": "Scale", "apiVersion": "autoscaling/v1"}
@@ -41,11 +44,15 @@ class Subresources:
         if action is None:
             known = resource.subresource(subresource)
             raise statuses.method_not_allowed() if known else statuses.no_such_resource()
+        attempt = Attempt("create", resource, namespace or "", name, body, None, call, subresource)
+        self._operations.admission.check(attempt)
         return action(namespace, name, body, call)
 
     def read(self, resource: Resource, subresource: str, namespace: str | None, name: str) -> Object:
         """GET of a subresource."""
         obj = self._operations.record(resource, namespace, name).object
+        if resource.custom is not None:
+            obj = resource.custom.read(obj)
         return scale_of(resource, obj) if subresource == "scale" else obj
 
     def update(
@@ -63,7 +70,9 @@ class Subresources:
         if subresource == "finalize":
             return self._finalize(resource, name, transform, call)
         if subresource in ("ephemeralcontainers", "resize"):
-            return self._part_of_pod(resource, subresource, namespace, name, transform, call)
+            return update_part(self._operations, resource, subresource, namespace, name, transform, call)
+        if subresource == "approval":
+            return self._operations.update(resource, namespace, name, transform, call, subresource="status")
         known = resource.subresource(subresource)
         raise statuses.method_not_allowed() if known else statuses.no_such_resource()
 
@@ -109,6 +118,7 @@ class Subresources:
         request = self._operations.decode(
             resource, body, call, kind="TokenRequest", api_version="authentication.k8s.io/v1"
         )
+        tracked = track_update(None, request, manager=call.manager, subresource="token", excluded=("status",))
         spec = request.setdefault("spec", {})
         seconds = spec.setdefault("expirationSeconds", 3600)
         if seconds < 600:
@@ -124,6 +134,7 @@ class Subresources:
             "namespace": account["metadata"]["namespace"],
             "uid": new_uid(),
             "creationTimestamp": now(),
+            "managedFields": tracked,
         }
         return {**request, "metadata": meta, "status": {"token": token, "expirationTimestamp": expires}}
 
@@ -160,6 +171,8 @@ class Subresources:
             version = decoded["metadata"].get("resourceVersion")
             if version:
                 meta["resourceVersion"] = version
+            if resource.custom is not None and resource.custom.scale is not None:
+                return with_replicas({**old, "metadata": meta}, resource.custom.scale, replicas)
             return {**old, "metadata": meta, "spec": {**old["spec"], "replicas": replicas}}
 
         updated = self._operations.update(resource, namespace, name, apply, call, subresource="scale")
@@ -178,6 +191,9 @@ class Subresources:
         if not spec.get("finalizers"):
             spec.pop("finalizers", None)
         new = {**old, "spec": spec}
+        tracked = track_update(old, new, manager=call.manager, subresource="finalize", excluded=("status",))
+        if tracked:
+            new["metadata"] = {**old["metadata"], "managedFields": tracked}
         if call.dry_run or new == old:
             return new
         done = "deletionTimestamp" in old["metadata"] and not spec and not old["metadata"].get("finalizers")
@@ -186,68 +202,6 @@ class Subresources:
             return new
         return self._operations.store.put("namespaces", "", name, new).object
 
-    # pods/ephemeralcontainers, pods/resize
-
-    def _part_of_pod(
-        self,
-        resource: Resource,
-        subresource: str,
-        namespace: str | None,
-        name: str,
-        transform: Transform,
-        call: Call,
-    ) -> Object:
-        """Takes nothing from the wanted pod but the part the subresource is about."""
-        record = self._operations.record(resource, namespace, name)
-        old = record.object
-        wanted = self._operations.decode(resource, transform(old), call)
-        version = wanted["metadata"].get("resourceVersion")
-        if version and version != old["metadata"]["resourceVersion"]:
-            raise statuses.conflict("", "pods", name)
-        spec = _merged_spec(subresource, name, old["spec"], wanted["spec"])
-        if spec == old["spec"]:
-            return old
-        meta = {**old["metadata"], "generation": old["metadata"].get("generation", 0) + 1}
-        new = {**old, "metadata": meta, "spec": spec}
-        return new if call.dry_run else self._operations.store.put("pods", record.namespace, name, new).object
-
-
-def _merged_spec(subresource: str, name: str, old: Object, wanted: Object) -> Object:
-    if subresource == "ephemeralcontainers":
-        ephemeral = wanted.get("ephemeralContainers") or []
-        for container in ephemeral:
-            default_container(container, host_network=False)
-        errors = _ephemeral_errors(ephemeral, old)
-        if errors:
-            raise statuses.unprocessable("", "Pod", name, errors)
-        return {**old, "ephemeralContainers": ephemeral} if ephemeral else old
-    sizes = {container["name"]: container.get("resources", {}) for container in wanted.get("containers") or ()}
-    containers = [{**c, "resources": sizes.get(c["name"], c.get("resources", {}))} for c in old["containers"]]
-    return {**old, "containers": containers}
-
-
-_NOT_EPHEMERAL = ("ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resizePolicy")
-
-
-def _ephemeral_errors(ephemeral: list[Object], old: Object) -> list[statuses.FieldError]:
-    """Ephemeral containers are added, never changed, and have neither ports nor probes."""
-    path, errors = "spec.ephemeralContainers", []
-    taken = {container["name"] for key in ("containers", "initContainers") for container in old.get(key) or ()}
-    for index, container in enumerate(ephemeral):
-        where = f"{path}[{index}]"
-        if container.get("name") in taken:
-            errors.append(statuses.duplicate(f"{where}.name", container["name"]))
-        taken.add(container.get("name", ""))
-        text = "cannot be set for an Ephemeral Container"
-        errors += [statuses.forbidden_field(f"{where}.{key}", text) for key in _NOT_EPHEMERAL if container.get(key)]
-    now_there = {container.get("name"): container for container in ephemeral}
-    for container in old.get("ephemeralContainers") or ():
-        if now_there.get(container["name"]) != container:
-            verb = "changed" if container["name"] in now_there else "removed"
-            text = f'existing ephemeral containers "{container["name"]}" may not be {verb}'
-            errors.append(statuses.forbidden_field(path, text))
-    return errors
-
 
 def _assigned(pod: Object, node: str, body: Object) -> Object:
     """The pod on its node, with the condition that says so."""
@@ -255,7 +209,6 @@ def _assigned(pod: Object, node: str, body: Object) -> Object:
     conditions.append(
         {
             "type": "PodScheduled",
-            "observedGeneration": pod["metadata"].get("generation", 1),
             "status": "True",
             "lastProbeTime": None,
             "lastTransitionTime": now(),
@@ -269,12 +222,15 @@ def _assigned(pod: Object, node: str, body: Object) -> Object:
         **pod,
         "metadata": meta,
         "spec": {**pod["spec"], "nodeName": node},
-        "status": {**pod["status"], "conditions": conditions},
+        # It has its node: that it was promised one says nothing more.
+        "status": {**{k: v for k, v in pod["status"].items() if k != "nominatedNodeName"}, "conditions": conditions},
     }
 
 
 def scale_of(resource: Resource, obj: Object) -> Object:
     """The `Scale` of a workload."""
+    if resource.custom is not None and resource.custom.scale is not None:
+        return read_scale(obj, resource.custom.scale)
     meta = obj["metadata"]
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     replicas = obj["spec"].get("replicas", 0)

@@ -10,11 +10,13 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.calls import User
 from seatrial.sandbox.apiserver.operations import Operations
 
+KEY_ID = "seatrial"
 ISSUER = "https://kubernetes.default.svc"
 MAXIMUM_SECONDS = 1 << 32
 
@@ -25,6 +27,21 @@ class TokenSigner:
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
         self._key = ec.generate_private_key(ec.SECP256R1())
+
+    def configuration(self) -> Object:
+        """What OpenID Connect clients read first: `/.well-known/openid-configuration`."""
+        return {
+            "issuer": ISSUER,
+            "jwks_uri": f"{ISSUER}/openid/v1/jwks",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES256"],
+        }
+
+    def keys(self) -> Object:
+        """The key that tokens are checked with, as a JSON Web Key Set."""
+        key = ECAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
+        return {"keys": [{**key, "use": "sig", "alg": "ES256", "kid": KEY_ID}]}
 
     def issue(self, account: Object, spec: Object) -> tuple[str, str]:
         """A token for an account and the time at which it expires; `spec` is a TokenRequest's."""
@@ -48,7 +65,7 @@ class TokenSigner:
             "kubernetes.io": private,
             "sub": f"system:serviceaccount:{meta['namespace']}:{meta['name']}",
         }
-        token = jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": "seatrial"})
+        token = jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": KEY_ID})
         return token, expires.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def verify(self, token: str, *, audiences: tuple[str, ...] = (ISSUER,)) -> User | None:

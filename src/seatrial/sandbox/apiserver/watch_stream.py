@@ -1,4 +1,4 @@
-"""A watch over HTTP: JSON lines in chunks, as long as the client reads them.
+"""A watch over HTTP: JSON lines (or protobuf frames) in chunks, as long as the client reads them.
 
 Every version of an object is encoded once and its bytes shared by all watches that want it plain. A client that
 stops reading is cut off: after a while of silence by the timer, before that by the bounded backlog of its
@@ -10,9 +10,11 @@ import random
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import cast
 
 import msgspec
 from aiohttp import web
+from aiohttp.http import StreamWriter
 
 from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.apiserver import statuses
@@ -20,14 +22,26 @@ from seatrial.sandbox.apiserver.conversion import from_stored, is_converted
 from seatrial.sandbox.apiserver.lists import ListOptions, parse_revision
 from seatrial.sandbox.apiserver.negotiation import Form
 from seatrial.sandbox.apiserver.printers.table import partial, table
+from seatrial.sandbox.apiserver.protobuf.objects import write_event
 from seatrial.sandbox.apiserver.resources import Resource
 from seatrial.sandbox.apiserver.selectors import Selector
+from seatrial.sandbox.apiserver.socket_answers import is_websocket, send_events
 from seatrial.sandbox.apiserver.store import Record, Store, Subscription, TooOldError
 from seatrial.sandbox.apiserver.watching import Event, event_of
 
 WRITE_PATIENCE_SECONDS = 30.0
 BOOKMARK_SECONDS = 60.0
+_LAST_BOOKMARK_SECONDS = 1.5  # before the end
 _LEAST_SECONDS = 1800
+_NO_NAMES = {"plural": "", "kind": ""}
+# What Go writes of an object in which nothing is set: bookmarks carry one.
+_EMPTY: dict[str, Object] = {
+    "pods": {"spec": {"containers": None}, "status": {}},
+    "customresourcedefinitions.apiextensions.k8s.io": {
+        "spec": {"group": "", "names": _NO_NAMES, "scope": "", "versions": None},
+        "status": {"conditions": None, "acceptedNames": _NO_NAMES, "storedVersions": None},
+    },
+}
 
 
 class WatchStream:
@@ -50,7 +64,11 @@ class WatchStream:
         self._form = form
         self._include = include
         self._selector = Selector(
-            options.label_selector, options.field_selector, group=resource.group, plural=resource.plural
+            options.label_selector,
+            options.field_selector,
+            group=resource.group,
+            plural=resource.plural,
+            selectable=resource.selectable,
         )
         self._header_sent = False
         self._since = self._start()
@@ -68,22 +86,31 @@ class WatchStream:
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer with the stream until it ends or the client goes."""
+        if is_websocket(request):
+            return await send_events(request, self._lines())
         response = web.StreamResponse(
-            headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
+            headers={"Content-Type": self._content_type(), "Cache-Control": "no-cache, private"}
         )
         response.enable_chunked_encoding()
-        await response.prepare(request)
+        writer = cast("StreamWriter", await response.prepare(request))
         try:
             async with aclosing(self._lines()) as lines:
                 async for line in lines:
-                    async with asyncio.timeout(WRITE_PATIENCE_SECONDS):
-                        await response.write(line)
+                    await writer.write(line, drain=False)
+                    # A timer costs as much as the rest: only a client that lags is timed.
+                    if request.protocol.writing_paused:
+                        async with asyncio.timeout(WRITE_PATIENCE_SECONDS):
+                            await writer.drain()
             await response.write_eof()
         except (TimeoutError, ConnectionError):
             # The client reads no longer, or is gone: nobody is left to be told.
             if request.transport is not None:
                 request.transport.abort()
         return response
+
+    def _content_type(self) -> str:
+        suffix = ";stream=watch" if self._form.media == "protobuf" else ""
+        return f"{self._form.content_type}{suffix}"
 
     async def _lines(self) -> AsyncGenerator[bytes, None]:
         seconds = self._options.timeout_seconds
@@ -117,27 +144,31 @@ class WatchStream:
 
     async def _follow(self, subscription: Subscription, deadline: float) -> AsyncGenerator[bytes, None]:
         """Changes as they come, and bookmarks: every minute and shortly before the end."""
-        last = deadline - 1.5
-        due = min(time.monotonic() + BOOKMARK_SECONDS, last) if self._options.allow_bookmarks else deadline
-        while (moment := time.monotonic()) < deadline:
-            try:
-                async with asyncio.timeout(min(due, deadline) - moment if due > moment else deadline - moment):
-                    changes = await subscription.next()
-            except TimeoutError:
-                if self._options.allow_bookmarks and time.monotonic() < deadline:
-                    yield self._bookmark({})
-                    due = min(time.monotonic() + BOOKMARK_SECONDS, last)
-                    due = due if due > time.monotonic() else deadline
-                continue
-            if not changes:
-                return
-            events = (event_of(change, self._namespace, self._selector) for change in changes)
-            lines = [self._line(event) for event in events if event is not None]
-            if lines:
-                yield b"".join(lines)
+        alarm = _Alarm(subscription)
+        due = alarm.set(self._due(deadline))
+        try:
+            while (changes := await subscription.next()) or not subscription.closed:
+                events = [event_of(change, self._namespace, self._selector) for change in changes]
+                lines = [self._line(event) for event in events if event is not None]
+                if lines:
+                    yield b"".join(lines)
+                if not alarm.rang:
+                    continue
+                if due >= deadline:
+                    return
+                yield self._bookmark({})
+                due = alarm.set(self._due(deadline))
+        finally:
+            alarm.cancel()
+
+    def _due(self, deadline: float) -> float:
+        """When something is to be done though nothing changes: the next bookmark, or the end."""
+        now, last = time.monotonic(), deadline - _LAST_BOOKMARK_SECONDS
+        return min(now + BOOKMARK_SECONDS, last) if self._options.allow_bookmarks and now < last else deadline
 
     def _line(self, event: Event) -> bytes:
-        if not self._form.transform and not is_converted(self._resource):
+        is_plain = not self._form.transform and self._form.media == "json"
+        if is_plain and not is_converted(self._resource):
             return b'{"type":"%b","object":%b}\n' % (event.type.encode(), whole(self._resource, event.record))
         return self._encoded(event.type, self._shaped(event.record.object))
 
@@ -164,16 +195,39 @@ class WatchStream:
             return self._encoded("BOOKMARK", shaped)
         if self._form.transform:
             return self._encoded("BOOKMARK", partial(obj, version=self._form.version))
-        if self._resource.key == "pods":
-            obj |= {"spec": {"containers": None}, "status": {}}
-        return self._encoded("BOOKMARK", obj)
+        return self._encoded("BOOKMARK", obj | _EMPTY.get(self._resource.key, {}))
 
-    @staticmethod
-    def _encoded(kind: str, obj: Object) -> bytes:
+    def _encoded(self, kind: str, obj: Object) -> bytes:
+        if self._form.media == "protobuf":
+            return write_event(kind, obj)
         return msgspec.json.encode({"type": kind, "object": obj}) + b"\n"
 
     def _error(self, error: ApiError) -> bytes:
         return self._encoded("ERROR", error.status)
+
+
+class _Alarm:
+    """Wakes the reader of a subscription at a moment: one timer for all changes until then."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+        self._timer: asyncio.TimerHandle | None = None
+        self.rang = False
+
+    def set(self, moment: float) -> float:
+        """Ring at a moment of the monotonic clock, which is returned."""
+        self.rang = False
+        self._timer = asyncio.get_running_loop().call_later(moment - time.monotonic(), self._ring)
+        return moment
+
+    def _ring(self) -> None:
+        self.rang = True
+        self._subscription.wake()
+
+    def cancel(self) -> None:
+        """Don't ring any more."""
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 def whole(resource: Resource, record: Record) -> bytes:

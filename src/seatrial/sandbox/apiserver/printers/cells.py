@@ -5,9 +5,15 @@ from typing import Any
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.durations import age, human_duration, seconds_between
+from seatrial.sandbox.apiserver.printers.cluster_cells import (
+    CLUSTER_CELLS,
+    NONE,
+    UNSET,
+    access_modes,
+    displayed_name,
+    volume_phase,
+)
 from seatrial.sandbox.apiserver.printers.pod_cells import pod_cells
-
-NONE = "<none>"
 
 
 def _age(obj: Object) -> str:
@@ -275,20 +281,16 @@ def _ingress(obj: Object) -> list[Any]:
 
 def _claim(obj: Object) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    phase = "Terminating" if "deletionTimestamp" in obj["metadata"] else status.get("phase", "")
     volume = spec.get("volumeName", "")
-    letters = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
-    modes = ",".join(letters.get(mode, mode) for mode in status.get("accessModes") or ()) if volume else ""
-    capacity = (status.get("capacity") or {}).get("storage", "") if volume else ""
     return [
-        phase,
+        volume_phase(obj),
         volume,
-        capacity,
-        modes,
+        (status.get("capacity") or {}).get("storage", "") if volume else "",
+        access_modes(status.get("accessModes")) if volume else "",
         spec.get("storageClassName", ""),
-        "<unset>",
+        spec.get("volumeAttributesClassName") or UNSET,
         _age(obj),
-        spec.get("volumeMode", "<unset>"),
+        spec.get("volumeMode", UNSET),
     ]
 
 
@@ -302,6 +304,7 @@ def _quota(obj: Object) -> list[Any]:
 
 
 _CELLS: dict[str, Callable[[Object], list[Any]]] = {
+    **CLUSTER_CELLS,
     "deployments.apps": _deployment,
     "replicasets.apps": _replica_set,
     "replicationcontrollers": _replica_set,
@@ -313,6 +316,7 @@ _CELLS: dict[str, Callable[[Object], list[Any]]] = {
     "services": _service,
     "endpoints": _endpoints,
     "endpointslices.discovery.k8s.io": _endpoint_slice,
+    "scales": lambda obj: [obj["spec"].get("replicas", 0), obj["status"].get("replicas", 0), _age(obj)],
     "nodes": _node,
     "namespaces": lambda obj: [(obj.get("status") or {}).get("phase", ""), _age(obj)],
     "configmaps": lambda obj: [len(obj.get("data") or ()) + len(obj.get("binaryData") or ()), _age(obj)],
@@ -344,4 +348,4 @@ def cells_of(table: str, obj: Object) -> list[Any]:
         return pod_cells(obj)
     if table == "events":
         return _event(obj)
-    return [obj["metadata"]["name"], *_CELLS.get(table, _role)(obj)]
+    return [displayed_name(table, obj), *_CELLS.get(table, _role)(obj)]

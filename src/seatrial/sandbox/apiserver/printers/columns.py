@@ -9,13 +9,14 @@ class Column(NamedTuple):
     name: str
     wide: bool = False
     type: str = "string"
+    format: str = ""
 
     def definition(self) -> dict[str, Any]:
         """The column as a Table defines it."""
         return {
             "name": self.name,
             "type": self.type,
-            "format": "name" if self.name == "Name" else "",
+            "format": self.format,
             "description": _DESCRIPTIONS.get(self.name, f"{self.name} of the object."),
             "priority": 1 if self.wide else 0,
         }
@@ -34,12 +35,13 @@ _DESCRIPTIONS = {
 
 
 def _columns(text: str) -> tuple[Column, ...]:
-    """Columns from their names; `*` marks a wide one, `#` an integer, `?` a boolean, `@` a date."""
+    """Columns from their names; `*` marks a wide one, `#` an integer, `?` a boolean, `@` a date, `!` no name."""
     types = {"#": "integer", "?": "boolean", "@": "date"}
     found = []
     for word in text.split("|"):
-        name = word.strip("*#?@")
-        found.append(Column(name, "*" in word, next((types[mark] for mark in types if mark in word), "string")))
+        name = word.strip("*#?@!")
+        kind = next((types[mark] for mark in types if mark in word), "string")
+        found.append(Column(name, "*" in word, kind, "name" if name == "Name" and "!" not in word else ""))
     return tuple(found)
 
 
@@ -59,6 +61,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         "services": "Name|Type|Cluster-IP|External-IP|Port(s)|Age|Selector*",
         "endpoints": "Name|Endpoints|Age",
         "endpointslices.discovery.k8s.io": "Name|AddressType|Ports|Endpoints|Age",
+        "scales": "Name!|Desired#|Available#|Age",
         "nodes": (
             "Name|Status|Roles|Age|Version|Internal-IP*|External-IP*|OS-Image*|Kernel-Version*|Container-Runtime*"
         ),
@@ -78,6 +81,42 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         "ingresses.networking.k8s.io": "Name|Class|Hosts|Address|Ports|Age",
         "priorityclasses.scheduling.k8s.io": "Name|Value#|Global-Default?|Age|PreemptionPolicy",
         "resourcequotas": "Name|Request|Limit|Age",
+        "persistentvolumes": (
+            "Name|Capacity|Access Modes|Reclaim Policy|Status|Claim|StorageClass|VolumeAttributesClass|Reason|Age"
+            "|VolumeMode*"
+        ),
+        "storageclasses.storage.k8s.io": "Name|Provisioner|ReclaimPolicy|VolumeBindingMode|AllowVolumeExpansion|Age",
+        "podtemplates": "Name|Containers|Images|Pod Labels",
+        "componentstatuses": "Name|Status|Message|Error",
+        "apiservices.apiregistration.k8s.io": "Name|Service|Available|Age",
+        "ingressclasses.networking.k8s.io": "Name|Controller|Parameters|Age",
+        "runtimeclasses.node.k8s.io": "Name|Handler|Age",
+        "certificatesigningrequests.certificates.k8s.io": ("Name|Age|SignerName|Requestor|RequestedDuration|Condition"),
+        "csinodes.storage.k8s.io": "Name|Drivers#|Age",
+        "csidrivers.storage.k8s.io": (
+            "Name|AttachRequired?|PodInfoOnMount?|StorageCapacity?|TokenRequests|RequiresRepublish?|Modes|Age"
+        ),
+        "csistoragecapacities.storage.k8s.io": "Name|StorageClassName|Capacity",
+        "volumeattachments.storage.k8s.io": "Name|Attacher|PV|Node|Attached?|Age",
+        "volumeattributesclasses.storage.k8s.io": "Name|DriverName|Age",
+        "flowschemas.flowcontrol.apiserver.k8s.io": (
+            "Name|PriorityLevel|MatchingPrecedence#|DistinguisherMethod|Age|MissingPL"
+        ),
+        "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": (
+            "Name|Type|NominalConcurrencyShares|Queues|HandSize|QueueLengthLimit|Age"
+        ),
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io": "Name|Webhooks#|Age",
+        "validatingwebhookconfigurations.admissionregistration.k8s.io": "Name|Webhooks#|Age",
+        "validatingadmissionpolicies.admissionregistration.k8s.io": "Name|Validations#|ParamKind|Age",
+        "mutatingadmissionpolicies.admissionregistration.k8s.io": "Name|Mutations#|ParamKind|Age",
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io": "Name|PolicyName|ParamRef|Age",
+        "mutatingadmissionpolicybindings.admissionregistration.k8s.io": "Name|PolicyName|ParamRef|Age",
+        "servicecidrs.networking.k8s.io": "Name|CIDRs|Age",
+        "ipaddresses.networking.k8s.io": "Name|ParentRef|Age",
+        "deviceclasses.resource.k8s.io": "Name|Age",
+        "resourceclaims.resource.k8s.io": "Name|State|Age",
+        "resourceclaimtemplates.resource.k8s.io": "Name|Age",
+        "resourceslices.resource.k8s.io": "Name|Node|Driver|Pool|Age",
         "persistentvolumeclaims": (
             "Name|Status|Volume|Capacity|Access Modes|StorageClass|VolumeAttributesClass|Age|VolumeMode*"
         ),

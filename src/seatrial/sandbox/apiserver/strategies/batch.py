@@ -4,7 +4,12 @@ from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.selectors import labels_match, selector_requirements
 from seatrial.sandbox.apiserver.statuses import FieldError, invalid, required, unsupported
 from seatrial.sandbox.apiserver.strategies.base import Strategy, fill
-from seatrial.sandbox.apiserver.strategies.workloads import default_template, numbers_errors, template_errors
+from seatrial.sandbox.apiserver.strategies.workloads import (
+    default_template,
+    label_selector_errors,
+    numbers_errors,
+    template_errors,
+)
 
 UNLIMITED = 2147483647
 CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
@@ -58,6 +63,9 @@ def _job_errors(job: Object) -> list[FieldError]:
         expected = {"matchLabels": {CONTROLLER_UID: job["metadata"]["uid"]}}
         if selector != expected:
             errors.append(invalid("spec.selector", selector, "`selector` not auto-generated"))
+    wrong = label_selector_errors(selector, "spec.selector")
+    if wrong:
+        return errors + wrong
     if not labels_match(selector_requirements(selector) or (), labels):
         rule = "`selector` does not match template `labels`"
         errors.append(invalid("spec.template.metadata.labels", labels, rule))

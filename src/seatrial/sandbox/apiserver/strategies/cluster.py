@@ -6,7 +6,7 @@ import json
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.decoding import copy_json
 from seatrial.sandbox.apiserver.statuses import FieldError, forbidden_field, invalid, required, unsupported
-from seatrial.sandbox.apiserver.strategies.base import Strategy, Surroundings, fill
+from seatrial.sandbox.apiserver.strategies.base import Strategy, fill
 from seatrial.sandbox.apiserver.strategies.workloads import share_errors
 
 RBAC_GROUP = "rbac.authorization.k8s.io"
@@ -202,21 +202,13 @@ def _priority_class_update(new: Object, old: Object) -> list[FieldError]:
     return [forbidden_field("value", "may not be changed in an update.")]
 
 
-def _admit_claim(obj: Object, around: Surroundings) -> None:
-    annotation = "storageclass.kubernetes.io/is-default-class"
-    if "storageClassName" in obj["spec"]:
-        return
-    for found in around.objects("storageclasses.storage.k8s.io"):
-        if (found["metadata"].get("annotations") or {}).get(annotation) == "true":
-            obj["spec"]["storageClassName"] = found["metadata"]["name"]
-
-
-def _node(obj: Object) -> None:
-    obj.setdefault("spec", {})
-
-
 def _limit_range(obj: Object) -> None:
-    obj.setdefault("spec", {})
+    for item in obj.setdefault("spec", {}).get("limits") or ():
+        if item.get("type") == "Container":
+            # What isn't said follows from what is: the default limit from the most, the default request from either.
+            limits = {**(item.get("max") or {}), **(item.get("default") or {})}
+            requests = {**(item.get("min") or {}), **limits, **(item.get("defaultRequest") or {})}
+            item.update({key: value for key, value in (("default", limits), ("defaultRequest", requests)) if value})
 
 
 NAMESPACE = Strategy(
@@ -227,7 +219,6 @@ NAMESPACE = Strategy(
 )
 STRATEGIES: dict[str, Strategy] = {
     "namespaces": NAMESPACE,
-    "nodes": Strategy(defaults=_node, keeps_status=True),
     "endpoints": Strategy(defaults=_endpoints),
     "endpointslices.discovery.k8s.io": Strategy(defaults=_endpoint_slice),
     "secrets": Strategy(defaults=_secret, validate=_secret_errors, validate_update=_secret_update),
@@ -250,7 +241,7 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "networkpolicies.networking.k8s.io": Strategy(defaults=_network_policy),
     "ingresses.networking.k8s.io": Strategy(defaults=_ingress, empty_status={"loadBalancer": {}}),
-    "persistentvolumeclaims": Strategy(defaults=_claim, admit=_admit_claim, empty_status={"phase": "Pending"}),
+    "persistentvolumeclaims": Strategy(defaults=_claim, empty_status={"phase": "Pending"}),
     "persistentvolumes": Strategy(empty_status={"phase": "Pending"}),
     "resourcequotas": Strategy(empty_status={}),
     "limitranges": Strategy(defaults=_limit_range),

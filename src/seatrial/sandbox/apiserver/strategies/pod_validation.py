@@ -1,33 +1,39 @@
-"""What a pod's spec may not say, in pods and in templates, with the words of the API server."""
+"""What a pod's spec may not say, in pods and in templates, with the words of the API server.
 
-import re
+The modules beside this one have a part each: environment, handlers, volumes, placement.
+"""
+
+import ipaddress
 from typing import Any
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.apiserver.metadata import name_errors, qualified_name_errors
+from seatrial.sandbox.apiserver.metadata import labels_errors, name_errors, qualified_name_errors
 from seatrial.sandbox.apiserver.quantities import value_of
-from seatrial.sandbox.apiserver.statuses import (
-    FieldError,
-    duplicate,
-    forbidden_field,
-    invalid,
-    not_found_field,
-    required,
-    unsupported,
+from seatrial.sandbox.apiserver.statuses import FieldError, duplicate, forbidden_field, invalid, required, unsupported
+from seatrial.sandbox.apiserver.strategies.environment_validation import environment_errors, environment_source_errors
+from seatrial.sandbox.apiserver.strategies.handler_validation import (
+    NOT_NEGATIVE,
+    PORT_RANGE,
+    handler_errors,
+    port_name_errors,
+    probe_errors,
 )
+from seatrial.sandbox.apiserver.strategies.placement_validation import (
+    affinity_errors,
+    gate_errors,
+    spread_errors,
+    toleration_errors,
+)
+from seatrial.sandbox.apiserver.strategies.volume_validation import mount_errors, volume_errors
 
-_ENV_NAME = re.compile(r"^[ -<>-~]+$")
-_PORT_NAME = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")
 _RESOURCES = ("cpu", "memory", "ephemeral-storage")
-NOT_NEGATIVE = "must be greater than or equal to 0"
 
 
 def pod_spec_errors(spec: Object, path: str, *, pod: bool = False) -> list[FieldError]:
     """Everything wrong with a pod's spec; `pod` adds what holds for pods only."""
     errors: list[FieldError] = []
     volumes = spec.get("volumes") or []
-    errors += _volume_errors(volumes, f"{path}.volumes")
+    errors += volume_errors(volumes, f"{path}.volumes")
     names = {volume.get("name", "") for volume in volumes}
     if not spec.get("containers"):
         errors.append(required(f"{path}.containers"))
@@ -56,8 +62,42 @@ def pod_spec_errors(spec: Object, path: str, *, pod: bool = False) -> list[Field
         errors.append(invalid(f"{path}.activeDeadlineSeconds", deadline, rule))
     if spec.get("nodeName"):
         errors += name_errors(spec["nodeName"], "subdomain", f"{path}.nodeName")
-    errors += _toleration_errors(spec.get("tolerations") or [], f"{path}.tolerations")
-    return errors
+    return errors + _identity_errors(spec, path) + _placement_errors(spec, path)
+
+
+def _identity_errors(spec: Object, path: str) -> list[FieldError]:
+    """What is wrong with the names a pod goes by, and with its user."""
+    errors: list[FieldError] = []
+    for key in ("hostname", "subdomain"):
+        if spec.get(key):
+            errors += name_errors(spec[key], "label", f"{path}.{key}")
+    for index, alias in enumerate(spec.get("hostAliases") or ()):
+        where = f"{path}.hostAliases[{index}]"
+        try:
+            ipaddress.ip_address(alias.get("ip", ""))
+        except ValueError:
+            rule = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+            errors.append(invalid(f"{where}.ip", alias.get("ip", ""), rule))
+        for number, name in enumerate(alias.get("hostnames") or ()):
+            errors += name_errors(name, "subdomain", f"{where}.hostnames[{number}]")
+    user = (spec.get("securityContext") or {}).get("runAsUser")
+    return errors + _user_errors(user, f"{path}.securityContext.runAsUser")
+
+
+def _user_errors(user: int | None, path: str) -> list[FieldError]:
+    if user is None or 0 <= user <= 2147483647:
+        return []
+    return [invalid(path, user, "must be between 0 and 2147483647, inclusive")]
+
+
+def _placement_errors(spec: Object, path: str) -> list[FieldError]:
+    return [
+        *labels_errors(spec.get("nodeSelector") or {}, f"{path}.nodeSelector"),
+        *toleration_errors(spec.get("tolerations") or [], f"{path}.tolerations"),
+        *affinity_errors(spec.get("affinity") or {}, f"{path}.affinity"),
+        *spread_errors(spec.get("topologySpreadConstraints") or [], f"{path}.topologySpreadConstraints"),
+        *gate_errors(spec, path),
+    ]
 
 
 def _choice(holder: Object, key: str, allowed: tuple[str, ...], path: str) -> list[FieldError]:
@@ -65,28 +105,6 @@ def _choice(holder: Object, key: str, allowed: tuple[str, ...], path: str) -> li
     if value is None or value in allowed:
         return []
     return [unsupported(f"{path}.{key}", value, allowed)]
-
-
-def _volume_errors(volumes: list[Object], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    seen: set[str] = set()
-    for index, volume in enumerate(volumes):
-        where = f"{path}[{index}]"
-        name = volume.get("name", "")
-        if not name:
-            errors.append(required(f"{where}.name"))
-        else:
-            errors += name_errors(name, "label", f"{where}.name")
-        if name in seen:
-            errors.append(duplicate(f"{where}.name", name))
-        seen.add(name)
-        sources = [key for key in volume if key != "name"]
-        ranking = {"emptyDir": 0, "hostPath": 1}
-        for extra in sorted(sources, key=lambda key: ranking.get(key, 2))[1:]:
-            errors.append(forbidden_field(f"{where}.{extra}", "may not specify more than 1 volume type"))
-        if not sources:
-            errors.append(required(where, "must specify a volume type"))
-    return errors
 
 
 def _container_errors(
@@ -105,8 +123,9 @@ def _container_errors(
     elif image != image.strip():
         errors.append(invalid(f"{path}.image", image, "must not have leading or trailing whitespace"))
     errors += _port_errors(container.get("ports") or [], f"{path}.ports", host_network=host_network)
-    errors += _environment_errors(container.get("env") or [], f"{path}.env")
-    errors += _mount_errors(container.get("volumeMounts") or [], f"{path}.volumeMounts", volumes)
+    errors += environment_errors(container.get("env") or [], f"{path}.env")
+    errors += environment_source_errors(container.get("envFrom") or [], f"{path}.envFrom")
+    errors += mount_errors(container.get("volumeMounts") or [], f"{path}.volumeMounts", volumes)
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(probe) is not None:
             if init and container.get("restartPolicy") != "Always":
@@ -116,18 +135,22 @@ def _container_errors(
                     )
                 )
             else:
-                errors += _probe_errors(container[probe], f"{path}.{probe}", only_one=probe != "readinessProbe")
+                errors += probe_errors(container[probe], f"{path}.{probe}", only_one=probe != "readinessProbe")
     for hook, handler in (container.get("lifecycle") or {}).items():
         if isinstance(handler, dict):
-            errors += _handler_errors(handler, f"{path}.lifecycle.{hook}")
+            errors += handler_errors(handler, f"{path}.lifecycle.{hook}")
     errors += _choice(container, "imagePullPolicy", ("Always", "IfNotPresent", "Never"), path)
+    errors += _choice(container, "terminationMessagePolicy", ("File", "FallbackToLogsOnError"), path)
+    errors += _choice(container, "restartPolicy", ("Always", "Never", "OnFailure"), path)
     errors += _resource_errors(container.get("resources") or {}, f"{path}.resources")
-    return errors
+    user = (container.get("securityContext") or {}).get("runAsUser")
+    return errors + _user_errors(user, f"{path}.securityContext.runAsUser")
 
 
 def _port_errors(ports: list[Object], path: str, *, host_network: bool) -> list[FieldError]:
     errors: list[FieldError] = []
     names: set[str] = set()
+    taken: set[tuple[object, ...]] = set()
     for index, port in enumerate(ports):
         where = f"{path}[{index}]"
         name = port.get("name")
@@ -140,80 +163,18 @@ def _port_errors(ports: list[Object], path: str, *, host_network: bool) -> list[
         if number == 0:
             errors.append(required(f"{where}.containerPort"))
         elif not 1 <= number <= 65535:
-            errors.append(invalid(f"{where}.containerPort", number, "must be between 1 and 65535, inclusive"))
+            errors.append(invalid(f"{where}.containerPort", number, PORT_RANGE))
         host = port.get("hostPort", 0)
         if host and not 1 <= host <= 65535:
-            errors.append(invalid(f"{where}.hostPort", host, "must be between 1 and 65535, inclusive"))
+            errors.append(invalid(f"{where}.hostPort", host, PORT_RANGE))
         elif host and host_network and host != number:
             rule = "must match `containerPort` when `hostNetwork` is true"
             errors.append(invalid(f"{where}.hostPort", host, rule))
         errors += _choice(port, "protocol", ("SCTP", "TCP", "UDP"), where)
-    return errors
-
-
-def port_name_errors(name: str, path: str) -> list[FieldError]:
-    """What is wrong with a port's name (an IANA service name)."""
-    rules = (
-        (len(name) <= 15, "must be no more than 15 characters"),
-        (
-            _PORT_NAME.match(name) or not re.match(r"^[-a-z0-9]*$", name),
-            "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)",
-        ),
-        (re.match(r"^[-a-z0-9]*$", name), "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"),
-        (re.search(r"[a-z]", name), "must contain at least one letter (a-z)"),
-        ("--" not in name, "must not contain consecutive hyphens"),
-        (not name.startswith("-") and not name.endswith("-"), "must not begin or end with a hyphen"),
-    )
-    return list(dict.fromkeys(invalid(path, name, text) for holds, text in rules if not holds))
-
-
-def _environment_errors(variables: list[Object], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for index, variable in enumerate(variables):
-        where = f"{path}[{index}]"
-        name = variable.get("name", "")
-        if not name:
-            errors.append(required(f"{where}.name"))
-        elif not _ENV_NAME.match(name):
-            rule = "a valid environment variable name must consist only of printable ASCII characters other than '='"
-            errors.append(invalid(f"{where}.name", name, rule))
-        if variable.get("valueFrom") is not None and variable.get("value"):
-            errors.append(invalid(f"{where}.valueFrom", "", "may not be specified when `value` is not empty"))
-    return errors
-
-
-def _mount_errors(mounts: list[Object], path: str, volumes: set[str]) -> list[FieldError]:
-    errors: list[FieldError] = []
-    seen: set[str] = set()
-    for index, mount in enumerate(mounts):
-        where = f"{path}[{index}]"
-        if not mount.get("name"):
-            errors.append(required(f"{where}.name"))
-        elif mount["name"] not in volumes:
-            errors.append(not_found_field(f"{where}.name", mount["name"]))
-        if not mount.get("mountPath"):
-            errors.append(required(f"{where}.mountPath"))
-        elif mount["mountPath"] in seen:
-            errors.append(invalid(f"{where}.mountPath", mount["mountPath"], "must be unique"))
-        seen.add(mount.get("mountPath", ""))
-    return errors
-
-
-def _handler_errors(handler: Object, path: str) -> list[FieldError]:
-    found = [kind for kind in _HANDLERS if handler.get(kind) is not None]
-    errors = [forbidden_field(f"{path}.{kind}", "may not specify more than 1 handler type") for kind in found[1:]]
-    if not found:
-        errors.append(required(path, "must specify a handler type"))
-    return errors
-
-
-def _probe_errors(probe: Object, path: str, *, only_one: bool) -> list[FieldError]:
-    errors = _handler_errors(probe, path)
-    for key in ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"):
-        if probe.get(key, 0) < 0:
-            errors.append(invalid(f"{path}.{key}", probe[key], NOT_NEGATIVE))
-    if only_one and probe.get("successThreshold", 1) != 1:
-        errors.append(invalid(f"{path}.successThreshold", probe["successThreshold"], "must be 1"))
+        place = (port.get("protocol", "TCP"), port.get("hostIP", ""), host)
+        if host and place in taken:
+            errors.append(duplicate(f"{where}.hostPort", "/".join(map(str, place))))
+        taken.add(place)
     return errors
 
 
@@ -240,36 +201,6 @@ def _amount_errors(name: str, amount: str, path: str) -> list[FieldError]:
     if value_of(amount) < 0:
         errors.append(invalid(path, amount, NOT_NEGATIVE))
     return errors
-
-
-def _toleration_errors(tolerations: list[Object], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for index, toleration in enumerate(tolerations):
-        where = f"{path}[{index}]"
-        operator = toleration.get("operator", "Equal")
-        if not toleration.get("key") and operator != "Exists":
-            rule = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
-            errors.append(invalid(f"{where}.operator", operator, rule))
-        if operator == "Exists" and toleration.get("value"):
-            rule = "value must be empty when `operator` is 'Exists'"
-            errors.append(invalid(f"{where}.operator", toleration["value"], rule))
-        if toleration.get("tolerationSeconds") is not None and toleration.get("effect") != "NoExecute":
-            rule = "effect must be 'NoExecute' when `tolerationSeconds` is set"
-            errors.append(invalid(f"{where}.effect", toleration.get("effect", ""), rule))
-        errors += _choice(toleration, "effect", ("NoSchedule", "PreferNoSchedule", "NoExecute"), where)
-    return errors
-
-
-def toleration_update_errors(after: list[Object], before: list[Object]) -> list[FieldError]:
-    """Existing tolerations stay; only their seconds may change, and others may come."""
-
-    def identity(toleration: Object) -> tuple[Any, ...]:
-        return tuple(toleration.get(key) for key in ("key", "operator", "value", "effect"))
-
-    kept = {identity(toleration) for toleration in after}
-    if all(identity(toleration) in kept for toleration in before):
-        return []
-    return [forbidden_field("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")]
 
 
 def pod_warnings(pod: Object) -> list[str]:

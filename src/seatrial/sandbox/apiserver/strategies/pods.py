@@ -1,17 +1,15 @@
-"""Pods: their defaults, their quality of service, the service account's volume, what may change later."""
+"""Pods: their defaults, their quality of service, what may change later (what is added to them: `admission`)."""
 
 from typing import Any
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.apiserver.metadata import generated_suffix, now
-from seatrial.sandbox.apiserver.statuses import FieldError, forbidden, forbidden_field
-from seatrial.sandbox.apiserver.strategies.base import Strategy, Surroundings, fill
+from seatrial.sandbox.apiserver.metadata import now
+from seatrial.sandbox.apiserver.statuses import FieldError, forbidden_field
+from seatrial.sandbox.apiserver.strategies.base import Strategy, fill
+from seatrial.sandbox.apiserver.strategies.placement_validation import toleration_update_errors
 from seatrial.sandbox.apiserver.strategies.pod_spec import default_pod_spec
-from seatrial.sandbox.apiserver.strategies.pod_validation import pod_spec_errors, pod_warnings, toleration_update_errors
+from seatrial.sandbox.apiserver.strategies.pod_validation import pod_spec_errors, pod_warnings
 
-TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 -- a path, not a secret
-_NOT_READY = "node.kubernetes.io/not-ready"
-_UNREACHABLE = "node.kubernetes.io/unreachable"
 UPDATE_RULE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
@@ -58,86 +56,6 @@ def quality_of_service(spec: Object) -> str:
     return "Guaranteed" if guaranteed else "Burstable"
 
 
-def _admit(pod: Object, around: Surroundings) -> None:
-    spec = pod["spec"]
-    _admit_service_account(pod, around)
-    _admit_priority(pod, around)
-    for key in (_NOT_READY, _UNREACHABLE):
-        _tolerate(spec, key)
-
-
-def _tolerate(spec: Object, key: str) -> None:
-    tolerations = spec.setdefault("tolerations", [])
-    for toleration in tolerations:
-        if toleration.get("key", "") in ("", key) and toleration.get("effect", "NoExecute") == "NoExecute":
-            return
-    tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
-
-
-def _admit_service_account(pod: Object, around: Surroundings) -> None:
-    spec, metadata = pod["spec"], pod["metadata"]
-    if "kubernetes.io/config.mirror" in (metadata.get("annotations") or {}):
-        return
-    name = spec.get("serviceAccountName") or "default"
-    spec["serviceAccountName"] = spec["serviceAccount"] = name
-    account = around.lookup("serviceaccounts", metadata["namespace"], name)
-    if account is None:
-        subject = metadata.get("name") or metadata.get("generateName", "")
-        why = f'error looking up service account {metadata["namespace"]}/{name}: serviceaccount "{name}" not found'
-        raise forbidden("", "pods", subject, why)
-    if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
-        spec["imagePullSecrets"] = [dict(secret) for secret in account["imagePullSecrets"]]
-    wanted = spec.get("automountServiceAccountToken", account.get("automountServiceAccountToken", True))
-    if wanted:
-        _mount_token(spec)
-
-
-def _mount_token(spec: Object) -> None:
-    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
-    missing = [c for c in containers if all(m.get("mountPath") != TOKEN_MOUNT for m in c.get("volumeMounts") or ())]
-    if not missing:
-        return
-    volume = f"kube-api-access-{generated_suffix()}"
-    for container in missing:
-        mount = {"name": volume, "readOnly": True, "mountPath": TOKEN_MOUNT}
-        container.setdefault("volumeMounts", []).append(mount)
-    spec.setdefault("volumes", []).append({"name": volume, "projected": _token_sources()})
-
-
-def _token_sources() -> Object:
-    namespace_item = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
-    return {
-        "sources": [
-            {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
-            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-            {"downwardAPI": {"items": [namespace_item]}},
-        ],
-        "defaultMode": 420,
-    }
-
-
-def _admit_priority(pod: Object, around: Surroundings) -> None:
-    spec = pod["spec"]
-    name = spec.get("priorityClassName", "")
-    if name:
-        found = around.lookup("priorityclasses.scheduling.k8s.io", "", name)
-        if found is None:
-            why = f"no PriorityClass with name {name} was found"
-            raise forbidden("", "pods", pod["metadata"].get("name", ""), why)
-    else:
-        classes = around.objects("priorityclasses.scheduling.k8s.io")
-        found = next((item for item in classes if item.get("globalDefault")), None)
-        if found is not None:
-            spec["priorityClassName"] = found["metadata"]["name"]
-    spec["priority"] = found["value"] if found else 0
-    spec["preemptionPolicy"] = (found or {}).get("preemptionPolicy", "PreemptLowerPriority")
-
-
-def _admit_update(new: Object, _old: Object, _around: Surroundings) -> None:
-    for key in (_NOT_READY, _UNREACHABLE):
-        _tolerate(new["spec"], key)
-
-
 def _prepare_update(new: Object, old: Object) -> None:
     new["status"] = old.get("status", {})
 
@@ -154,7 +72,11 @@ def _prepare_status(new: Object, old: Object) -> None:
 
 
 def _validate(pod: Object) -> list[FieldError]:
-    return pod_spec_errors(pod["spec"], "spec", pod=True)
+    spec = pod["spec"]
+    if "resourceVersion" in pod["metadata"]:
+        # What was added through a subresource later is no news.
+        spec = {key: value for key, value in spec.items() if key != "ephemeralContainers"}
+    return pod_spec_errors(spec, "spec", pod=True)
 
 
 def _validate_update(new: Object, old: Object) -> list[FieldError]:
@@ -162,14 +84,28 @@ def _validate_update(new: Object, old: Object) -> list[FieldError]:
     if len(after.get("containers") or ()) != len(before.get("containers") or ()):
         return [forbidden_field("spec.containers", "pod updates may not add or remove containers")]
     errors = toleration_update_errors(after.get("tolerations") or [], before.get("tolerations") or [])
+    errors += _gate_errors(after, before)
     if _frozen(after, before) != _frozen(before, before):
         errors.append(forbidden_field("spec", UPDATE_RULE))
     return errors
 
 
+def _gate_errors(after: Object, before: Object) -> list[FieldError]:
+    """Scheduling gates are only ever lifted."""
+    known = [gate["name"] for gate in before.get("schedulingGates") or ()]
+    added = [gate["name"] for gate in after.get("schedulingGates") or () if gate["name"] not in known]
+    rule = "only deletion is allowed, but found new scheduling gate"
+    return [forbidden_field("spec.schedulingGates", f"{rule} '{name}'") for name in added]
+
+
 def _frozen(spec: Object, reference: Object) -> dict[str, Any]:
     """The part of a spec that an update may not change."""
-    kept = {key: value for key, value in spec.items() if key not in ("tolerations", "activeDeadlineSeconds")}
+    free = ("tolerations", "activeDeadlineSeconds", "schedulingGates")
+    kept = {key: value for key, value in spec.items() if key not in free}
+    chosen = reference.get("nodeSelector") or {}
+    if reference.get("schedulingGates") and chosen.items() <= (spec.get("nodeSelector") or {}).items():
+        # A pod that isn't looked at yet may become choosier.
+        kept["nodeSelector"] = chosen
     if spec.get("terminationGracePeriodSeconds") == 1 and reference.get("terminationGracePeriodSeconds", 0) < 0:
         kept["terminationGracePeriodSeconds"] = reference["terminationGracePeriodSeconds"]
     for key in ("containers", "initContainers"):
@@ -183,8 +119,6 @@ STRATEGY = Strategy(
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
     prepare_status=_prepare_status,
-    admit=_admit,
-    admit_update=_admit_update,
     warnings=pod_warnings,
     validate=_validate,
     validate_update=_validate_update,

@@ -8,7 +8,7 @@ from functools import lru_cache
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.statuses import FieldError, duplicate, invalid, required, unprocessable, unsupported
 from seatrial.sandbox.apiserver.strategies.base import Strategy, Surroundings, fill
-from seatrial.sandbox.apiserver.strategies.pod_validation import port_name_errors
+from seatrial.sandbox.apiserver.strategies.handler_validation import port_name_errors
 
 NODE_PORTS = range(30000, 32768)
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")

@@ -4,12 +4,13 @@ import re
 from typing import Any
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.apiserver.metadata import labels_errors
+from seatrial.sandbox.apiserver.metadata import labels_errors, qualified_name_errors
 from seatrial.sandbox.apiserver.selectors import Requirement, labels_match, selector_requirements
 from seatrial.sandbox.apiserver.statuses import FieldError, forbidden_field, invalid, required, unsupported
 from seatrial.sandbox.apiserver.strategies.base import Strategy, fill
+from seatrial.sandbox.apiserver.strategies.handler_validation import NOT_NEGATIVE
 from seatrial.sandbox.apiserver.strategies.pod_spec import default_pod_spec
-from seatrial.sandbox.apiserver.strategies.pod_validation import NOT_NEGATIVE, pod_spec_errors
+from seatrial.sandbox.apiserver.strategies.pod_validation import pod_spec_errors
 
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 PERCENT_RULE = (
@@ -80,6 +81,13 @@ def _daemon_set(obj: Object) -> None:
         fill(strategy.setdefault("rollingUpdate", {}), maxUnavailable=1, maxSurge=0)
 
 
+def _count_daemon_templates(new: Object, old: Object) -> None:
+    """Number the templates, in an annotation that nobody else can set."""
+    number = int((old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION) or 1)
+    number += new["spec"].get("template") != old["spec"].get("template")
+    new["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = str(number)
+
+
 def selector_errors(spec: Object, *, path: str = "spec") -> list[FieldError]:
     """A workload's selector must select something, and the pods of its template."""
     selector = spec.get("selector")
@@ -92,7 +100,7 @@ def selector_errors(spec: Object, *, path: str = "spec") -> list[FieldError]:
     elif not selector:
         errors.append(invalid(f"{path}.selector", {}, "empty selector is invalid for deployment"))
     else:
-        errors += _label_selector_errors(selector, f"{path}.selector")
+        errors += label_selector_errors(selector, f"{path}.selector")
         if errors:
             return [*errors, invalid(f"{path}.selector", selector, "invalid label selector")]
         requirements = selector_requirements(selector) or ()
@@ -102,7 +110,8 @@ def selector_errors(spec: Object, *, path: str = "spec") -> list[FieldError]:
     return errors
 
 
-def _label_selector_errors(selector: Object, path: str) -> list[FieldError]:
+def label_selector_errors(selector: Object, path: str) -> list[FieldError]:
+    """What is wrong with a label selector."""
     errors = labels_errors(selector.get("matchLabels") or {}, f"{path}.matchLabels")
     for index, expression in enumerate(selector.get("matchExpressions") or []):
         where = f"{path}.matchExpressions[{index}]"
@@ -116,6 +125,7 @@ def _label_selector_errors(selector: Object, path: str) -> list[FieldError]:
             )
         elif operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
             errors.append(invalid(f"{where}.operator", operator, "not a valid selector operator"))
+        errors += qualified_name_errors(expression.get("key", ""), f"{where}.key")
     return errors
 
 
@@ -253,6 +263,7 @@ STATEFUL_SET = Strategy(
 )
 DAEMON_SET = Strategy(
     defaults=_daemon_set,
+    prepare_update=_count_daemon_templates,
     validate=_daemon_set_errors,
     validate_update=same_selector,
     empty_status={
