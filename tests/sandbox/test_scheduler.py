@@ -127,7 +127,7 @@ async def test_taints_and_cordons_keep_pods_away() -> None:
         await world.until(lambda: len(world.one("nodes", "node2", None)["spec"].get("taints") or []) == 1)
         await world.settled()
         await create(world, "plain")
-        await refused(world, "plain", "1 node(s) had untolerated taint {dedicated: db}, 1 node(s) were unschedulable.")
+        await refused(world, "plain", "1 node(s) had untolerated taint(s), 1 node(s) were unschedulable.")
         await create(world, "tolerant", tolerations=[{"key": "dedicated", "operator": "Exists"}])
         await world.until(lambda: node_of(world, "tolerant") == "node1")
         await world.api.patch("nodes", "node2", None, {"spec": {"unschedulable": None}})
