@@ -1,10 +1,12 @@
 """Machines that fall silent: what is said, when pods are evicted, and how it is taken back."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from seatrial.sandbox.api import Object
+from seatrial.sandbox.timing import REALISTIC
 from tests.sandbox.controllers.world import (
     NAMESPACE,
     World,
@@ -42,7 +44,7 @@ def fast(name: str, *, seconds: int, **more: object) -> Object:
 
 async def test_a_node_whose_heartbeats_stop_is_given_up() -> None:
     """After the grace period: conditions Unknown, then NoSchedule, then NoExecute, then its pods not Ready."""
-    async with running_world(nodes=3, node_monitor_grace_seconds=40) as world:
+    async with running_world(nodes=3, timing=replace(REALISTIC, node_monitor_grace_seconds=40)) as world:
         await world.api.create("services", service(), NAMESPACE)
         await world.api.create("deployments.apps", deployment(replicas=3), NAMESPACE)
         await world.until(lambda: len(world.ready_pods()) == 3)
@@ -78,7 +80,7 @@ async def test_a_node_whose_heartbeats_stop_is_given_up() -> None:
 
 async def test_pods_are_evicted_when_their_toleration_ends() -> None:
     """20 s and 300 s after the taint; the replacements run elsewhere while the old pods hang in Terminating."""
-    async with running_world(nodes=3, node_monitor_grace_seconds=40) as world:
+    async with running_world(nodes=3, timing=replace(REALISTIC, node_monitor_grace_seconds=40)) as world:
         await world.api.create("deployments.apps", fast("fast", seconds=20, replicas=3), NAMESPACE)
         await world.api.create("deployments.apps", deployment("slow", replicas=3), NAMESPACE)
         await world.until(lambda: len(world.ready_pods()) == 6)
@@ -100,7 +102,7 @@ async def test_pods_are_evicted_when_their_toleration_ends() -> None:
 
 async def test_a_node_that_comes_back_is_used_again() -> None:
     """Its taints go, a pod whose toleration had not ended stays, and new pods land there."""
-    async with running_world(nodes=2, node_monitor_grace_seconds=40) as world:
+    async with running_world(nodes=2, timing=replace(REALISTIC, node_monitor_grace_seconds=40)) as world:
         await world.api.create("deployments.apps", deployment(replicas=2), NAMESPACE)
         await world.until(lambda: len(world.ready_pods()) == 2)
         before = {item["metadata"]["uid"] for item in world.seen("pods")}
@@ -128,7 +130,7 @@ async def test_a_node_that_is_not_ready_is_tainted_so() -> None:
 
 async def test_others_taints_are_left_alone() -> None:
     """Only the controller's own taints come and go."""
-    async with running_world(nodes=1, node_monitor_grace_seconds=40) as world:
+    async with running_world(nodes=1, timing=replace(REALISTIC, node_monitor_grace_seconds=40)) as world:
         mine = {"key": "example.com/mine", "effect": "NoSchedule"}
         await world.api.patch("nodes", "node1", None, {"spec": {"taints": [mine]}})
         world.dead_nodes.add("node1")
@@ -139,7 +141,7 @@ async def test_others_taints_are_left_alone() -> None:
 
 async def test_pods_of_a_node_that_is_gone_are_removed() -> None:
     """After a quarantine, by force, with the reason in a condition; their owner replaces them."""
-    async with running_world(nodes=2, missing_node_quarantine_seconds=40) as world:
+    async with running_world(nodes=2, timing=REALISTIC) as world:
         await world.api.create("deployments.apps", deployment(replicas=2), NAMESPACE)
         await world.until(lambda: len(world.ready_pods()) == 2)
         world.dead_nodes.add("node2")
@@ -159,7 +161,7 @@ async def test_pods_of_a_node_that_is_gone_are_removed() -> None:
 
 async def test_a_node_that_registers_late_keeps_its_pods() -> None:
     """A pod bound before its node exists is given the quarantine."""
-    async with running_world(nodes=1, missing_node_quarantine_seconds=40) as world:
+    async with running_world(nodes=1, timing=REALISTIC) as world:
         world.dead_nodes.add("late")
         await world.api.create("pods", pod("early", nodeName="late"), NAMESPACE)
         await world.until(lambda: world.one("pods", "early"))

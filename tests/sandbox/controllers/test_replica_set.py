@@ -169,3 +169,19 @@ async def test_a_terminating_replica_set_makes_no_pods() -> None:
         await world.until(lambda: not world.seen("replicasets.apps"))
         assert not [item for item in world.seen("pods") if not is_leaving(item)]
         assert len(created_pods(world)) == 2
+
+
+async def test_a_replication_controller_is_kept_in_the_same_way() -> None:
+    """The older kind selects by a plain map of labels; its status has no terminatingReplicas."""
+    async with running_world() as world:
+        made = replica_set(replicas=2)
+        made["spec"]["selector"] = {"app": "web"}
+        await world.api.create("replicationcontrollers", made, NAMESPACE)
+        await world.until(lambda: world.one("replicationcontrollers", "web")["status"].get("readyReplicas") == 2)
+        owner = world.seen("pods")[0]["metadata"]["ownerReferences"][0]
+        assert (owner["apiVersion"], owner["kind"]) == ("v1", "ReplicationController")
+        await world.api.delete("pods", world.seen("pods")[0]["metadata"]["name"], NAMESPACE)
+        await world.until(lambda: len(created_pods(world)) == 3 and len(world.ready_pods()) == 2)
+        assert "terminatingReplicas" not in world.one("replicationcontrollers", "web")["status"]
+        await world.api.delete("replicationcontrollers", "web", NAMESPACE, propagation_policy="Background")
+        await world.until(lambda: not world.seen("pods"))

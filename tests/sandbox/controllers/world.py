@@ -6,10 +6,12 @@ Time is the event loop's, which `looptime` turns forward; nothing here sleeps fo
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from seatrial.sandbox.api import Api, ApiError, Object
@@ -40,6 +42,7 @@ class World:
     began: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     dead_nodes: set[str] = field(default_factory=set)
     broken_images: set[str] = field(default_factory=set)
+    exit_codes: dict[str, int] = field(default_factory=dict)
     slow_to_end_seconds: float = 0.0
     history: list[tuple[str, str, Object]] = field(default_factory=list)
     _seen: dict[str, Informer] = field(default_factory=dict)
@@ -188,6 +191,24 @@ class World:
             if not broken or not any(entry["type"] == "Ready" for entry in pod["status"].get("conditions") or []):
                 await self.api.patch("pods", name, namespace, {"status": status}, subresource="status")
 
+        elif phase == "Running" and pod["spec"]["containers"][0]["image"] in self.exit_codes:
+            await self._finish_pod(pod, self.exit_codes[pod["spec"]["containers"][0]["image"]])
+
+    async def _finish_pod(self, pod: Object, exit_code: int) -> None:
+        moment = to_time(self.now())
+        ended = {"terminated": {"exitCode": exit_code, "finishedAt": moment}}
+        status = {
+            "phase": "Failed" if exit_code else "Succeeded",
+            "containerStatuses": [{"name": "c", "restartCount": 0, "state": ended}],
+            "conditions": [self._condition("Ready", "False")],
+        }
+        body = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
+        try:
+            await self.api.patch("pods", pod["metadata"]["name"], NAMESPACE, body, subresource="status")
+        except ApiError as error:
+            if error.code not in {404, 409}:
+                raise
+
     _addresses: int = 0
 
     def _address(self) -> str:
@@ -198,7 +219,8 @@ class World:
         name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
         status = {"phase": "Succeeded", "conditions": [self._condition("Ready", "False")]}
         try:
-            await self.api.patch("pods", name, namespace, {"status": status}, subresource="status")
+            body = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
+            await self.api.patch("pods", name, namespace, body, subresource="status")
             await self.api.delete("pods", name, namespace, uid=pod["metadata"]["uid"], grace_period_seconds=0)
         except ApiError as error:
             if error.code not in {404, 409}:
@@ -241,6 +263,27 @@ def replica_set(name: str = "web", *, replicas: int = 3, **spec: Any) -> Object:
     return deployment(name, replicas=replicas, **spec)
 
 
+def stateful_set(name: str = "db", *, replicas: int = 3, image: str = "nginx:1.25", **spec: Any) -> Object:
+    """A StatefulSet whose pods carry the label app=NAME."""
+    made = deployment(name, replicas=replicas, image=image, serviceName=name)
+    made["spec"].update(spec)
+    return made
+
+
+def daemon_set(name: str = "agent", *, image: str = "nginx:1.25", **spec: Any) -> Object:
+    """A DaemonSet whose pods carry the label app=NAME."""
+    made = deployment(name, image=image)
+    del made["spec"]["replicas"]
+    made["spec"].update(spec)
+    return made
+
+
+def job(name: str = "work", *, image: str = "ok", **spec: Any) -> Object:
+    """A Job whose pods run an image; `World.exit_codes` says how that ends."""
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": image}]}}
+    return {"metadata": {"name": name}, "spec": {"template": template, **spec}}
+
+
 def pod(name: str, *, labels: dict[str, str] | None = None, **spec: Any) -> Object:
     """A pod of one container."""
     return {
@@ -270,17 +313,40 @@ WATCHED = (
     "namespaces",
     "configmaps",
     "poddisruptionbudgets.policy",
+    "replicationcontrollers",
+    "statefulsets.apps",
+    "daemonsets.apps",
+    "jobs.batch",
+    "cronjobs.batch",
+    "controllerrevisions.apps",
+    "persistentvolumeclaims",
 )
 
 
 @asynccontextmanager
 async def running_world(
-    *, nodes: int = 3, api: Api | None = None, scheduler: bool = True, controllers: bool = True, **settings: Any
+    *,
+    nodes: int = 3,
+    api: Api | None = None,
+    scheduler: bool = True,
+    controllers: bool = True,
+    also: Sequence[str] = (),
+    **settings: Any,
 ) -> AsyncIterator[World]:
-    """A world with everything running; all of it ends with the block."""
+    """A world with everything running; all of it ends with the block. `also` names further resources to watch."""
     world = World(api or local_api())
     for number in range(1, nodes + 1):
         await world.add_node(f"node{number}", zone=f"zone-{number % 2}")
+    with tempfile.TemporaryDirectory() as volumes:
+        settings.setdefault("volumes", Path(volumes))
+        async with _running(world, scheduler=scheduler, controllers=controllers, also=also, **settings):
+            yield world
+
+
+@asynccontextmanager
+async def _running(
+    world: World, *, scheduler: bool, controllers: bool, also: Sequence[str], **settings: Any
+) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(world.run_kubelets()), group.create_task(world.heartbeats())]
         if controllers:
@@ -288,9 +354,9 @@ async def running_world(
             running.append(group.create_task(manager.run()))
         if scheduler:
             running.append(group.create_task(Scheduler(world.api, now=world.now).run()))
-        running += await world.watch(group, *WATCHED)
+        running += await world.watch(group, *dict.fromkeys((*WATCHED, *also)))
         try:
-            yield world
+            yield
         finally:
             for task in running:
                 task.cancel()

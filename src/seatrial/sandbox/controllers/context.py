@@ -1,4 +1,4 @@
-"""What every controller is given: the API, the shared informers, a place for events, a clock."""
+"""What every controller is given: the API, the shared informers, a place for events, a clock, the timing."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,6 +7,7 @@ from seatrial.sandbox.api import Api
 from seatrial.sandbox.controllers.event_recorder import EventRecorder
 from seatrial.sandbox.controllers.timestamps import Clock, utc_now
 from seatrial.sandbox.informer import SharedInformers
+from seatrial.sandbox.timing import SANDBOX, Timing
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class ControllerContext:
     informers: SharedInformers
     events: EventRecorder
     now: Clock = utc_now
+    timing: Timing = SANDBOX
 
 
 class Controller(Protocol):

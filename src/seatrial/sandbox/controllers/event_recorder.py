@@ -1,19 +1,21 @@
 """Events (the API kind): what a component tells the people who run `kubectl describe`.
 
 Recording never waits and never fails its caller: a queue takes the event, a task of its own writes it. The same
-event of the same object is counted up instead of written anew, as Kubernetes does.
+event of the same object is counted up instead of written anew, and similar ones are combined, as Kubernetes does.
 """
 
 import asyncio
 import itertools
 import time
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import Final, NamedTuple
 
 import structlog
 
 from seatrial.sandbox.api import Api, ApiError, Object
 from seatrial.sandbox.controllers.timestamps import Clock, to_time, utc_now
+from seatrial.sandbox.similar_events import SimilarEvents
 
 _log = structlog.get_logger(__name__)
 
@@ -36,7 +38,8 @@ class EventRecorder:
         self._api = api
         self._now = now
         self._told: asyncio.Queue[_Told] = asyncio.Queue(maxsize=_MOST_WAITING)
-        self._written: OrderedDict[tuple[str, ...], tuple[str, int]] = OrderedDict()
+        self._similar = SimilarEvents()
+        self._written: OrderedDict[Hashable, tuple[str, int]] = OrderedDict()
         self._numbers = itertools.count(time.time_ns())
 
     def record(self, component: str, about: Object, reason: str, message: str, *, kind: str = "Normal") -> None:
@@ -67,12 +70,14 @@ class EventRecorder:
     async def _write(self, told: _Told) -> None:
         about = told.about["metadata"]
         namespace = about.get("namespace") or "default"
-        same = (told.component, told.kind, told.reason, told.message, about.get("uid", ""), about["name"])
+        group = (told.component, told.kind, told.reason, about.get("uid", ""), about["name"])
+        same, message = self._similar.combine(group, told.message)
         now = to_time(self._now())
         if same in self._written:
             name, count = self._written[same]
             try:
-                await self._api.patch("events", name, namespace, {"count": count + 1, "lastTimestamp": now})
+                counted = {"count": count + 1, "lastTimestamp": now, "message": message}
+                await self._api.patch("events", name, namespace, counted)
             except ApiError as error:
                 if error.code != 404:
                     raise
@@ -81,7 +86,7 @@ class EventRecorder:
                 self._written.move_to_end(same)
                 return
         name = f"{about['name']}.{next(self._numbers):x}"
-        await self._api.create("events", self._event(told, name, namespace, now), namespace)
+        await self._api.create("events", self._event(told._replace(message=message), name, namespace, now), namespace)
         self._written[same] = (name, 1)
         if len(self._written) > _MOST_REMEMBERED:
             self._written.popitem(last=False)

@@ -15,7 +15,7 @@ import structlog
 from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.controllers.context import ControllerContext
 from seatrial.sandbox.controllers.objects import is_terminating, name_of, namespace_of, owners_of, uid_of
-from seatrial.sandbox.controllers.resources import CLUSTER_WIDE, OWNABLE, group_of
+from seatrial.sandbox.controllers.resources import OWNABLE, KnownResources
 from seatrial.sandbox.informer import Informer
 from seatrial.sandbox.work_queue import WorkQueue
 
@@ -51,17 +51,21 @@ class GarbageCollector:
     def __init__(self, context: ControllerContext) -> None:
         self._api = context.api
         self._queue: WorkQueue[_Item] = WorkQueue(self.name)
-        self._informers: dict[str, Informer] = {
-            resource: context.informers.of(resource) for resource in OWNABLE.values()
-        }
+        self._shared = context.informers
+        self._informers: dict[str, Informer] = {}
         self._alive: set[str] = set()
-        for resource, informer in self._informers.items():
-            informer.add_index(_BY_OWNER, _owner_uids)
-            informer.add_handler(functools.partial(self._changed, resource))
+        self._known = KnownResources(context.informers, self._follow)
+        for resource in OWNABLE.values():
+            self._follow(resource)
+
+    def _follow(self, resource: str) -> None:
+        informer = self._informers[resource] = self._shared.of(resource)
+        informer.add_index(_BY_OWNER, _owner_uids)
+        informer.add_handler(functools.partial(self._changed, resource))
 
     async def run(self) -> None:
         """Work until cancelled."""
-        for informer in self._informers.values():
+        for informer in tuple(self._informers.values()):
             await informer.wait_synced()
         await self._queue.work(self._sync, workers=_WORKERS)
 
@@ -88,10 +92,10 @@ class GarbageCollector:
     def _ask_for_owners(self, dependent: Object) -> None:
         """An owner that waits for this dependent has to be looked at again."""
         for reference in owners_of(dependent):
-            resource = OWNABLE.get((group_of(reference["apiVersion"]), reference["kind"]))
+            resource = self._known.resource_of(reference)
             if resource is None:
                 continue
-            namespace = "" if resource in CLUSTER_WIDE else namespace_of(dependent)
+            namespace = "" if self._known.is_cluster_wide(resource) else namespace_of(dependent)
             owner = self._informers[resource].get(namespace, reference["name"])
             if owner is not None and is_terminating(owner):
                 self._queue.add(_Item(resource, namespace, name_of(owner)))
@@ -119,17 +123,15 @@ class GarbageCollector:
         await self._remove_finalizer(item, owner, ORPHAN)
 
     async def _delete_dependents(self, item: _Item, owner: Object) -> None:
-        blocking = [
-            (resource, dependent)
-            for resource, dependent in self._dependents(owner)
-            if any(
-                reference["uid"] == uid_of(owner) and reference.get("blockOwnerDeletion")
-                for reference in owners_of(dependent)
-            )
-        ]
-        if not blocking:
+        dependents = list(self._dependents(owner))
+        is_blocked = any(
+            reference["uid"] == uid_of(owner) and reference.get("blockOwnerDeletion")
+            for _, dependent in dependents
+            for reference in owners_of(dependent)
+        )
+        if not is_blocked:
             await self._remove_finalizer(item, owner, FOREGROUND)
-        for resource, dependent in blocking:
+        for resource, dependent in dependents:
             if not is_terminating(dependent):
                 self._queue.add(_Item(resource, namespace_of(dependent), name_of(dependent)))
 
@@ -141,7 +143,7 @@ class GarbageCollector:
             owner = await self._find_owner(item, reference)
             if owner is None:
                 going.add(reference["uid"])
-            elif is_terminating(owner) and FOREGROUND in _finalizers(owner) and reference.get("blockOwnerDeletion"):
+            elif is_terminating(owner) and FOREGROUND in _finalizers(owner):
                 waiting.add(reference["uid"])
         leaving = going | waiting
         if not leaving:
@@ -162,12 +164,13 @@ class GarbageCollector:
 
     async def _find_owner(self, item: _Item, reference: Object) -> Object | None:
         """The owner; the reference itself where its kind isn't known, so that nothing is deleted by ignorance."""
-        resource = OWNABLE.get((group_of(reference["apiVersion"]), reference["kind"]))
+        resource = self._known.resource_of(reference)
         if resource is None:
             _log.debug("owner of an unknown kind", kind=reference["kind"], dependent=item.name)
             return {"metadata": {"uid": reference["uid"]}}
-        namespace = "" if resource in CLUSTER_WIDE else item.namespace
-        if not namespace and resource not in CLUSTER_WIDE:
+        is_cluster_wide = self._known.is_cluster_wide(resource)
+        namespace = "" if is_cluster_wide else item.namespace
+        if not namespace and not is_cluster_wide:
             return {"metadata": {"uid": reference["uid"]}}  # a cluster-wide object can't have such an owner
         owner = self._informers[resource].get(namespace, reference["name"])
         if owner is None or uid_of(owner) != reference["uid"]:

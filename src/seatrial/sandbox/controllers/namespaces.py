@@ -19,9 +19,8 @@ from seatrial.sandbox.controllers.objects import (
     uid_of,
     with_value,
 )
-from seatrial.sandbox.controllers.resources import CLUSTER_WIDE, NAMESPACED, OWNABLE
+from seatrial.sandbox.controllers.resources import CLUSTER_WIDE, OWNABLE, KnownResources
 from seatrial.sandbox.controllers.timestamps import to_time
-from seatrial.sandbox.informer import SharedInformers
 from seatrial.sandbox.work_queue import WorkQueue
 
 _FINALIZER: Final = "kubernetes"
@@ -49,15 +48,19 @@ class NamespaceController:
     def __init__(self, context: ControllerContext) -> None:
         self._api = context.api
         self._now = context.now
+        self._delay_seconds = context.timing.namespace_seconds
+        self._begun: set[str] = set()
         self._queue: WorkQueue[str] = WorkQueue(self.name)
         self._namespaces = context.informers.of("namespaces")
         self._namespaces.add_handler(self._namespace_changed)
-        self._listen(context.informers)
-
-    def _listen(self, informers: SharedInformers) -> None:
+        self._informers = context.informers
+        self._known = KnownResources(context.informers, self._listen)
         for resource in OWNABLE.values():
             if resource not in CLUSTER_WIDE:
-                informers.of(resource).add_handler(self._content_changed)
+                self._listen(resource)
+
+    def _listen(self, resource: str) -> None:
+        self._informers.of(resource).add_handler(self._content_changed)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -66,21 +69,23 @@ class NamespaceController:
 
     def _namespace_changed(self, old: Object | None, new: Object | None) -> None:
         if new is not None and is_terminating(new) and (old is None or not is_terminating(old)):
-            self._queue.add(name_of(new))
+            # Requests that began before the deletion may still create something.
+            self._queue.add_after(name_of(new), self._delay_seconds)
 
     def _content_changed(self, old: Object | None, new: Object | None) -> None:
         if new is not None or old is None:
             return
-        namespace = self._namespaces.get(None, namespace_of(old))
-        if namespace is not None and is_terminating(namespace):
-            self._queue.add_after(name_of(namespace), _PAUSE_SECONDS)
+        if namespace_of(old) in self._begun:
+            self._queue.add_after(namespace_of(old), _PAUSE_SECONDS)
 
     async def _sync(self, name: str) -> None:
         namespace = self._namespaces.get(None, name)
         if namespace is None or not is_terminating(namespace):
+            self._begun.discard(name)
             return
+        self._begun.add(name)
         remains = _Remains()
-        for resource in NAMESPACED:
+        for resource in self._known.namespaced():
             await self._empty(name, resource, remains)
         await self._finish(namespace, remains)
         if remains.objects or remains.errors:

@@ -46,26 +46,18 @@ class NodeLifecycleController:
     """Watches heartbeats.
 
     Args:
-        context: the controllers' surroundings.
-        monitor_grace_seconds: how long a node may be silent.
-        startup_grace_seconds: how long one that has never been heard of may be.
+        context: the controllers' surroundings; its timing says how long a node may be silent.
     """
 
     name = "node-lifecycle-controller"
     _component = "node-controller"
 
-    def __init__(
-        self,
-        context: ControllerContext,
-        *,
-        monitor_grace_seconds: float = 50.0,
-        startup_grace_seconds: float = 60.0,
-    ) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._api = context.api
         self._events = context.events
         self._now = context.now
-        self._grace_seconds = monitor_grace_seconds
-        self._startup_seconds = startup_grace_seconds
+        self._grace_seconds = context.timing.node_monitor_grace_seconds
+        self._startup_seconds = context.timing.node_startup_grace_seconds
         self._queue: WorkQueue[str] = WorkQueue(self.name)
         self._nodes = context.informers.of("nodes")
         self._leases = context.informers.of(_LEASES)

@@ -6,7 +6,7 @@ refusal stops the rest instead of a thousand of them following.
 
 import asyncio
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -43,8 +43,13 @@ class PodControl:
     kind: str
     expectations: Expectations
 
-    async def create(self, owner: Object, count: int) -> None:
-        """Create so many pods from the owner's template.
+    async def create(self, owner: Object, count: int, *, pod: Callable[[int], Object] | None = None) -> None:
+        """Create so many pods.
+
+        Args:
+            owner: theirs.
+            count: how many.
+            pod: the body of the pod of each number from 0; made of the owner's template where there is none.
 
         Raises:
             ApiError: the first refusal; pods that were not tried are expected no longer.
@@ -54,7 +59,8 @@ class PodControl:
         done, batch = 0, 1
         while done < count:
             batch = min(batch, count - done)
-            results = await asyncio.gather(*(self._create_one(owner) for _ in range(batch)), return_exceptions=True)
+            bodies = (self.from_template(owner) if pod is None else pod(done + each) for each in range(batch))
+            results = await asyncio.gather(*(self._create_one(owner, body) for body in bodies), return_exceptions=True)
             done += batch
             failures = [result for result in results if isinstance(result, BaseException)]
             if failures:
@@ -75,11 +81,14 @@ class PodControl:
             if isinstance(result, BaseException):
                 raise result
 
-    async def _create_one(self, owner: Object) -> None:
+    async def _create_one(self, owner: Object, body: Object) -> None:
         try:
-            pod = await self.api.create("pods", self._from_template(owner), namespace_of(owner))
+            pod = await self.api.create("pods", body, namespace_of(owner))
         except ApiError as error:
-            if not is_terminating(owner) and "NamespaceTerminating" not in str(error.status):
+            if "NamespaceTerminating" in str(error.status):
+                self.expectations.creation_observed(key_of(owner))
+                return  # no creation will succeed, and there is nobody to be told
+            if not is_terminating(owner):
                 self._tell(owner, "FailedCreate", f"Error creating: {error}", kind="Warning")
             raise
         self._tell(owner, "SuccessfulCreate", f"Created pod: {name_of(pod)}")
@@ -95,18 +104,28 @@ class PodControl:
             raise
         self._tell(owner, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}")
 
-    def _from_template(self, owner: Object) -> Object:
-        template = copy.deepcopy(owner["spec"]["template"])
-        metadata = {
-            field: template["metadata"][field]
-            for field in ("labels", "annotations", "finalizers")
-            if (template.get("metadata") or {}).get(field)
-        }
-        metadata["generateName"] = f"{name_of(owner)}-"
-        metadata["namespace"] = namespace_of(owner)
-        metadata["ownerReferences"] = [controller_reference(owner, api_version=self.api_version, kind=self.kind)]
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    def from_template(self, owner: Object, template: Object | None = None) -> Object:
+        """A pod of the owner's, to be changed and created, of its own template or another."""
+        return pod_from_template(owner, template, api_version=self.api_version, kind=self.kind)
 
     def _tell(self, owner: Object, reason: str, message: str, *, kind: str = "Normal") -> None:
         about = {**owner, "apiVersion": self.api_version, "kind": self.kind}
         self.events.record(self.component, about, reason, message, kind=kind)
+
+
+def pod_from_template(owner: Object, template: Object | None, *, api_version: str, kind: str) -> Object:
+    """A pod made of a template, with its controller; it shares nothing with the template.
+
+    Args:
+        owner: its controller.
+        template: None for the owner's own.
+        api_version: the owner's.
+        kind: the owner's.
+    """
+    made = copy.deepcopy(owner["spec"]["template"] if template is None else template)
+    given = made.get("metadata") or {}
+    metadata = {field: given[field] for field in ("labels", "annotations", "finalizers") if given.get(field)}
+    metadata["generateName"] = f"{name_of(owner)}-"
+    metadata["namespace"] = namespace_of(owner)
+    metadata["ownerReferences"] = [controller_reference(owner, api_version=api_version, kind=kind)]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": made["spec"]}

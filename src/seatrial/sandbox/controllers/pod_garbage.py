@@ -18,16 +18,15 @@ class PodGarbageCollector:
     """Deletes orphaned pods by force.
 
     Args:
-        context: the controllers' surroundings.
-        quarantine_seconds: how long a node has to be missing.
+        context: the controllers' surroundings; its timing says how long a node has to be missing.
     """
 
     name = "pod-garbage-collector-controller"
 
-    def __init__(self, context: ControllerContext, *, quarantine_seconds: float = 40.0) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._api = context.api
         self._now = context.now
-        self._quarantine_seconds = quarantine_seconds
+        self._quarantine_seconds = context.timing.missing_node_quarantine_seconds
         self._queue: WorkQueue[str] = WorkQueue(self.name)
         self._missing: dict[str, float] = {}
         self._nodes = context.informers.of("nodes")

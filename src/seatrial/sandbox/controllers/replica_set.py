@@ -1,24 +1,21 @@
 """The ReplicaSet controller: as many pods as `spec.replicas` says, no more at any moment, no fewer for long.
 
+A ReplicationController is the same thing under an older name, so one class keeps both.
+
 Reads from informers and keeps expectations, so that acting on a slightly old picture never creates a pod too many.
-Which pods go first when there are too many is `deletion_order.py`; ownership is `claims.py`.
+Which pods go first when there are too many is `deletion_order.py`; whose pods are whose is `owned_pods.py`.
 Behaviour: Kubernetes documentation, "ReplicaSet".
 """
 
 from datetime import timedelta
 from typing import Final
 
-from seatrial.kube.selectors import LabelSelector
 from seatrial.sandbox.api import ApiError, Object
-from seatrial.sandbox.controllers.claims import Claims
 from seatrial.sandbox.controllers.context import ControllerContext
 from seatrial.sandbox.controllers.deletion_order import pods_to_delete
 from seatrial.sandbox.controllers.expectations import Expectations
 from seatrial.sandbox.controllers.objects import (
-    BY_CONTROLLER,
     BY_NODE,
-    ORPHANS,
-    by_controller,
     by_node,
     condition,
     controller_of,
@@ -29,11 +26,11 @@ from seatrial.sandbox.controllers.objects import (
     is_terminating,
     labels_of,
     namespace_of,
-    orphans,
     ready_since,
     uid_of,
     with_value,
 )
+from seatrial.sandbox.controllers.owned_pods import OwnedPods, OwnerKind
 from seatrial.sandbox.controllers.pod_control import PodControl
 from seatrial.sandbox.controllers.timestamps import to_time
 from seatrial.sandbox.informer import Key, key_of
@@ -48,32 +45,40 @@ _PAUSE_SECONDS_PER_POD: Final = 0.0005
 _LONGEST_PAUSE_SECONDS: Final = 0.5
 
 
+REPLICA_SETS: Final = OwnerKind("replicasets.apps", "apps/v1", "ReplicaSet", "replicaset-controller")
+REPLICATION_CONTROLLERS: Final = OwnerKind(
+    "replicationcontrollers", "v1", "ReplicationController", "replication-controller"
+)
+
+
 class ReplicaSetController:
-    """Keeps every ReplicaSet's pods at the number asked for."""
+    """Keeps every ReplicaSet's pods at the number asked for.
 
-    name = "replicaset-controller"
+    Args:
+        context: the controllers' surroundings.
+        kind: ReplicaSets or ReplicationControllers.
+    """
 
-    def __init__(self, context: ControllerContext) -> None:
+    def __init__(self, context: ControllerContext, kind: OwnerKind = REPLICA_SETS) -> None:
+        self.name = kind.component
         self._api = context.api
         self._now = context.now
+        self._kind = kind
         self._queue: WorkQueue[Key] = WorkQueue(self.name)
         self._expectations = Expectations()
-        self._replica_sets = context.informers.of("replicasets.apps")
-        self._pods = context.informers.of("pods")
-        self._pods.add_index(BY_CONTROLLER, by_controller)
+        self._replica_sets = context.informers.of(kind.resource)
+        self._owned = OwnedPods(context, kind, expectations=self._expectations, tell=self._pod_changed)
+        self._pods = self._owned.informer
         self._pods.add_index(BY_NODE, by_node)
-        self._pods.add_index(ORPHANS, orphans)
-        self._claims = Claims(self._api, "pods", "replicasets.apps", "apps/v1", "ReplicaSet")
         self._pod_control = PodControl(
             api=self._api,
             events=context.events,
             component=self.name,
-            api_version="apps/v1",
-            kind="ReplicaSet",
+            api_version=kind.api_version,
+            kind=kind.kind,
             expectations=self._expectations,
         )
         self._replica_sets.add_handler(self._replica_set_changed)
-        self._pods.add_handler(self._pod_changed)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -91,61 +96,18 @@ class ReplicaSetController:
             else:
                 self._queue.add(key_of(item))
 
-    def _pod_changed(self, old: Object | None, new: Object | None) -> None:
-        if new is None:
-            self._pod_gone(old)
-        elif is_terminating(new):
-            self._pod_gone(new)
-        elif old is None:
-            self._pod_added(new)
+    def _pod_changed(self, owner: Object, old: Object | None, new: Object | None) -> None:
+        left = new is None or is_terminating(new) or not _is_controlled_by(new, owner)
+        ended = new is not None and is_finished(new) and old is not None and not is_finished(old)
+        if left or ended:
+            self._queue.add(key_of(owner))
         else:
-            self._pod_updated(old, new)
-
-    def _pod_added(self, pod: Object) -> None:
-        owner = self._owner_of(pod)
-        if owner is not None:
-            self._expectations.creation_observed(key_of(owner))
             self._count_again(owner)
-        elif controller_of(pod) is None:
-            self._offer_to_all(pod)
-
-    def _pod_updated(self, old: Object, new: Object) -> None:
-        before, after = self._owner_of(old), self._owner_of(new)
-        if before is not None and (after is None or key_of(before) != key_of(after)):
-            self._queue.add(key_of(before))
-        if after is not None:
-            if is_finished(new) and not is_finished(old):
-                self._queue.add(key_of(after))
-            else:
-                self._count_again(after)
-        elif controller_of(new) is None:
-            self._offer_to_all(new)
 
     def _count_again(self, owner: Object) -> None:
         pods = owner["spec"].get("replicas", 1)
         pause_seconds = min(pods * _PAUSE_SECONDS_PER_POD, _LONGEST_PAUSE_SECONDS) if pods > _LARGE else 0
         self._queue.add_after(key_of(owner), pause_seconds)
-
-    def _pod_gone(self, pod: Object | None) -> None:
-        owner = self._owner_of(pod) if pod is not None else None
-        if owner is not None and pod is not None:
-            self._expectations.deletion_observed(key_of(owner), uid_of(pod))
-            self._queue.add(key_of(owner))
-
-    def _owner_of(self, pod: Object) -> Object | None:
-        reference = controller_of(pod)
-        if reference is None or reference["kind"] != "ReplicaSet":
-            return None
-        owner = self._replica_sets.get(namespace_of(pod), reference["name"])
-        return owner if owner is not None and uid_of(owner) == reference["uid"] else None
-
-    def _offer_to_all(self, pod: Object) -> None:
-        labels = labels_of(pod)
-        if not labels:
-            return
-        for replica_set in self._replica_sets.list(namespace_of(pod)):
-            if LabelSelector.from_dict(replica_set["spec"].get("selector")).matches(labels):
-                self._queue.add(key_of(replica_set))
 
     async def _sync(self, key: Key) -> None:
         replica_set = self._replica_sets.get(*key)
@@ -153,7 +115,7 @@ class ReplicaSetController:
             return
         # Asked before the pods are read: an observation in between may only delay, never multiply.
         may_act = self._expectations.satisfied(key)
-        pods = await self._pods_of(replica_set)
+        pods = await self._owned.of(replica_set)
         failure: Object | None = condition(replica_set, "ReplicaFailure")
         error: ApiError | None = None
         if may_act and not is_terminating(replica_set):
@@ -179,14 +141,6 @@ class ReplicaSetController:
         if left is not None:
             self._queue.add_after(key, left)
 
-    async def _pods_of(self, replica_set: Object) -> list[Object]:
-        candidates = [
-            *self._pods.indexed(BY_CONTROLLER, uid_of(replica_set)),
-            *(pod for pod in self._pods.indexed(ORPHANS, namespace_of(replica_set)) if is_active(pod)),
-        ]
-        selector = LabelSelector.from_dict(replica_set["spec"].get("selector"))
-        return await self._claims.claim(replica_set, selector, candidates)
-
     async def _manage(self, replica_set: Object, active: list[Object]) -> None:
         wanted = replica_set["spec"].get("replicas", 1)
         missing = wanted - len(active)
@@ -208,9 +162,7 @@ class ReplicaSetController:
                 for sibling in self._replica_sets.list(namespace_of(replica_set))
                 if (reference := controller_of(sibling)) is not None and reference["uid"] == owner["uid"]
             ]
-        return [
-            pod for sibling in siblings for pod in self._pods.indexed(BY_CONTROLLER, uid_of(sibling)) if is_active(pod)
-        ]
+        return [pod for sibling in siblings for pod in self._owned.controlled_by(sibling) if is_active(pod)]
 
     def _failure_condition(self, replica_set: Object, pods: list[Object], error: ApiError) -> Object:
         wanted = replica_set["spec"].get("replicas", 1)
@@ -230,7 +182,7 @@ class ReplicaSetController:
         if status == old:
             return
         updated = with_value(replica_set, ("status",), status)
-        await self._api.replace("replicasets.apps", updated, subresource="status")
+        await self._api.replace(self._kind.resource, updated, subresource="status")
 
     def _status(self, replica_set: Object, pods: list[Object], failure: Object | None) -> Object:
         template_labels = (replica_set["spec"]["template"].get("metadata") or {}).get("labels") or {}
@@ -247,7 +199,8 @@ class ReplicaSetController:
         }
         status: Object = {"replicas": len(active)}
         status.update({name: count for name, count in counts.items() if count})
-        status["terminatingReplicas"] = sum(is_terminating(pod) and not is_finished(pod) for pod in pods)
+        if self._kind is REPLICA_SETS:
+            status["terminatingReplicas"] = sum(is_terminating(pod) and not is_finished(pod) for pod in pods)
         status["observedGeneration"] = replica_set["metadata"].get("generation", 0)
         others = [
             entry
@@ -263,3 +216,8 @@ class ReplicaSetController:
 def _asks_the_same(old: Object, new: Object) -> bool:
     before, after = old["metadata"], new["metadata"]
     return all(before.get(field) == after.get(field) for field in ("generation", "deletionTimestamp"))
+
+
+def _is_controlled_by(pod: Object, owner: Object) -> bool:
+    reference = controller_of(pod)
+    return reference is not None and bool(reference["uid"] == uid_of(owner))

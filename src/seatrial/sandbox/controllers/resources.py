@@ -1,11 +1,18 @@
 """The resources that can own others or be owned, and those a namespace holds: what garbage collection looks at.
 
-A cluster tells these by discovery; the sandbox serves a known set. Events are left out of ownership: nobody owns them,
-and they change all the time.
+A cluster tells these by discovery; the sandbox has a known set, to which definitions of custom resources add theirs.
+Events are left out of ownership: nobody owns them, and they change all the time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
+
+from seatrial.sandbox.api import Object
+from seatrial.sandbox.informer import SharedInformers
+
+DEFINITIONS: Final = "customresourcedefinitions.apiextensions.k8s.io"
+_MUTATING: Final = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
+_VALIDATING: Final = "validatingwebhookconfigurations.admissionregistration.k8s.io"
 
 # (API group, kind) -> resource. Everything here may stand in an ownerReference or have one.
 OWNABLE: Final[Mapping[tuple[str, str], str]] = {
@@ -23,6 +30,7 @@ OWNABLE: Final[Mapping[tuple[str, str], str]] = {
     ("apps", "ReplicaSet"): "replicasets.apps",
     ("apps", "StatefulSet"): "statefulsets.apps",
     ("apps", "DaemonSet"): "daemonsets.apps",
+    ("apps", "ControllerRevision"): "controllerrevisions.apps",
     ("batch", "Job"): "jobs.batch",
     ("batch", "CronJob"): "cronjobs.batch",
     ("discovery.k8s.io", "EndpointSlice"): "endpointslices.discovery.k8s.io",
@@ -31,6 +39,15 @@ OWNABLE: Final[Mapping[tuple[str, str], str]] = {
     ("policy", "PodDisruptionBudget"): "poddisruptionbudgets.policy",
     ("autoscaling", "HorizontalPodAutoscaler"): "horizontalpodautoscalers.autoscaling",
     ("", "LimitRange"): "limitranges",
+    ("", "PodTemplate"): "podtemplates",
+    ("", "PersistentVolume"): "persistentvolumes",
+    ("storage.k8s.io", "CSIStorageCapacity"): "csistoragecapacities.storage.k8s.io",
+    ("storage.k8s.io", "StorageClass"): "storageclasses.storage.k8s.io",
+    ("resource.k8s.io", "ResourceClaim"): "resourceclaims.resource.k8s.io",
+    ("resource.k8s.io", "ResourceClaimTemplate"): "resourceclaimtemplates.resource.k8s.io",
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): _MUTATING,
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): _VALIDATING,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): DEFINITIONS,
     ("", "ResourceQuota"): "resourcequotas",
     ("coordination.k8s.io", "Lease"): "leases.coordination.k8s.io",
     ("rbac.authorization.k8s.io", "Role"): "roles.rbac.authorization.k8s.io",
@@ -44,6 +61,11 @@ CLUSTER_WIDE: Final = frozenset(
     {
         "clusterrolebindings.rbac.authorization.k8s.io",
         "clusterroles.rbac.authorization.k8s.io",
+        DEFINITIONS,
+        _MUTATING,
+        _VALIDATING,
+        "persistentvolumes",
+        "storageclasses.storage.k8s.io",
         "namespaces",
         "nodes",
         "priorityclasses.scheduling.k8s.io",
@@ -56,6 +78,49 @@ NAMESPACED: Final = (
     *(resource for resource in OWNABLE.values() if resource not in CLUSTER_WIDE and resource != "pods"),
     "events",
 )
+
+
+class KnownResources:
+    """The resources above, and those that definitions add while the cluster runs.
+
+    A custom resource stays known when its definition goes: what belonged to its objects has to be found.
+
+    Args:
+        informers: where definitions are heard of.
+        added: called with each custom resource when it is first heard of.
+    """
+
+    def __init__(self, informers: SharedInformers, added: Callable[[str], None]) -> None:
+        self._added = added
+        self._custom: dict[tuple[str, str], str] = {}
+        self._cluster_wide = set(CLUSTER_WIDE)
+        informers.of(DEFINITIONS).add_handler(self._definition_changed)
+
+    def _definition_changed(self, _old: Object | None, new: Object | None) -> None:
+        conditions = ((new or {}).get("status") or {}).get("conditions") or ()
+        if new is None or not any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
+            return
+        spec, name = new["spec"], new["metadata"]["name"]
+        kind = (spec["group"], spec["names"]["kind"])
+        if self._custom.get(kind) == name:
+            return
+        self._custom[kind] = name
+        if spec["scope"] == "Cluster":
+            self._cluster_wide.add(name)
+        self._added(name)
+
+    def resource_of(self, reference: Object) -> str | None:
+        """The resource an ownerReference names; None where its kind isn't known."""
+        kind = (group_of(reference["apiVersion"]), reference["kind"])
+        return OWNABLE.get(kind) or self._custom.get(kind)
+
+    def is_cluster_wide(self, resource: str) -> bool:
+        """Whether the resource's objects are in no namespace."""
+        return resource in self._cluster_wide
+
+    def namespaced(self) -> list[str]:
+        """What a namespace holds, in the order in which it is emptied."""
+        return [*NAMESPACED, *(name for name in self._custom.values() if name not in self._cluster_wide)]
 
 
 def group_of(api_version: str) -> str:

@@ -193,7 +193,8 @@ class Rollout:
         """Scale all old ReplicaSets to zero; return whether any had replicas."""
         changed = False
         for item in list(self.old):
-            changed = await self._scale(item, 0) or changed
+            if replicas_of(item):
+                changed = await self._scale(item, 0) or changed
         return changed
 
     async def scale(self) -> None:

@@ -131,7 +131,7 @@ class TriggerTimes:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[Key, dict[str, str]] = {}
+        self._seen: dict[Key, dict[str, tuple[str, str]]] = {}
 
     def of(self, key: Key, service: Object, pods: Iterable[Object]) -> str | None:
         """The earliest change since the last call for this Service."""
@@ -139,9 +139,10 @@ class TriggerTimes:
         now = {uid_of(pod): moment for pod in pods if (moment := _changed_at(pod)) is not None}
         created = service["metadata"].get("creationTimestamp")
         if created:
-            now["service"] = created
+            now["service"] = (created, "")
         self._seen[key] = now
-        fresh = [moment for what, moment in now.items() if before is None or moment > before.get(what, "")]
+        # Two changes of one second have the same time, but not the same outcome.
+        fresh = [change[0] for what, change in now.items() if before is None or change != before.get(what)]
         return to_time(from_time(min(fresh))) if fresh else None
 
     def forget(self, key: Key) -> None:
@@ -149,6 +150,7 @@ class TriggerTimes:
         self._seen.pop(key, None)
 
 
-def _changed_at(pod: Object) -> str | None:
+def _changed_at(pod: Object) -> tuple[str, str] | None:
+    """When a pod became ready or stopped being so, and which."""
     ready = condition(pod, "Ready")
-    return ready["lastTransitionTime"] if ready is not None else None
+    return (ready["lastTransitionTime"], ready["status"]) if ready is not None else None

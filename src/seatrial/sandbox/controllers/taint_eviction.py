@@ -20,7 +20,7 @@ from seatrial.sandbox.controllers.objects import (
     uid_of,
 )
 from seatrial.sandbox.controllers.timestamps import Clock, to_time
-from seatrial.sandbox.controllers.tolerations import seconds_tolerated
+from seatrial.sandbox.controllers.tolerations import in_sandbox_time, seconds_tolerated
 from seatrial.sandbox.informer import Key, key_of
 from seatrial.sandbox.work_queue import WorkQueue
 
@@ -36,6 +36,7 @@ class TaintEvictionController:
         self._api = context.api
         self._events = context.events
         self._now = context.now
+        self._timing = context.timing
         self._queue: WorkQueue[Key] = WorkQueue(self.name)
         self._nodes = context.informers.of("nodes")
         self._pods = context.informers.of("pods")
@@ -75,7 +76,7 @@ class TaintEvictionController:
             return
         node = self._nodes.get(None, pod["spec"].get("nodeName", ""))
         taints = _no_execute(node) if node is not None else []
-        seconds = seconds_tolerated(taints, pod["spec"].get("tolerations") or ()) if taints else None
+        seconds = seconds_tolerated(taints, self._tolerations(pod)) if taints else None
         if seconds is None:
             if self._counting.pop(key, None) is not None:
                 self._tell(pod, f"Cancelling deletion of Pod {key[0]}/{key[1]}")
@@ -92,6 +93,10 @@ class TaintEvictionController:
             message="Taint manager: deleting due to NoExecute taint",
             now=self._now,
         )
+
+    def _tolerations(self, pod: Object) -> list[Object]:
+        """The pod's tolerations with the seconds that this sandbox's timing makes of them."""
+        return [in_sandbox_time(each, self._timing) for each in pod["spec"].get("tolerations") or ()]
 
     def _counted(self, key: Key, pod: Object) -> float:
         moment = asyncio.get_running_loop().time()

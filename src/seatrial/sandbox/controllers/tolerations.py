@@ -1,8 +1,14 @@
 """Taints and the tolerations that let a pod stay or come: Kubernetes documentation, "Taints and Tolerations"."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from seatrial.sandbox.api import Object
+from seatrial.sandbox.timing import Timing
+
+# What every pod is given that names none of its own.
+_DEFAULT_KEYS: Final = frozenset({"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"})
+_DEFAULT_SECONDS: Final = 300
 
 
 def tolerates(toleration: Object, taint: Object) -> bool:
@@ -42,3 +48,13 @@ def seconds_tolerated(taints: Iterable[Object], tolerations: Iterable[Object]) -
                 limit = max(0.0, float(seconds))
                 shortest = limit if shortest is None else min(shortest, limit)
     return shortest
+
+
+def in_sandbox_time(toleration: Object, timing: Timing) -> Object:
+    """The toleration with the seconds that the sandbox's timing makes of what is written in it."""
+    seconds = toleration.get("tolerationSeconds")
+    if not seconds:
+        return toleration
+    if seconds == _DEFAULT_SECONDS and toleration.get("key") in _DEFAULT_KEYS:
+        return {**toleration, "tolerationSeconds": timing.default_toleration_seconds}
+    return {**toleration, "tolerationSeconds": seconds * timing.toleration_scale}
