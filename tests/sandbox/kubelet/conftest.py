@@ -1,20 +1,20 @@
 """Fixtures of the node's tests: addresses of their own, certificates, a node that runs."""
 
-import asyncio
 import random
 import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from seatrial.sandbox.apiserver.local import local_api
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.pki import Authority
-from tests.sandbox.kubelet.node_under_test import History, NodeUnderTest, running_kubelet, running_runtime
+from seatrial.sandbox.timing import SANDBOX
+from tests.sandbox.kubelet.node_under_test import NodeUnderTest, running_node
 
 GREETER = {"example.com/greeter": ("sh", "-c", "echo hello; exec sleep 1000")}
 
@@ -28,8 +28,8 @@ class Addresses:
     api_server: str
 
 
-@pytest.fixture
-def addresses() -> Iterator[Addresses]:
+@contextmanager
+def free_addresses() -> Iterator[Addresses]:
     """A part of the loopback range that no other test has."""
     while True:
         prefix = f"127.{random.randint(251, 254)}.{random.randint(0, 255)}"
@@ -45,7 +45,14 @@ def addresses() -> Iterator[Addresses]:
 
 
 @pytest.fixture
-def short_directory() -> Iterator[Path]:
+def addresses() -> Iterator[Addresses]:
+    """A part of the loopback range that no other test has."""
+    with free_addresses() as found:
+        yield found
+
+
+@contextmanager
+def temporary_directory() -> Iterator[Path]:
     """A directory with a short path, removed with what is in it."""
     directory = Path(tempfile.mkdtemp(prefix="st-"))
     yield directory
@@ -53,7 +60,19 @@ def short_directory() -> Iterator[Path]:
 
 
 @pytest.fixture
+def short_directory() -> Iterator[Path]:
+    """A directory with a short path, removed with what is in it."""
+    with temporary_directory() as directory:
+        yield directory
+
+
+@pytest.fixture
 def machine_config(addresses: Addresses, authority: Authority, short_directory: Path) -> MachineConfig:
+    """The settings of a node whose failed containers are restarted after a tenth of a second."""
+    return node_config(addresses, authority, short_directory)
+
+
+def node_config(addresses: Addresses, authority: Authority, directory: Path) -> MachineConfig:
     """The settings of a node whose failed containers are restarted after a tenth of a second."""
     client = authority.issue_client("system:node:node1", ["system:nodes"])
     serving = authority.issue_server("node1", [addresses.node])
@@ -65,7 +84,7 @@ def machine_config(addresses: Addresses, authority: Authority, short_directory: 
         region="west",
         group="workers",
         instance_id="i-1",
-        directory=short_directory / "node1",
+        directory=directory / "node1",
         api_server=f"https://{addresses.api_server}:6443",
         ca_file=authority.ca_file,
         client_cert_file=client.cert_file,
@@ -74,17 +93,12 @@ def machine_config(addresses: Addresses, authority: Authority, short_directory: 
         serving_key_file=serving.key_file,
         sandbox="test",
         images=GREETER,
-        backoff_base_seconds=0.1,
+        timing=replace(SANDBOX, restart_base_seconds=0.1, pull_base_seconds=0.1),
     )
 
 
 @pytest.fixture
 async def node(machine_config: MachineConfig) -> AsyncIterator[NodeUnderTest]:
     """A node with an API server of its own."""
-    api = local_api()
-    history = History()
-    since = (await api.list("pods")).resource_version
-    async with running_runtime() as runtime, running_kubelet(machine_config, api, runtime):
-        following = asyncio.create_task(history.follow(api, since))
-        yield NodeUnderTest(api, machine_config, history, runtime)
-        following.cancel()
+    async with running_node(machine_config) as node:
+        yield node

@@ -11,13 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from seatrial.sandbox.api import Api, Object
+from seatrial.sandbox.apiserver.local import local_api
+from seatrial.sandbox.kubelet.descriptor_channel import descriptor_sockets
 from seatrial.sandbox.kubelet.kubelet import Kubelet
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.kubelet.runtime_client import RuntimeClient
 
-# The host's own sleep: unlike the built-in one it obeys SIGTERM.
-SLEEP = ["/bin/sh", "-c", "exec sleep 1000"]
+# A container's first process obeys only the signals that it has a handler for.
+SLEEP = ["/bin/sh", "-c", "trap 'exit 143' TERM; sleep 1000 & wait"]
 # Ready as soon as the container has made a file `up` in its directory.
 UP = {"exec": {"command": ["/bin/sh", "-c", "until test -e up; do sleep 0.01; done"]}, "timeoutSeconds": 10}
 _RUNTIME_PROCESS = Path(__file__).with_name("runtime_process.py")
@@ -34,6 +38,15 @@ def make_pod(
         "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
         "spec": {"nodeName": "node1", "containers": [main], **({"initContainers": [*init]} if init else {}), **spec},
     }
+
+
+def host_directory(path: Path) -> Object:
+    """What a pod's spec says to have a directory of the machine at `$SEATRIAL_ROOTFS/host`; with `HOST_MOUNT`."""
+    path.mkdir(parents=True, exist_ok=True)
+    return {"volumes": [{"name": "host", "hostPath": {"path": str(path)}}]}
+
+
+HOST_MOUNT = {"volumeMounts": [{"name": "host", "mountPath": "/host"}]}
 
 
 def condition(pod: Object, kind: str) -> Object:
@@ -136,6 +149,13 @@ class NodeUnderTest:
                     return event.object
         raise AssertionError("the watch ended")
 
+    async def processes(self, pod: Object) -> list[psutil.Process]:
+        """The processes that run for a pod."""
+        records = await self.runtime.list()
+        pids = [r.pid for r in records if r.running and r.container.pod_uid == pod["metadata"]["uid"]]
+        mains = [psutil.Process(pid) for pid in pids]
+        return [*mains, *(child for main in mains for child in main.children(recursive=True))]
+
     async def log(self, pod: str) -> bytes:
         """What a pod's containers wrote, in all their lives, as it is on disk."""
         found = await self.api.get("pods", pod, "default")
@@ -160,13 +180,27 @@ async def running_kubelet(config: MachineConfig, api: Api, runtime: RuntimeClien
 async def running_runtime() -> AsyncIterator[RuntimeClient]:
     """A container runtime in a process of its own, for the length of the block."""
     ours, theirs = socket.socketpair()
-    argv = [sys.executable, str(_RUNTIME_PROCESS), str(theirs.fileno()), str(os.getpid())]
-    with theirs:
-        child = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
-    client = RuntimeClient(ours)
+    packets, their_packets = descriptor_sockets()
+    fds = [theirs.fileno(), their_packets.fileno()]
+    with theirs, their_packets:
+        argv = [sys.executable, str(_RUNTIME_PROCESS), *map(str, fds), str(os.getpid())]
+        child = subprocess.Popen(argv, pass_fds=fds)
+    client = RuntimeClient(ours, packets)
     await client.connect()
     try:
         yield client
     finally:
         client.close()
         await asyncio.to_thread(child.wait, 30)
+
+
+@asynccontextmanager
+async def running_node(config: MachineConfig) -> AsyncIterator[NodeUnderTest]:
+    """A node with an API server of its own, for the length of the block."""
+    api = local_api()
+    history = History()
+    since = (await api.list("pods")).resource_version
+    async with running_runtime() as runtime, running_kubelet(config, api, runtime):
+        following = asyncio.create_task(history.follow(api, since))
+        yield NodeUnderTest(api, config, history, runtime)
+        following.cancel()

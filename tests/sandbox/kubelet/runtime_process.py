@@ -1,20 +1,22 @@
-"""A container runtime without its machine, for the tests: serves the socket whose descriptor is its argument."""
+"""A container runtime without its machine, for the tests: serves two sockets, whose descriptors are its arguments."""
 
 import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 
 import aiohttp.web  # noqa: F401 -- loaded before the fork, as in a machine: built-in servers start at once
 
 from seatrial.sandbox.kubelet import process
 from seatrial.sandbox.kubelet.channel import Channel
+from seatrial.sandbox.kubelet.descriptor_channel import MachineEnd
 from seatrial.sandbox.kubelet.protocol import Message, decode_request, encode_line
 from seatrial.sandbox.kubelet.reactor import Reactor
 from seatrial.sandbox.kubelet.runtime import ContainerRuntime
 
 
-def main(fd: int, parent: int) -> None:
+def main(fd: int, packets_fd: int, parent: int) -> None:
     """Serve until the other end of the socket is closed; then leave nothing behind."""
     process.become_subreaper()
     process.die_with_parent(parent)
@@ -35,7 +37,15 @@ def main(fd: int, parent: int) -> None:
         runtime.sweep()
 
     images = {"example.com/greeter": ("sh", "-c", "echo hello; exec sleep 1000")}
-    runtime = ContainerRuntime(reactor, images=images, tell=tell)
+    def tell_packet(packet: bytes, fds: Sequence[int]) -> None:
+        packets.send(packet, fds)
+
+    runtime = ContainerRuntime(reactor, images=images, tell=tell, tell_packet=tell_packet)
+    packets = MachineEnd(
+        reactor,
+        socket.socket(fileno=packets_fd),
+        lambda packet, fds: runtime.handle_packet(decode_request(packet), fds),
+    )
     channel = Channel(
         reactor,
         socket.socket(fileno=fd),
@@ -48,4 +58,4 @@ def main(fd: int, parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

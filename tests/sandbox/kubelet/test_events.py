@@ -60,10 +60,12 @@ async def test_the_same_event_again_raises_its_count(recording: Recording) -> No
 
 
 async def test_a_pod_that_tells_too_much_is_silenced(recording: Recording) -> None:
-    """After 25 in a row; another pod is still heard."""
+    """After 25 in a row, of which similar ones are combined in a tenth; another pod is still heard."""
     for number in range(40):
         recording.recorder.record(POD, EventReason("Normal", "Noise", f"text {number}"))
     other = {**POD, "metadata": {**POD["metadata"], "name": "zoo", "uid": "u-2"}}
     recording.recorder.record(other, EventReason("Normal", "Last", "text"))
     events = await recording.events(until="Last")
-    assert len([event for event in events if event["reason"] == "Noise"]) == 25
+    noise = [event for event in events if event["reason"] == "Noise"]
+    assert (len(noise), sum(event["count"] for event in noise)) == (10, 25)
+    assert noise[-1]["message"] == "(combined from similar events): text 24"

@@ -22,7 +22,16 @@ from seatrial.sandbox.kubelet import control
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.pki import Authority, Credential
 from tests.sandbox.kubelet.conftest import Addresses
-from tests.sandbox.kubelet.node_under_test import UP, History, condition, container, is_ready, make_pod
+from tests.sandbox.kubelet.node_under_test import (
+    HOST_MOUNT,
+    UP,
+    History,
+    condition,
+    container,
+    host_directory,
+    is_ready,
+    make_pod,
+)
 
 _MACHINE_PROCESS = Path(__file__).with_name("machine_process.py")
 # A shell with a child, so that killing the main process alone would leave something.
@@ -290,7 +299,7 @@ async def test_logs_are_served_to_the_api_server_alone(machine: MachineUnderTest
             (stamp, text) = (await response.text()).split(" ")
             assert (len(stamp), text) == (30, "two\n")
         async with admin.get("/containerLogs/default/web/nope") as response:
-            assert response.status == 404
+            assert response.status == 400
         async with admin.get("/healthz") as response:
             assert await response.text() == "ok"
     async with (
@@ -302,24 +311,27 @@ async def test_logs_are_served_to_the_api_server_alone(machine: MachineUnderTest
 
 async def test_a_followed_log_ends_with_its_container(machine: MachineUnderTest) -> None:
     """Lines arrive as they are written, the answer ends when the container does."""
-    script = "echo one; > up; until test -e go; do sleep 0.01; done; echo two"
-    spec = {"command": ["/bin/sh", "-c", script], "readinessProbe": UP}
-    pod = await machine.run(make_pod(container=spec, restartPolicy="Never"))
+    script = 'echo one; > up; until test -e "$SEATRIAL_ROOTFS/host/go"; do sleep 0.01; done; echo two'
+    spec = {"command": ["/bin/sh", "-c", script], "readinessProbe": UP, **HOST_MOUNT}
+    directory = machine.config.directory / "host"
+    await machine.run(make_pod(container=spec, restartPolicy="Never", **host_directory(directory)))
     path = "/containerLogs/default/web/c"
     async with (
         kubelet_session(machine, machine.authority.issue_client("admin", ["system:masters"])) as admin,
         admin.get(path, params={"follow": "true"}) as response,
     ):
         assert await response.content.readline() == b"one\n"
-        (machine.config.directory / "pods" / pod["metadata"]["uid"] / "c" / "rootfs" / "go").touch()
+        (directory / "go").touch()
         async with asyncio.timeout(60):
             assert await response.content.read() == b"two\n"
 
 
 async def test_the_log_of_the_life_before_can_be_read(machine: MachineUnderTest) -> None:
     """`kubectl logs --previous`."""
-    script = "test -e again && { echo second; > up; exec sleep 1000; }; > again; echo first; exit 1"
-    await machine.run(make_pod(container={"command": ["/bin/sh", "-c", script], "readinessProbe": UP}))
+    script = 'again="$SEATRIAL_ROOTFS/host/again"; test -e "$again" && { echo second; > up; exec sleep 1000; }; '
+    script += '> "$again"; echo first; exit 1'
+    spec = {"command": ["/bin/sh", "-c", script], "readinessProbe": UP, **HOST_MOUNT}
+    await machine.run(make_pod(container=spec, **host_directory(machine.config.directory / "host")))
     async with kubelet_session(machine, machine.authority.issue_client("admin", ["system:masters"])) as admin:
         async with admin.get("/containerLogs/default/web/c", params={"previous": "true"}) as response:
             assert await response.text() == "first\n"

@@ -9,19 +9,19 @@ import pytest
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.kubelet.container_log import format_time
-from tests.sandbox.kubelet.node_under_test import SLEEP, UP, NodeUnderTest, condition, container, is_ready, make_pod
+from tests.sandbox.kubelet.node_under_test import (
+    HOST_MOUNT,
+    SLEEP,
+    UP,
+    NodeUnderTest,
+    condition,
+    container,
+    host_directory,
+    is_ready,
+    make_pod,
+)
 
-
-def process_of(node: NodeUnderTest, pod_uid: str) -> list[psutil.Process]:
-    """The processes that run for a pod."""
-    found = []
-    for child in psutil.Process().children(recursive=True):
-        try:
-            if pod_uid in child.environ().get("SEATRIAL_ROOTFS", ""):
-                found.append(child)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
+LOOK = {"exec": {"command": ["/bin/sh", "-c", 'test -e "$SEATRIAL_ROOTFS/host/up"']}, "periodSeconds": 1}
 
 
 def waits_for(pod: Object, reason: str) -> bool:
@@ -115,7 +115,7 @@ async def test_a_killed_process_is_replaced(node: NodeUnderTest) -> None:
     spec = {"command": ["/bin/sh", "-c", "> up; exec sleep 1000"], "readinessProbe": UP}
     pod = await node.create(make_pod(container=spec))
     await node.history.wait("web", is_ready)
-    (process,) = process_of(node, pod["metadata"]["uid"])
+    (process,) = await node.processes(pod)
     process.send_signal(signal.SIGKILL)
     again = await node.history.wait("web", lambda pod: container(pod)["restartCount"] == 1 and is_ready(pod))
     assert container(again)["lastState"]["terminated"]["exitCode"] == 137
@@ -129,7 +129,7 @@ async def test_what_a_container_leaves_behind_goes_with_it(node: NodeUnderTest) 
     spec = {"command": ["/bin/sh", "-c", script], "readinessProbe": UP}
     pod = await node.create(make_pod(container=spec, restartPolicy="Never"))
     await node.history.wait("web", is_ready)
-    processes = process_of(node, pod["metadata"]["uid"])
+    processes = await node.processes(pod)
     assert {" ".join(p.cmdline()) for p in processes} == {"sleep 1001", "sleep 1002", "sleep 1003"}
     next(p for p in processes if p.cmdline()[1] == "1003").kill()
     await node.history.wait("web", lambda pod: pod["status"]["phase"] == "Failed")
@@ -308,7 +308,7 @@ async def test_a_force_deleted_pod_is_killed_at_once(node: NodeUnderTest) -> Non
     spec = {"command": ["/bin/sh", "-c", "trap '' TERM; > up; while :; do sleep 0.1; done"]}
     pod = await node.create(make_pod(container={**spec, "readinessProbe": UP}))
     await node.history.wait("web", is_ready)
-    processes = process_of(node, pod["metadata"]["uid"])
+    processes = await node.processes(pod)
     await node.api.delete("pods", "web", "default", grace_period_seconds=0)
     _, alive = await asyncio.to_thread(psutil.wait_procs, processes, timeout=30)
     assert processes
@@ -318,23 +318,20 @@ async def test_a_force_deleted_pod_is_killed_at_once(node: NodeUnderTest) -> Non
 async def test_a_pre_stop_hook_runs_before_the_signal(node: NodeUnderTest) -> None:
     """What the hook wrote is in the log before what the signal's handler wrote."""
     script = "trap 'echo signal >> \"$SEATRIAL_ROOTFS/order\"; exit 0' TERM; > up; while :; do sleep 0.05; done"
-    hook = {
-        "exec": {
-            "command": ["/bin/sh", "-c", 'echo hook >> "$SEATRIAL_ROOTFS/order"; cp "$SEATRIAL_ROOTFS/order" "$KEEP"']
-        }
-    }
-    keep = node.config.directory / "order"
+    copied = 'echo hook >> "$SEATRIAL_ROOTFS/order"; cp "$SEATRIAL_ROOTFS/order" "$SEATRIAL_ROOTFS/host/order"'
+    hook = {"exec": {"command": ["/bin/sh", "-c", copied]}}
+    keep = node.config.directory / "kept"
     spec = {
+        **HOST_MOUNT,
         "command": ["/bin/sh", "-c", script],
-        "env": [{"name": "KEEP", "value": str(keep)}],
         "lifecycle": {"preStop": hook},
         "readinessProbe": UP,
     }
-    await node.create(make_pod(container=spec))
+    await node.create(make_pod(container=spec, **host_directory(keep)))
     await node.history.wait("web", is_ready)
     await node.api.delete("pods", "web", "default")
     await node.history.wait_gone("web")
-    assert keep.read_text() == "hook\n"
+    assert (keep / "order").read_text() == "hook\n"
 
 
 async def test_pods_have_addresses_of_their_own(node: NodeUnderTest) -> None:
@@ -372,11 +369,11 @@ async def test_a_failing_liveness_probe_restarts_the_container(node: NodeUnderTe
 
 async def test_a_pod_whose_readiness_fails_stays_but_is_not_ready(node: NodeUnderTest) -> None:
     """The probe decides about Ready, not about life."""
-    flag = node.config.directory / "ready"
-    node.config.directory.mkdir(exist_ok=True)
+    flag = node.config.directory / "flags" / "up"
+    pod = make_pod(container={"readinessProbe": {**LOOK, "failureThreshold": 1}, **HOST_MOUNT})
+    pod["spec"] |= host_directory(flag.parent)
     flag.touch()
-    probe = {"exec": {"command": ["/usr/bin/test", "-e", str(flag)]}, "periodSeconds": 1, "failureThreshold": 1}
-    await node.create(make_pod(container={"readinessProbe": probe}))
+    await node.create(pod)
     await node.history.wait("web", is_ready)
     flag.unlink()
     seen = len(node.history.versions)
@@ -387,11 +384,9 @@ async def test_a_pod_whose_readiness_fails_stays_but_is_not_ready(node: NodeUnde
 
 async def test_a_startup_probe_holds_the_others_back(node: NodeUnderTest) -> None:
     """Until it passes the container is not started, and a failing liveness probe does not kill it."""
-    flag = node.config.directory / "started"
-    node.config.directory.mkdir(exist_ok=True)
-    look = {"exec": {"command": ["/usr/bin/test", "-e", str(flag)]}, "periodSeconds": 1}
-    spec = {"startupProbe": {**look, "failureThreshold": 30}, "livenessProbe": {**look, "failureThreshold": 1}}
-    await node.create(make_pod(container=spec))
+    flag = node.config.directory / "flags" / "up"
+    spec = {"startupProbe": {**LOOK, "failureThreshold": 30}, "livenessProbe": {**LOOK, "failureThreshold": 1}}
+    await node.create(make_pod(container={**spec, **HOST_MOUNT}, **host_directory(flag.parent)))
     pod = await node.history.wait("web", lambda pod: "running" in container(pod)["state"])
     assert (container(pod)["started"], container(pod)["ready"]) == (False, False)
     await node.wait_event("Unhealthy")

@@ -88,11 +88,14 @@ def test_a_readiness_gate_holds_the_pod_back() -> None:
 
 
 def test_why_a_pod_was_ended_shows_when_it_has_ended() -> None:
-    """Reason and message come with the phase Failed."""
+    """The conditions tell that the pod failed; reason and message come with the phase, when nothing of it is left."""
     state = ContainerState("a", RUNNING)
     known = facts(state, ending=True, reason="DeadlineExceeded", message="too long")
     assert "reason" not in pod_status(known, now=0)
     state.end(ended(137))
+    reasons = {c["type"]: c.get("reason") for c in pod_status(known, now=0)["conditions"]}
+    assert reasons["Ready"] == "PodFailed"
+    known.finished = True
     status = pod_status(known, now=0)
     assert (status["phase"], status["reason"]) == ("Failed", "DeadlineExceeded")
 
@@ -100,3 +103,19 @@ def test_why_a_pod_was_ended_shows_when_it_has_ended() -> None:
 def test_a_termination_survives_the_way_through_a_status() -> None:
     """A new kubelet reads what the old one wrote."""
     assert Terminated.from_object(ended(3).to_object()["terminated"]) == ended(3)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (WAITING, set()),
+        (Waiting("PodInitializing"), set()),
+        (Waiting("ErrImagePull"), {"podIP", "podIPs"}),
+        (RUNNING, {"podIP", "podIPs"}),
+        (ended(0), {"podIP", "podIPs"}),
+    ],
+)
+def test_the_address_is_told_with_what_a_container_does(state: Waiting | Running | Terminated, told: set[str]) -> None:
+    """As long as no container has come further than to be created, a pod's address isn't told."""
+    status = pod_status(facts(ContainerState("a", state), pod_ip="127.20.1.1"), now=200)
+    assert status.keys() & {"podIP", "podIPs"} == told

@@ -30,7 +30,7 @@ class Container:
 
     def probe(self, kind: Kind, **spec: int) -> Probe:
         """A probe of this container."""
-        return Probe(kind, spec, check=self.check, unhealthy=lambda _, output: self.failures.append(output))
+        return Probe(kind, spec, check=self.check, unhealthy=lambda _, result: self.failures.append(result.output))
 
     async def watch(self, probe: Probe, *, seconds: float) -> list[tuple[float, bool]]:
         """The verdicts within a time."""

@@ -8,7 +8,14 @@ import pytest
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.kubelet.environment import ConfigurationMissingError, PodPlace
-from seatrial.sandbox.kubelet.volumes import MountError, VolumeSources, mount_volumes, set_up_volumes, volume_directory
+from seatrial.sandbox.kubelet.volumes import (
+    MountError,
+    VolumeSources,
+    link_volumes,
+    set_up_volumes,
+    volume_directory,
+    volume_mounts,
+)
 
 PLACE = PodPlace(pod_ip="127.20.1.7", host_ip="127.20.0.11", allocatable={"cpu": "2"})
 
@@ -21,6 +28,10 @@ class FakeConfiguration:
         if name != "settings":
             raise ConfigurationMissingError(f'configmap "{name}" not found')
         return {"data": {"a": "1", "b": "2"}}
+
+    async def claim_directory(self, _: str, name: str) -> str:
+        """A claim's directory."""
+        raise ConfigurationMissingError(f'persistentvolumeclaim "{name}" not found')
 
     async def secret(self, _: str, name: str) -> Object:
         """Read a Secret."""
@@ -47,7 +58,9 @@ async def contents(directory: Path, volume: Object) -> dict[str, str]:
     """The files of a volume."""
     await set_up_volumes(pod_with({"name": "v", **volume}), directory, place=PLACE, sources=SOURCES)
     root = volume_directory(directory, "v")
-    return {str(file.relative_to(root)): file.read_text() for file in root.rglob("*") if file.is_file()}
+    names = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith(".."))
+    found = [f for name in names for f in (root / name, *(root / name).resolve().rglob("*")) if f.is_file()]
+    return {str(f.resolve().relative_to((root / "..data").resolve())): f.read_text() for f in found}
 
 
 async def test_each_kind_of_volume_holds_its_files(tmp_path: Path) -> None:
@@ -107,6 +120,6 @@ async def test_mounts_lie_below_the_containers_root(tmp_path: Path) -> None:
     ]
     root = tmp_path / "c" / "rootfs"
     for _ in range(2):
-        mount_volumes({"volumeMounts": mounts}, root, tmp_path)
+        link_volumes(volume_mounts({"volumeMounts": mounts}, tmp_path, environ={}), root)
     assert (root / "etc/outer/inner/b").read_text() == "2"
     assert (root / "one-file").read_text() == "1"

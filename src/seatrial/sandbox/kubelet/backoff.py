@@ -18,11 +18,19 @@ class RestartBackoff:
     Args:
         base_seconds: the first pause.
         longest_seconds: the last.
+        forget_seconds: running for so long, it starts over.
     """
 
-    def __init__(self, *, base_seconds: float, longest_seconds: float = LONGEST_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        base_seconds: float,
+        longest_seconds: float = LONGEST_SECONDS,
+        forget_seconds: float = FORGET_SECONDS,
+    ) -> None:
         self._base = base_seconds
         self._longest = longest_seconds
+        self._forget = forget_seconds
         self._pause = 0.0
         self._last_start = 0.0
 
@@ -33,7 +41,7 @@ class RestartBackoff:
 
     def remaining(self, *, finished_at: float, now: float) -> float:
         """How long to wait before the next start, for a container that ended at `finished_at`."""
-        if self._pause and finished_at - self._last_start > FORGET_SECONDS:
+        if self._pause and finished_at - self._last_start > self._forget:
             self._pause = 0.0
         return max(finished_at + self._pause - now, 0.0)
 

@@ -1,6 +1,6 @@
-"""One look at a container: an HTTP request, a TCP connection, a command inside it.
+"""One look at a container: an HTTP request, a gRPC call, a TCP connection, a command inside it.
 
-What probes (`probes`) and lifecycle hooks (`pod_worker`) are made of. The messages are the kubelet's.
+What probes (`probes`) and lifecycle hooks (`container_checks`) are made of. The messages are the kubelet's.
 """
 
 import asyncio
@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.kubelet.node import KUBELET_VERSION
+from seatrial.sandbox.kubelet.durations import go_duration
+from seatrial.sandbox.kubelet.grpc_check import check_health
+from seatrial.sandbox.kubelet.node_object import KUBELET_VERSION
 from seatrial.sandbox.kubelet.runtime_client import RuntimeClient
 from seatrial.sandbox.low_ports import bindable
 
@@ -24,11 +26,12 @@ _USER_AGENT: Final = f"kube-probe/{'.'.join(KUBELET_VERSION.removeprefix('v').sp
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found; `refused` when nothing listens (yet)."""
+    """What a check found; `refused` when nothing listens (yet), `errored` when it could not be carried out."""
 
     ok: bool
     output: str = ""
     refused: bool = False
+    errored: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,8 @@ class Checker:
             return await self._http(handler["httpGet"], target, timeout_seconds)
         if "tcpSocket" in handler:
             return await self._tcp(handler["tcpSocket"], target, timeout_seconds)
+        if "grpc" in handler:
+            return await self._grpc(handler["grpc"], target, timeout_seconds)
         if "exec" in handler:
             return await self._exec(handler["exec"], target, timeout_seconds)
         if "sleep" in handler:
@@ -97,6 +102,19 @@ class Checker:
             return CheckResult(ok=False, output=_dial_failure(host, port, error), refused=_is_refused(error))
         writer.close()
         return CheckResult(ok=True)
+
+    async def _grpc(self, action: Object, target: CheckTarget, timeout_seconds: float) -> CheckResult:
+        host, port = target.pod_ip, int(action["port"])
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                why = await check_health(host, bindable(port), action.get("service") or "", user_agent=_USER_AGENT)
+        except TimeoutError:
+            slow = f'timeout: failed to connect service "{host}:{port}" within {go_duration(timeout_seconds)}'
+            return CheckResult(ok=False, output=f"{slow}: context deadline exceeded")
+        except OSError as error:
+            failure = _dial_failure(host, port, error)
+            return CheckResult(ok=False, output=f"error: {failure}", refused=_is_refused(error))
+        return CheckResult(ok=not why, output=why)
 
     async def _http(self, action: Object, target: CheckTarget, timeout_seconds: float) -> CheckResult:
         host, port = action.get("host") or target.pod_ip, _port(action["port"], target)

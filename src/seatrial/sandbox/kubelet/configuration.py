@@ -23,6 +23,18 @@ class ClusterConfiguration:
         """Read a Secret."""
         return await self._read("secrets", "secret", namespace, name)
 
+    async def claim_directory(self, namespace: str, name: str) -> str:
+        """The directory of the volume that a PersistentVolumeClaim is bound to."""
+        claim = await self._read("persistentvolumeclaims", "persistentvolumeclaim", namespace, name)
+        volume_name = claim["spec"].get("volumeName")
+        if not volume_name or (claim.get("status") or {}).get("phase") != "Bound":
+            raise ConfigurationMissingError(f'persistentvolumeclaim "{name}" is not bound')
+        volume = (await self._read("persistentvolumes", "persistentvolume", None, volume_name))["spec"]
+        path = (volume.get("hostPath") or volume.get("local") or {}).get("path")
+        if not path:
+            raise ConfigurationMissingError(f'persistentvolume "{volume_name}" is not a directory of the sandbox')
+        return str(path)
+
     async def token(self, pod: Object, projection: Object) -> str:
         """A token of the pod's service account, bound to the pod (TokenRequest)."""
         metadata = pod["metadata"]
@@ -47,10 +59,10 @@ class ClusterConfiguration:
             raise ConfigurationMissingError(f"failed to fetch token: {error}") from error
         return str(answer["status"]["token"])
 
-    async def _read(self, resource: str, kind: str, namespace: str, name: str) -> Object:
+    async def _read(self, resource: str, kind: str, namespace: str | None, name: str) -> Object:
         try:
             return await self._api.get(resource, name, namespace)
         except ApiError as error:
             if error.code == _NOT_FOUND:
                 raise ConfigurationMissingError(f'{kind} "{name}" not found') from error
-            raise ConfigurationMissingError(f"failed to read {kind} {namespace}/{name}: {error}") from error
+            raise ConfigurationMissingError(f"failed to read {kind} {namespace or ''}/{name}: {error}") from error

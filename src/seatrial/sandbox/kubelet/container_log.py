@@ -7,14 +7,21 @@ line is lost while the kubelet is down; `log_reader` reads.
 
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+import structlog
+
+from seatrial.sandbox.kubelet.container_streams import Stream
 
 # Longer lines are split, as container runtimes do.
 LONGEST_LINE_BYTES: Final = 16 * 1024
 # kubelet's containerLogMaxSize; one older file is kept.
 MOST_BYTES: Final = 10 * 1024 * 1024
+
+_log = structlog.get_logger(__name__)
 
 
 def format_time(nanoseconds: int) -> str:
@@ -35,18 +42,42 @@ class LogFile:
         self._path = path
         self._fd = -1
         self._size = 0
+        self._is_losing = False
         self._open()
 
     def append(self, records: bytes) -> None:
-        """Write whole records; the file is rotated when it has grown too large."""
-        while records:
-            written = os.write(self._fd, records)
-            self._size += written
-            records = records[written:]
-        if self._size > MOST_BYTES:
-            os.close(self._fd)
-            self._path.replace(rotated(self._path))
-            self._open()
+        """Write whole records, or drop them where the disk takes no more; the file is rotated when it has grown large."""
+        try:
+            self._write(records)
+            if self._size > MOST_BYTES:
+                self._rotate()
+        except OSError as error:
+            self._lose(error)
+        else:
+            self._is_losing = False
+
+    def _write(self, records: bytes) -> None:
+        rest = records
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError:
+            # Half a record would spoil the next one.
+            with suppress(OSError):
+                os.ftruncate(self._fd, self._size)
+            raise
+        self._size += len(records)
+
+    def _rotate(self) -> None:
+        self._path.replace(rotated(self._path))
+        full = self._fd
+        self._open()
+        os.close(full)
+
+    def _lose(self, error: OSError) -> None:
+        if not self._is_losing:
+            self._is_losing = True
+            _log.warning("container log incomplete: lines are dropped", path=str(self._path), why=error.strerror)
 
     def close(self) -> None:
         """No more to write."""
@@ -67,9 +98,9 @@ def rotated(path: Path) -> Path:
 class StreamWriter:
     """Cuts what a process writes to one stream into records of its log."""
 
-    def __init__(self, log: LogFile, stream: str) -> None:
+    def __init__(self, log: LogFile, stream: Stream) -> None:
+        self.stream = stream
         self._log = log
-        self._stream = stream
         self._rest = b""
 
     def write(self, chunk: bytes) -> None:
@@ -80,19 +111,19 @@ class StreamWriter:
         for line in lines:
             records += self._records(line, now)
         while len(self._rest) >= LONGEST_LINE_BYTES:
-            records += format_record(self._stream, "P", self._rest[:LONGEST_LINE_BYTES], nanoseconds=now)
+            records += format_record(self.stream, "P", self._rest[:LONGEST_LINE_BYTES], nanoseconds=now)
             self._rest = self._rest[LONGEST_LINE_BYTES:]
         self._log.append(bytes(records))
 
     def close(self) -> None:
         """The process closed the stream: write what waits, as the part of a line that it is."""
         if self._rest:
-            self._log.append(format_record(self._stream, "P", self._rest, nanoseconds=time.time_ns()))
+            self._log.append(format_record(self.stream, "P", self._rest, nanoseconds=time.time_ns()))
             self._rest = b""
 
     def _records(self, line: bytes, now: int) -> bytes:
         records = b""
         while len(line) > LONGEST_LINE_BYTES:
-            records += format_record(self._stream, "P", line[:LONGEST_LINE_BYTES], nanoseconds=now)
+            records += format_record(self.stream, "P", line[:LONGEST_LINE_BYTES], nanoseconds=now)
             line = line[LONGEST_LINE_BYTES:]
-        return records + format_record(self._stream, "F", line, nanoseconds=now)
+        return records + format_record(self.stream, "F", line, nanoseconds=now)

@@ -6,11 +6,13 @@ but `fork_container`.
 """
 
 import errno
+import fcntl
 import os
 import random
 import shutil
 import signal
 import sys
+import termios
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from pathlib import Path
 from typing import IO, Final, NoReturn
 
 from seatrial.sandbox.images import registry
-from seatrial.sandbox.kubelet import process
+from seatrial.sandbox.kubelet import isolation, process, root_filesystem
+from seatrial.sandbox.kubelet.isolation import Isolation
 
 # What Python changes at its start and a program of the host does not expect.
 _SIGNALS_TO_RESET: Final = (
@@ -39,16 +42,27 @@ class StartError(Exception):
 
 @dataclass(frozen=True)
 class Launch:
-    """A process to start: `argv` is resolved, `environ` is complete, the directory exists."""
+    """A process to start: `argv` is resolved, `environ` is complete; without isolation the directory exists."""
 
     name: str
     image: str
     argv: tuple[str, ...]
     environ: Mapping[str, str]
     working_directory: str
+    isolation: Isolation | None = None
+    user: int | None = None
+    group: int | None = None
 
 
-def fork_container(launch: Launch, *, images: Mapping[str, tuple[str, ...]], stdout: int, stderr: int) -> int:
+def fork_container(
+    launch: Launch,
+    *,
+    images: Mapping[str, tuple[str, ...]],
+    stdout: int,
+    stderr: int,
+    stdin: int | None = None,
+    terminal: bool = False,
+) -> int:
     """Start the process; returns its id once its program runs.
 
     Args:
@@ -56,6 +70,8 @@ def fork_container(launch: Launch, *, images: Mapping[str, tuple[str, ...]], std
         images: the user's own images.
         stdout: descriptor that its standard output goes to.
         stderr: the same for standard error.
+        stdin: descriptor that its standard input comes from; None for nothing to be read.
+        terminal: the three are one terminal, which becomes the process's own.
 
     Raises:
         StartError: there is no such program, or it can't be run.
@@ -64,10 +80,14 @@ def fork_container(launch: Launch, *, images: Mapping[str, tuple[str, ...]], std
     reader, writer = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:
-        _become_container(launch, images=images, parent=parent, stdio=(stdout, stderr), report=writer)
+        stdio = _Stdio(stdin, stdout, stderr, terminal=terminal)
+        _become_container(launch, images=images, parent=parent, stdio=stdio, report=writer)
     os.close(writer)
     with os.fdopen(reader, "rb") as report:
-        failure = report.read()
+        sibling, failure = isolation.parse_report(report.read())
+    if sibling:
+        os.waitpid(pid, 0)
+        pid = sibling
     if failure:
         os.waitpid(pid, 0)
         raise StartError(failure.decode(errors="replace"))
@@ -79,18 +99,24 @@ def _become_container(
     *,
     images: Mapping[str, tuple[str, ...]],
     parent: int,
-    stdio: tuple[int, int],
+    stdio: "_Stdio",
     report: int,
 ) -> NoReturn:
     try:
+        if launch.isolation is not None:
+            isolation.separate(launch.isolation, report)
+            # Seen from a process table of its own, the parent has no number.
+            parent = 0 if launch.isolation.own_pids else parent
         process.die_with_parent(parent)
         os.setsid()
-        _take_standard_streams(*stdio)
+        _take_standard_streams(stdio)
         process.close_all_but(report)
         _reset_signals()
-        os.chdir(launch.working_directory)
         os.umask(0o022)
         process.name_process(launch.name)
+        _settle(launch)
+        _change_user(launch)
+        process.die_with_parent(parent)
         _run(launch, images=images, report=report)
     except BaseException as error:  # noqa: BLE001 -- whatever it is, this process must not return into the machine
         os.write(report, str(error).encode())
@@ -98,8 +124,31 @@ def _become_container(
         os._exit(127)
 
 
+def _settle(launch: Launch) -> None:
+    if launch.isolation is not None:
+        isolation.settle(launch.isolation)
+        Path(launch.working_directory).mkdir(parents=True, exist_ok=True)
+    os.chdir(launch.working_directory)
+
+
+def _change_user(launch: Launch) -> None:
+    """Become the user that the pod asks for, where the sandbox runs as root."""
+    if os.geteuid() != 0 or (launch.isolation is not None and not os.access("/proc/self/setgroups", os.R_OK)):
+        return
+    if Path("/proc/self/setgroups").read_text().strip() == "deny":
+        return
+    if launch.group is not None:
+        os.setgroups([launch.group])
+        os.setgid(launch.group)
+    if launch.user is not None:
+        os.setuid(launch.user)
+
+
 def _run(launch: Launch, *, images: Mapping[str, tuple[str, ...]], report: int) -> None:
     program = _built_in(launch.image, launch.argv[0], images)
+    image = registry.find(launch.image, images)
+    if program is None and image is not None and not image.has_host_programs:
+        raise StartError(f'{_PREFIX}exec: "{launch.argv[0]}": executable file not found in $PATH')
     if program is None:
         executable = find_executable(launch.argv[0], launch.environ, directory=launch.working_directory)
         try:
@@ -107,6 +156,8 @@ def _run(launch: Launch, *, images: Mapping[str, tuple[str, ...]], report: int) 
         except OSError as error:
             what = "exec format error" if error.errno == errno.ENOEXEC else (error.strerror or "failed").lower()
             raise StartError(f"{_PREFIX}exec {executable}: {what}") from error
+    if launch.isolation is not None:
+        sys.meta_path.append(root_filesystem.HostModules())
     os.environ.clear()
     os.environ.update(launch.environ)
     random.seed()
@@ -160,13 +211,21 @@ def _exit_code_of(program: registry.Program, launch: Launch) -> int:
     return code & 0xFF
 
 
-def _take_standard_streams(stdout: int, stderr: int) -> None:
-    null = os.open(os.devnull, os.O_RDONLY)
+@dataclass(frozen=True)
+class _Stdio:
+    stdin: int | None
+    stdout: int
+    stderr: int
+    terminal: bool
+
+
+def _take_standard_streams(stdio: _Stdio) -> None:
+    stdin = os.open(os.devnull, os.O_RDONLY) if stdio.stdin is None else stdio.stdin
     # Above the standard three first, so that none of them is overwritten before it is copied.
-    stdout, stderr = os.dup(stdout), os.dup(stderr)
-    os.dup2(null, 0)
-    os.dup2(stdout, 1)
-    os.dup2(stderr, 2)
+    for number, fd in enumerate([fcntl.fcntl(fd, fcntl.F_DUPFD, 3) for fd in (stdin, stdio.stdout, stdio.stderr)]):
+        os.dup2(fd, number)
+    if stdio.terminal:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     sys.stdin = _stream(0, "r")
     sys.stdout = _stream(1, "w")
     sys.stderr = _stream(2, "w")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seatrial.sandbox.api import Object
+from seatrial.sandbox.kubelet.protocol import ContainerRecord
 from seatrial.sandbox.kubelet.times import format_seconds, parse_time
 
 # What the exit code of a container is that vanished with its machine.
@@ -81,6 +82,8 @@ class ContainerState:
     image_id: str = ""
     started: bool = False
     ready: bool = False
+    # User and group id of its process.
+    user: tuple[int, int] | None = None
     # A sidecar: an init container that goes on running.
     restartable: bool = False
 
@@ -118,6 +121,8 @@ class ContainerState:
         self.ready = False
 
 
-def termination_reason(exit_code: int) -> str:
-    """The reason that goes with an exit code."""
-    return "Error" if exit_code else "Completed"
+def termination_reason(record: ContainerRecord) -> str:
+    """Why a container ended, in the words of a status."""
+    if record.oom_killed:
+        return "OOMKilled"
+    return "Error" if record.exit_code else "Completed"

@@ -17,6 +17,7 @@ from seatrial.sandbox.kubelet.quantity import resource_field
 
 _NAMED_FIELD: Final = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 _VARIABLE_NAME: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+_LONGEST_HOSTNAME: Final = 63
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -43,6 +44,13 @@ class PodPlace:
     pod_ip: str
     host_ip: str
     allocatable: Mapping[str, str]
+    listen_ip: str = ""  # where its programs listen, if not at its own address
+
+
+def pod_hostname(pod: Object) -> str:
+    """The name that a pod's containers find their machine to have; at most 63 characters, as Linux wants it."""
+    name = str(pod["spec"].get("hostname") or pod["metadata"]["name"])
+    return name[:_LONGEST_HOSTNAME].rstrip("-.")
 
 
 def pod_field(pod: Object, path: str, place: PodPlace) -> str:
@@ -116,7 +124,7 @@ async def build_environ(
     namespace = pod["metadata"]["namespace"]
     links = pod["spec"].get("enableServiceLinks", True)
     known = service_variables(services, namespace, links=links)
-    base = {"PATH": _PATH, "HOSTNAME": pod["spec"].get("hostname") or pod["metadata"]["name"], **image_env, **known}
+    base = {"PATH": _PATH, "HOSTNAME": pod_hostname(pod), **image_env, **known}
     for source in container.get("envFrom") or ():
         base |= await _all_entries(source, namespace, configuration)
     for entry in container.get("env") or ():

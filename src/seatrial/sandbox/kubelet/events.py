@@ -1,20 +1,22 @@
 """Events: what the kubelet tells about its pods and its node, as `kubectl describe` shows it.
 
-The same event again raises the count of the first; each object may have 25 in a row and one more every five
-minutes (as client-go's recorder does). Events are news, not records: those that the API server can't take are lost.
+The same event again raises the count of the first, and similar ones are combined; each object may have 25 in a row and
+one more every five minutes (as client-go's recorder does). Events are news, not records: those that the API server
+can't take are lost.
 """
 
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import structlog
 
 from seatrial.sandbox.api import Api, ApiError, Object
 from seatrial.sandbox.kubelet.times import format_seconds
+from seatrial.sandbox.similar_events import SimilarEvents
 
 EventType = Literal["Normal", "Warning"]
 _MOST_QUEUED: Final = 1000
@@ -23,8 +25,6 @@ _BURST: Final = 25
 _SECONDS_PER_TOKEN: Final = 300.0
 _NOT_FOUND: Final = 404
 _log = structlog.get_logger(__name__)
-
-Key = tuple[str, str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class EventRecorder:
         self._node_name = node_name
         self._clock = clock
         self._queue: asyncio.Queue[tuple[Object, EventReason]] = asyncio.Queue(_MOST_QUEUED)
-        self._sent: OrderedDict[Key, Object] = OrderedDict()
+        self._similar = SimilarEvents()
+        self._sent: OrderedDict[Hashable, Object] = OrderedDict()
         self._tokens: OrderedDict[str, _Tokens] = OrderedDict()
 
     def record(self, involved: Object, event: EventReason) -> None:
@@ -89,16 +90,18 @@ class EventRecorder:
 
     async def _send(self, involved: Object, event: EventReason) -> None:
         metadata = involved["metadata"]
-        key = (metadata.get("uid", ""), event.type, event.reason, event.message, event.field_path)
+        group = (metadata.get("uid", ""), event.type, event.reason, event.field_path)
+        key, message = self._similar.combine(group, event.message)
         known = self._sent.get(key)
-        if known is not None and await self._count(key, known):
+        if known is not None and await self._count(key, known, message):
             return
+        event = replace(event, message=message)
         created = await self._api.create("events", self._body(involved, event), metadata.get("namespace", "default"))
         self._remember(key, created)
 
-    async def _count(self, key: Key, known: Object) -> bool:
+    async def _count(self, key: Hashable, known: Object, message: str) -> bool:
         count = int(known.get("count") or 1) + 1
-        patch = {"count": count, "lastTimestamp": format_seconds(self._clock())}
+        patch = {"count": count, "lastTimestamp": format_seconds(self._clock()), "message": message}
         metadata = known["metadata"]
         try:
             self._remember(key, await self._api.patch("events", metadata["name"], metadata["namespace"], patch))
@@ -108,7 +111,7 @@ class EventRecorder:
             return False
         return True
 
-    def _remember(self, key: Key, event: Object) -> None:
+    def _remember(self, key: Hashable, event: Object) -> None:
         self._sent[key] = {"metadata": event["metadata"], "count": event.get("count", 1)}
         self._sent.move_to_end(key)
         if len(self._sent) > _MOST_REMEMBERED:

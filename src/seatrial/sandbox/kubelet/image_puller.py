@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.images.registry import Image, find
-from seatrial.sandbox.kubelet.backoff import RestartBackoff
+from seatrial.sandbox.kubelet.backoff import LONGEST_SECONDS, RestartBackoff
 from seatrial.sandbox.kubelet.events import EventType
 from seatrial.sandbox.kubelet.image_names import InvalidImageNameError, canonical_name, pull_policy
 
@@ -44,6 +44,7 @@ class ImagePuller:
     Args:
         images: the user's images.
         base_seconds: first pause between attempts.
+        longest_seconds: the last.
         tell: tells events.
         wait: shows a reason and a message in the container's status.
     """
@@ -53,17 +54,19 @@ class ImagePuller:
         *,
         images: Mapping[str, tuple[str, ...]],
         base_seconds: float,
+        longest_seconds: float = LONGEST_SECONDS,
         tell: Tell,
         wait: Callable[[str, str], None],
     ) -> None:
         self._images = images
         self._base_seconds = base_seconds
+        self._longest_seconds = longest_seconds
         self._tell = tell
         self._wait = wait
 
     async def pull(self, spec: Callable[[], Object], changed: asyncio.Event) -> Image:
         """The image that the container's spec names, once there is one; `changed` is set when the spec is another."""
-        backoff = RestartBackoff(base_seconds=self._base_seconds)
+        backoff = self._new_backoff()
         while True:
             changed.clear()
             container = spec()
@@ -73,7 +76,10 @@ class ImagePuller:
                 backoff.started(now=time.time())
                 await self._pause(container["image"], failure, backoff.seconds, changed)
             if spec()["image"] != container["image"]:
-                backoff = RestartBackoff(base_seconds=self._base_seconds)
+                backoff = self._new_backoff()
+
+    def _new_backoff(self) -> RestartBackoff:
+        return RestartBackoff(base_seconds=self._base_seconds, longest_seconds=self._longest_seconds)
 
     def _attempt(self, container: Object) -> Image:
         name = container["image"]

@@ -6,6 +6,7 @@ API server may ask.
 """
 
 import asyncio
+import os
 import shutil
 import socket
 from collections.abc import Sequence
@@ -17,36 +18,43 @@ from seatrial.sandbox.api import Api, Object
 from seatrial.sandbox.informer import Informer
 from seatrial.sandbox.kubelet.checks import Checker
 from seatrial.sandbox.kubelet.configuration import ClusterConfiguration
-from seatrial.sandbox.kubelet.container_runner import Surroundings
 from seatrial.sandbox.kubelet.events import EventReason, EventRecorder
 from seatrial.sandbox.kubelet.log_reader import LogQuery
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
-from seatrial.sandbox.kubelet.node import KUBELET_VERSION, NodeHeartbeat, allocatable_resources
+from seatrial.sandbox.kubelet.node import NodeHeartbeat
+from seatrial.sandbox.kubelet.node_object import KUBELET_VERSION, allocatable_resources
 from seatrial.sandbox.kubelet.pod_addresses import PodAddresses
-from seatrial.sandbox.kubelet.pod_logs import ContainerLogStream, open_log
+from seatrial.sandbox.kubelet.pod_host import Surroundings
+from seatrial.sandbox.kubelet.pod_logs import open_log
 from seatrial.sandbox.kubelet.pod_worker import NodeServices, PodWorker
 from seatrial.sandbox.kubelet.protocol import ContainerRecord
 from seatrial.sandbox.kubelet.remote_api import RemoteApi
 from seatrial.sandbox.kubelet.runtime_client import RuntimeClient
-from seatrial.sandbox.kubelet.server import KubeletServer, NoSuchLogError
+from seatrial.sandbox.kubelet.server import KubeletServer, LogStream, NoSuchLogError
+from seatrial.sandbox.kubelet.stream_routes import StreamedPod, StreamRoutes
+from seatrial.sandbox.kubelet.usage import UsageMeter
+from seatrial.sandbox.kubelet.usage_routes import UsageRoutes
 from seatrial.sandbox.kubelet.volumes import VolumeSources
 
+# Changes of Services within this time are passed on together.
+_GATHER_SECONDS: Final = 0.05
 _WORKER_PAUSE_SECONDS: Final = 5.0
 _log = structlog.get_logger(__name__)
 
 
-def run_kubelet(config: MachineConfig, sock: socket.socket) -> None:
+def run_kubelet(config: MachineConfig, sock: socket.socket, packets: socket.socket) -> None:
     """Be the kubelet of that node, as long as the machine's container runtime is there.
 
     Args:
         config: the node.
         sock: the connection with the container runtime.
+        packets: the other one, for requests with descriptors.
     """
-    asyncio.run(_run(config, sock))
+    asyncio.run(_run(config, sock, packets))
 
 
-async def _run(config: MachineConfig, sock: socket.socket) -> None:
-    runtime = RuntimeClient(sock)
+async def _run(config: MachineConfig, sock: socket.socket, packets: socket.socket) -> None:
+    runtime = RuntimeClient(sock, packets)
     await runtime.connect()
     async with RemoteApi(
         config.api_server,
@@ -56,6 +64,14 @@ async def _run(config: MachineConfig, sock: socket.socket) -> None:
         user_agent=f"kubelet/{KUBELET_VERSION} (seatrial)",
     ) as api:
         await Kubelet(config, api, runtime).run()
+
+
+def _start_events(node: str) -> list[tuple[str, str]]:
+    """What a kubelet tells of its node when it begins: reason and message."""
+    statuses = ("NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeReady")
+    told = [(status, f"Node {node} status is now: {status}") for status in statuses]
+    allocatable = ("NodeAllocatableEnforced", "Updated Node Allocatable limit across pods")
+    return [("Starting", "Starting kubelet."), *told[:-1], allocatable, told[-1]]
 
 
 class Kubelet:
@@ -75,11 +91,16 @@ class Kubelet:
         self._pods = Informer(api, "pods", field_selector=f"spec.nodeName={config.node_name}")
         self._known_services = Informer(api, "services")
         self._checker = Checker(runtime)
-        self._server = KubeletServer(config, pods=self._pods.list, logs=self._open_log)
+        streams = StreamRoutes(runtime, self._streamed_pod)
+        # The parent is the machine, which everything on the node is below of.
+        meter = UsageMeter(node_name=config.node_name, machine_pid=os.getppid())
+        usage = UsageRoutes(meter, runtime=runtime, pods=self._pods.list)
+        self._server = KubeletServer(config, pods=self._pods.list, logs=self._open_log, pages=(streams, usage))
         self._services = self._node_services(api)
         self._workers: dict[str, PodWorker] = {}
         self._records: Sequence[ContainerRecord] = ()
         self._group: asyncio.TaskGroup | None = None
+        self._services_told: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -93,6 +114,7 @@ class Kubelet:
                 await self._server.start()
                 self._records = await self._runtime.list()
                 await self._known_services.wait_synced()
+                self._known_services.add_handler(self._service_changed)
                 self._pods.add_handler(self._pod_changed)
                 group.create_task(self._pods.run())
                 self._tell_started()
@@ -113,7 +135,7 @@ class Kubelet:
                 configuration=configuration,
                 services=self._known_services.list,
                 images=config.images,
-                backoff_base_seconds=config.backoff_base_seconds,
+                timing=config.timing,
                 sandbox=config.sandbox,
             ),
             volumes=VolumeSources(configuration=configuration, token=configuration.token),
@@ -125,7 +147,8 @@ class Kubelet:
 
     def _tell_started(self) -> None:
         node = {"kind": "Node", "metadata": {"name": self._config.node_name, "uid": self._config.node_name}}
-        self._events.record(node, EventReason("Normal", "Starting", "Starting kubelet."))
+        for reason, message in _start_events(self._config.node_name):
+            self._events.record(node, EventReason("Normal", reason, message))
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
         uid = (new or old or {})["metadata"]["uid"]
@@ -139,6 +162,16 @@ class Kubelet:
             records = [record for record in self._records if record.container.pod_uid == uid]
             self._workers[uid] = PodWorker(new, self._services, records=records)
             self._group.create_task(self._keep(uid))
+
+    def _service_changed(self, old: Object | None, new: Object | None) -> None:
+        """Tell the pods once, however many Services change at a time."""
+        if (old or {}).get("spec") != (new or {}).get("spec") and self._services_told is None:
+            self._services_told = asyncio.get_running_loop().call_later(_GATHER_SECONDS, self._tell_services)
+
+    def _tell_services(self) -> None:
+        self._services_told = None
+        for worker in self._workers.values():
+            worker.services_changed()
 
     async def _keep(self, uid: str) -> None:
         """Run a pod's worker; one that fails (it must not) is replaced, so that the pod isn't forgotten."""
@@ -178,7 +211,16 @@ class Kubelet:
             if record.container.pod_uid == uid:
                 await self._runtime.remove(record.container.id)
 
-    def _open_log(self, namespace: str, pod: str, container: str, query: LogQuery) -> ContainerLogStream:
+    def _streamed_pod(self, namespace: str, name: str) -> StreamedPod | None:
+        found = self._pods.get(namespace, name)
+        worker = self._workers.get(found["metadata"]["uid"]) if found else None
+        if worker is None:
+            return None
+        # Programs of the pod listen there even where its own address is redirected, and so does whoever is inside.
+        address = worker.place.listen_ip or worker.place.pod_ip
+        return StreamedPod(pod=worker.pod, address=address, running=worker.running_containers())
+
+    def _open_log(self, namespace: str, pod: str, container: str, query: LogQuery) -> LogStream:
         found = self._pods.get(namespace, pod)
         if found is None:
             raise NoSuchLogError(f'pod "{pod}" not found', code=404)

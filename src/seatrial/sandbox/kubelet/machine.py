@@ -88,8 +88,10 @@ class _Machine:
     def __init__(self, config: MachineConfig) -> None:
         config.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._reactor = Reactor()
-        self._kubelet = KubeletService(self._reactor, config, handle=self._handle)
-        self._runtime = ContainerRuntime(self._reactor, images=config.images, tell=self._kubelet.tell)
+        self._kubelet = KubeletService(self._reactor, config, handle=self._handle, handle_packet=self._handle_packet)
+        self._runtime = ContainerRuntime(
+            self._reactor, images=config.images, tell=self._kubelet.tell, tell_packet=self._kubelet.tell_packet
+        )
         self._control = ControlSocket(self._reactor, config.directory, self._answer)
         self._reactor.on_signal(signal.SIGCHLD, self._reap)
         self._reactor.on_signal(signal.SIGTERM, self._reactor.stop)
@@ -101,6 +103,9 @@ class _Machine:
 
     def _handle(self, request: Request) -> None:
         self._runtime.handle(request)
+
+    def _handle_packet(self, request: Request, descriptors: list[int]) -> None:
+        self._runtime.handle_packet(request, descriptors)
 
     def _reap(self) -> None:
         while True:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seatrial.sandbox.timing import SANDBOX, Timing
+
 
 @dataclass(frozen=True, kw_only=True)
 class MachineConfig:
@@ -26,8 +28,7 @@ class MachineConfig:
         serving_key_file: its key.
         sandbox: marks all processes of the sandbox, in the variable SEATRIAL_SANDBOX.
         images: the user's images: name to command.
-        heartbeat_seconds: pause between renewals of the node's Lease.
-        backoff_base_seconds: first pause before a container that failed again is restarted.
+        timing: pauses between heartbeats, and before what failed is tried again.
         kubelet_port: 10250, as everywhere.
     """
 
@@ -47,6 +48,5 @@ class MachineConfig:
     serving_key_file: Path
     sandbox: str = ""
     images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    heartbeat_seconds: float = 10
-    backoff_base_seconds: float = 10
+    timing: Timing = SANDBOX
     kubelet_port: int = 10250

@@ -6,140 +6,26 @@ written every five minutes or when it changes.
 
 import asyncio
 import contextlib
-import os
-import platform
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 
-from seatrial import __version__
 from seatrial.sandbox.api import Api, ApiError, Object
 from seatrial.sandbox.informer import Informer
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
-from seatrial.sandbox.kubelet.times import format_micros, format_seconds
+from seatrial.sandbox.kubelet.node_object import node_object, node_status
+from seatrial.sandbox.kubelet.times import format_micros
 
-KUBELET_VERSION: Final = "v1.36.2"
-RUNTIME_NAME: Final = "seatrial"
 LEASE_NAMESPACE: Final = "kube-node-lease"
+_CSI_NODES: Final = "csinodes.storage.k8s.io"
 _LEASES: Final = "leases.coordination.k8s.io"
-_STATUS_SECONDS: Final = 300.0
 _FIRST_RETRY_SECONDS: Final = 0.1
 _LONGEST_RETRY_SECONDS: Final = 7.0
-_MOST_PODS: Final = "110"
-# How many heartbeats may be missed: 40 s against 10 s, as kubelet has it.
-_LEASE_HEARTBEATS: Final = 4
-_ARCHITECTURES: Final[Mapping[str, str]] = {"x86_64": "amd64", "aarch64": "arm64"}
+# What every kubelet writes, however often it renews.
+_LEASE_SECONDS: Final = 40
 _log = structlog.get_logger(__name__)
-
-
-def allocatable_resources() -> dict[str, str]:
-    """What pods may ask of this machine."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024
-    return {
-        "cpu": str(os.cpu_count() or 1),
-        "ephemeral-storage": "100Gi",
-        "memory": f"{memory}Ki",
-        "pods": _MOST_PODS,
-    }
-
-
-def node_object(config: MachineConfig, *, now: float) -> Object:
-    """The Node to register."""
-    architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
-    labels = {
-        "beta.kubernetes.io/arch": architecture,
-        "beta.kubernetes.io/os": "linux",
-        "kubernetes.io/arch": architecture,
-        "kubernetes.io/hostname": config.node_name,
-        "kubernetes.io/os": "linux",
-        "topology.kubernetes.io/region": config.region,
-        "topology.kubernetes.io/zone": config.zone,
-        "seatrial.io/group": config.group,
-    }
-    return {
-        "kind": "Node",
-        "apiVersion": "v1",
-        "metadata": {
-            "name": config.node_name,
-            "labels": {key: value for key, value in labels.items() if value},
-            "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
-        },
-        "spec": {
-            "podCIDR": config.pod_cidr,
-            "podCIDRs": [config.pod_cidr],
-            "providerID": f"sandbox:///{config.zone}/{config.instance_id}",
-        },
-        "status": node_status(config, old=(), now=now),
-    }
-
-
-def node_status(config: MachineConfig, *, old: tuple[Object, ...], now: float) -> Object:
-    """The status to write; conditions that others added to `old` are kept."""
-    resources = allocatable_resources()
-    return {
-        "capacity": resources,
-        "allocatable": resources,
-        "conditions": _conditions(old, now=now),
-        "addresses": [
-            {"type": "InternalIP", "address": config.address},
-            {"type": "Hostname", "address": config.node_name},
-        ],
-        "daemonEndpoints": {"kubeletEndpoint": {"Port": config.kubelet_port}},
-        "nodeInfo": _node_info(config),
-    }
-
-
-_HEALTHY: Final = (
-    ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-    ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-    ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-    ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
-)
-
-
-def _conditions(old: tuple[Object, ...], *, now: float) -> list[Object]:
-    before = {condition["type"]: condition for condition in old}
-    stamp = format_seconds(now)
-    conditions = []
-    for name, status, reason, message in _HEALTHY:
-        known = before.pop(name, {})
-        moved = known.get("lastTransitionTime", stamp) if known.get("status") == status else stamp
-        conditions.append(
-            {
-                "type": name,
-                "status": status,
-                "lastHeartbeatTime": stamp,
-                "lastTransitionTime": moved,
-                "reason": reason,
-                "message": message,
-            }
-        )
-    return [*before.values(), *conditions]
-
-
-def _node_info(config: MachineConfig) -> Object:
-    return {
-        "machineID": config.instance_id,
-        "systemUUID": config.instance_id,
-        "bootID": _boot_id(),
-        "kernelVersion": platform.release(),
-        "osImage": "Seatrial sandbox",
-        "containerRuntimeVersion": f"{RUNTIME_NAME}://{__version__}",
-        "kubeletVersion": KUBELET_VERSION,
-        "kubeProxyVersion": "",
-        "operatingSystem": "linux",
-        "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
-    }
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
 
 
 class NodeHeartbeat:
@@ -191,6 +77,22 @@ class NodeHeartbeat:
             self.node = await self._api.patch("nodes", self._config.node_name, None, patch)
         if (self.node.get("status") or {}).get("conditions") != wanted["status"]["conditions"]:
             await self._write_status()
+        await self._write_csi_node()
+
+    async def _write_csi_node(self) -> None:
+        """Say which storage drivers the node has: none."""
+        name = self._config.node_name
+        metadata = {"name": name, "ownerReferences": [self._owner()]}
+        wanted = {"kind": "CSINode", "apiVersion": "storage.k8s.io/v1", "metadata": metadata, "spec": {"drivers": None}}
+        try:
+            await self._api.create(_CSI_NODES, wanted)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+
+    def _owner(self) -> Object:
+        name, uid = self._config.node_name, self.node["metadata"]["uid"] if self.node else ""
+        return {"apiVersion": "v1", "kind": "Node", "name": name, "uid": uid}
 
     async def _write_status(self) -> None:
         node = await self._api.get("nodes", self._config.node_name)
@@ -203,14 +105,14 @@ class NodeHeartbeat:
     async def _renew_status(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._disputed.wait(), _STATUS_SECONDS)
+                await asyncio.wait_for(self._disputed.wait(), self._config.timing.node_status_seconds)
             self._disputed.clear()
             await self._until_done(self._write_status)
 
     async def _renew_lease(self) -> None:
         while True:
             await self._until_done(self._write_lease)
-            await asyncio.sleep(self._config.heartbeat_seconds)
+            await asyncio.sleep(self._config.timing.heartbeat_seconds)
 
     async def _write_lease(self) -> None:
         wanted = self._wanted_lease()
@@ -233,15 +135,14 @@ class NodeHeartbeat:
         name = self._config.node_name
         metadata: Object = self._lease["metadata"] if self._lease else {"name": name, "namespace": LEASE_NAMESPACE}
         if self.node is not None and "ownerReferences" not in metadata:
-            owner = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": self.node["metadata"]["uid"]}
-            metadata = {**metadata, "ownerReferences": [owner]}
+            metadata = {**metadata, "ownerReferences": [self._owner()]}
         return {
             "kind": "Lease",
             "apiVersion": "coordination.k8s.io/v1",
             "metadata": metadata,
             "spec": {
                 "holderIdentity": name,
-                "leaseDurationSeconds": max(round(self._config.heartbeat_seconds * _LEASE_HEARTBEATS), 1),
+                "leaseDurationSeconds": _LEASE_SECONDS,
                 "renewTime": format_micros(time.time()),
             },
         }

@@ -2,43 +2,72 @@
 
 import asyncio
 from pathlib import Path
+from typing import Final
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.kubelet.log_reader import LogFollower, LogQuery
 from seatrial.sandbox.kubelet.runtime_client import RuntimeClient
-from seatrial.sandbox.kubelet.server import NoSuchLogError
+from seatrial.sandbox.kubelet.server import LogStream, NoSuchLogError
+
+_STATUSES: Final = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+_PULLING: Final = {
+    "ErrImagePull": "image can't be pulled",
+    "ImagePullBackOff": "trying and failing to pull image",
+}
 
 
 def open_log(
     pod: Object, container: str, query: LogQuery, *, pods_directory: Path, runtime: RuntimeClient
-) -> "ContainerLogStream":
+) -> LogStream:
     """The log of a pod's container.
 
     Raises:
         NoSuchLogError: the container isn't one of the pod's, has not started, or had no earlier life.
     """
     metadata, status = pod["metadata"], pod.get("status") or {}
-    statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    statuses = [item for key in _STATUSES for item in status.get(key) or ()]
     known = next((item for item in statuses if item["name"] == container), None)
-    if known is None:
-        raise NoSuchLogError(f'container "{container}" not found in pod "{metadata["name"]}"', code=404)
-    restarts = int(known.get("restartCount") or 0)
     where = f'container "{container}" in pod "{metadata["name"]}"'
-    if query.previous:
-        attempt = restarts - 1 if "waiting" not in known["state"] else restarts
-        if not known.get("lastState"):
-            raise NoSuchLogError(f"previous terminated {where} not found", code=400)
-    elif not known.get("containerID"):
-        reason = (known["state"].get("waiting") or {}).get("reason", "ContainerCreating")
-        message = (known["state"].get("waiting") or {}).get("message")
-        why = f"waiting to start: {reason}" if not message else f"waiting to start: {message}"
-        raise NoSuchLogError(f"{where} is {why}", code=400)
-    else:
-        attempt = restarts
+    if known is None:
+        raise NoSuchLogError(f"{where} is not available", code=400)
+    state, last = known.get("state") or {}, (known.get("lastState") or {}).get("terminated")
+    if query.previous and last is None:
+        raise NoSuchLogError(f"previous terminated {where} not found", code=400)
+    if query.previous and last is not None and "terminated" in state:
+        # A kubelet keeps one container that has ended: this one, and not the one before it.
+        return FixedText(f"unable to retrieve container logs for {last['containerID']}")
+    if "waiting" in state and last is None:
+        raise NoSuchLogError(f"{where} is waiting to start: {_why_waiting(state['waiting'])}", code=400)
+    restarts = int(known.get("restartCount") or 0)
+    attempt = restarts - 1 if query.previous and "running" in state else restarts
     path = pods_directory / metadata["uid"] / container / f"{attempt}.log"
-    follows = query.follow and "running" in known["state"]
+    follows = query.follow and not query.previous and "running" in state
     running_id = known.get("containerID", "").partition("://")[2] if follows else ""
     return ContainerLogStream(LogFollower(path, query), running_id=running_id, runtime=runtime)
+
+
+def _why_waiting(waiting: Object) -> str:
+    reason = str(waiting.get("reason", "ContainerCreating"))
+    return _PULLING.get(reason, reason)
+
+
+class FixedText:
+    """A text in place of a log.
+
+    Args:
+        text: all of it.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._rest = text.encode()
+
+    async def next(self) -> bytes:
+        """The text, and then nothing."""
+        rest, self._rest = self._rest, b""
+        return rest
+
+    def close(self) -> None:
+        """Read no more."""
 
 
 class ContainerLogStream:

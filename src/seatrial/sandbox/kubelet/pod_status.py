@@ -4,13 +4,13 @@ Pure functions from what the kubelet knows (`PodFacts`) to the object; `pod_work
 Kubernetes, "Pod Lifecycle".
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.kubelet.container_state import ContainerState, Terminated, Waiting
+from seatrial.sandbox.kubelet.pod_resources import pod_resources
 from seatrial.sandbox.kubelet.times import format_seconds
 
 Phase = Literal["Pending", "Running", "Succeeded", "Failed"]
@@ -30,7 +30,9 @@ class PodFacts:
         has_sandbox: whether the pod's surroundings (address, volumes) are there.
         init_containers: by name, in the order of the spec.
         containers: the same.
+        ephemeral_containers: the same, those that were added later.
         ending: nothing will be started again: the phase becomes final when nothing runs.
+        finished: nothing of it is left on the node: its final phase may be told.
         reason: why the kubelet itself ended it (`DeadlineExceeded`).
         message: the same for humans.
     """
@@ -42,7 +44,9 @@ class PodFacts:
     has_sandbox: bool = False
     init_containers: dict[str, ContainerState] = field(default_factory=dict)
     containers: dict[str, ContainerState] = field(default_factory=dict)
+    ephemeral_containers: dict[str, ContainerState] = field(default_factory=dict)
     ending: bool = False
+    finished: bool = False
     reason: str = ""
     message: str = ""
 
@@ -54,8 +58,10 @@ class PodFacts:
 
 def pod_phase(facts: PodFacts) -> Phase:
     """Which phase the pod is in."""
+    if facts.reason:
+        return "Failed"
     if facts.ending and not any(state.running for state in facts.all_containers):
-        return "Failed" if facts.reason else _final_phase(facts)
+        return _final_phase(facts)
     if not all(_is_past(state) for state in facts.init_containers.values()):
         return "Pending"
     waits = any(isinstance(state.current, Waiting) and state.last is None for state in facts.containers.values())
@@ -87,22 +93,39 @@ def pod_status(facts: PodFacts, *, now: float) -> Object:
     phase = pod_phase(facts)
     status: Object = {
         "observedGeneration": pod["metadata"].get("generation", 1),
-        "phase": phase,
+        "phase": _shown_phase(facts, phase, old),
         "conditions": _conditions(facts, phase, old.get("conditions") or [], now=now),
         "hostIP": facts.host_ip,
         "hostIPs": [{"ip": facts.host_ip}],
         "startTime": format_seconds(facts.start_time),
-        "resources": {},
+        **pod_resources(pod["spec"]),
     }
-    if facts.pod_ip:
+    if facts.pod_ip and (facts.pod_ip == facts.host_ip or any(_has_begun(state) for state in facts.all_containers)):
         status |= {"podIP": facts.pod_ip, "podIPs": [{"ip": facts.pod_ip}]}
-    if facts.reason and phase in TERMINAL_PHASES:
+    if facts.reason and facts.finished:
         status |= {"reason": facts.reason, "message": facts.message}
-    specs = {spec["name"]: spec for spec in (*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"])}
+    sections = ("initContainers", "containers", "ephemeralContainers")
+    specs = {spec["name"]: spec for section in sections for spec in pod["spec"].get(section) or ()}
     if facts.init_containers:
         status["initContainerStatuses"] = [container_status(s, specs[s.name]) for s in facts.init_containers.values()]
     status["containerStatuses"] = [container_status(s, specs[s.name]) for s in facts.containers.values()]
+    if facts.ephemeral_containers:
+        statuses = (container_status(s, specs[s.name]) for s in facts.ephemeral_containers.values())
+        status["ephemeralContainerStatuses"] = [{k: v for k, v in s.items() if k != "started"} for s in statuses]
     return status
+
+
+def _has_begun(state: ContainerState) -> bool:
+    """Whether more is known of a container than that it is to be: the kubelet tells a pod's address with that."""
+    waits = isinstance(state.current, Waiting) and state.current.reason in ("ContainerCreating", "PodInitializing")
+    return not waits or state.last is not None
+
+
+def _shown_phase(facts: PodFacts, phase: Phase, old: Object) -> str:
+    """A final phase is told when nothing runs any more; until then it shows in the conditions alone."""
+    if phase not in TERMINAL_PHASES or facts.finished:
+        return phase
+    return str(old.get("phase") or "Pending")
 
 
 def container_status(state: ContainerState, spec: Object) -> Object:
@@ -123,8 +146,10 @@ def container_status(state: ContainerState, spec: Object) -> Object:
         resources = spec.get("resources") or {}
         if resources.get("requests"):
             status["allocatedResources"] = resources["requests"]
-        user = {"uid": os.getuid(), "gid": os.getgid(), "supplementalGroups": [os.getgid()]}
-        status |= {"containerID": state.container_id, "resources": resources, "user": {"linux": user}}
+        status |= {"containerID": state.container_id, "resources": resources}
+        if state.user is not None:
+            uid, gid = state.user
+            status["user"] = {"linux": {"uid": uid, "gid": gid, "supplementalGroups": [gid]}}
     return status
 
 
@@ -137,7 +162,7 @@ def _conditions(facts: PodFacts, phase: Phase, old: Sequence[Object], *, now: fl
     before = {condition["type"]: condition for condition in old}
     ready = _ready_condition(facts, phase)
     wanted: list[tuple[str, Object]] = [
-        ("PodReadyToStartContainers", _truth(facts.has_sandbox and phase not in TERMINAL_PHASES)),
+        ("PodReadyToStartContainers", _truth(facts.has_sandbox)),
         ("Initialized", _initialized_condition(facts, phase)),
         ("Ready", _with_gates(ready, facts.pod, before)),
         ("ContainersReady", ready),

@@ -7,6 +7,7 @@ that begins with a pod of an earlier kubelet, or of an earlier life of the machi
 
 import asyncio
 import contextlib
+import functools
 import shutil
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -17,27 +18,31 @@ from typing import Any, Final
 import structlog
 
 from seatrial.sandbox.api import Api, ApiError, Object
-from seatrial.sandbox.kubelet.container_runner import ContainerRunner, Surroundings
-from seatrial.sandbox.kubelet.container_state import (
-    LOST_EXIT_CODE,
-    ContainerState,
-    Running,
-    Terminated,
-    Waiting,
-)
+from seatrial.sandbox.kubelet.container_restoration import known_statuses, restore_state
+from seatrial.sandbox.kubelet.container_runner import ContainerRunner, Section
+from seatrial.sandbox.kubelet.container_setup import hosts_path
+from seatrial.sandbox.kubelet.container_state import ContainerState, Waiting
 from seatrial.sandbox.kubelet.durations import go_duration
 from seatrial.sandbox.kubelet.environment import PodPlace
 from seatrial.sandbox.kubelet.events import EventReason, EventRecorder
 from seatrial.sandbox.kubelet.grace_period import GracePeriod
+from seatrial.sandbox.kubelet.hosts_file import hosts_file
 from seatrial.sandbox.kubelet.pod_addresses import NoAddressLeftError, PodAddresses
+from seatrial.sandbox.kubelet.pod_host import Surroundings, grace_seconds
+from seatrial.sandbox.kubelet.pod_network import PodNetwork
 from seatrial.sandbox.kubelet.pod_status import TERMINAL_PHASES, PodFacts
 from seatrial.sandbox.kubelet.protocol import ContainerRecord
 from seatrial.sandbox.kubelet.status_writer import StatusWriter
 from seatrial.sandbox.kubelet.times import parse_time
-from seatrial.sandbox.kubelet.volumes import MountError, VolumeSources, set_up_volumes
+from seatrial.sandbox.kubelet.volumes import MountError, VolumeSources, is_refreshed, set_up_volumes
 
-_FIRST_MOUNT_PAUSE_SECONDS: Final = 0.5
-_LONGEST_MOUNT_PAUSE_SECONDS: Final = 122.0
+# Half a second and two minutes, where the first pause before an image is pulled again is ten seconds.
+_FIRST_MOUNT_PAUSE: Final = 0.05
+_LONGEST_MOUNT_PAUSE: Final = 12.2
+# How long a written status is waited for at most.
+_SHOW_SECONDS: Final = 1.0
+# How long the content of ConfigMaps and Secrets may be out of date; a kubelet takes about a minute.
+_REFRESH_SECONDS: Final = 10.0
 _FIRST_DELETE_PAUSE_SECONDS: Final = 0.1
 _LONGEST_DELETE_PAUSE_SECONDS: Final = 10.0
 # A token is renewed when 80 % of its time is over, as the kubelet does.
@@ -92,9 +97,15 @@ class PodWorker:
         self._grace: GracePeriod | None = None
         self._init_runners: list[ContainerRunner] = []
         self._runners: list[ContainerRunner] = []
+        self._ephemeral_runners: list[ContainerRunner] = []
+        self._ephemeral_tasks: list[asyncio.Task[int]] = []
+        self._set_up_done = asyncio.Event()
+        self._stale = asyncio.Event()
+        self._quiet = False
         self._lost = False
         # Ended before this worker began: its status stands.
         self._settled = self._phase in TERMINAL_PHASES
+        self.network = PodNetwork(self.directory, services.addresses)
         self._take_over(records)
 
     @property
@@ -106,18 +117,36 @@ class PodWorker:
     def place(self) -> PodPlace:
         """Where it runs."""
         return PodPlace(
-            pod_ip=self._facts.pod_ip, host_ip=self._services.host_ip, allocatable=self._services.allocatable
+            pod_ip=self._facts.pod_ip,
+            host_ip=self._services.host_ip,
+            allocatable=self._services.allocatable,
+            listen_ip=self.network.inner_ip,
         )
+
+    def running_id(self, container: str) -> str:
+        """The id of the container of that name while it runs, else nothing."""
+        return next((r.running_id for r in self._all_runners if r.state.name == container), "")
+
+    def running_containers(self) -> dict[str, str]:
+        """The containers that run, name to the runtime's id."""
+        return {s.name: s.container_id.partition("://")[2] for s in self._facts.all_containers if s.running}
 
     def update(self, pod: Object) -> None:
         """The Pod changed."""
         self._writer.see(pod)
-        for runner in (*self._init_runners, *self._runners):
+        for runner in self._all_runners:
             runner.spec_changed()
+        self._start_ephemeral_containers()
+        self._stale.set()
         if self._grace is not None and self._is_deleted:
             self._grace.shorten(self._deletion_grace_seconds)
         self._updated.set()
         self.changed()
+
+    def services_changed(self) -> None:
+        """Services came or went, which the pod finds by their names."""
+        if self._set_up_done.is_set():
+            self._write_hosts()
 
     def remove(self) -> None:
         """The Pod object is gone: whatever still runs has no right to."""
@@ -129,7 +158,7 @@ class PodWorker:
 
     def changed(self) -> None:
         """The status is to be written."""
-        if not (self._removed or self._settled):
+        if not (self._removed or self._settled or self._quiet):
             self._writer.touch()
 
     async def published(self) -> None:
@@ -147,18 +176,25 @@ class PodWorker:
         try:
             if not self._settled:
                 await self._run_to_end()
+                self._quiet = False
                 self.changed()
             await self._wait_until(lambda: self._is_deleted or self._removed)
             await self._release()
             if not self._removed:
                 await self._writer.flush()
+                await self._wait_removal(self._services.surroundings.timing.pod_stop_seconds)
                 await self._delete_object()
         finally:
-            writer.cancel()
-            refresher.cancel()
+            for task in (writer, refresher, *self._ephemeral_tasks):
+                task.cancel()
+            self.network.close()
             self._services.addresses.release(self._own_address)
 
     # --- what is known of it
+
+    @property
+    def _all_runners(self) -> list[ContainerRunner]:
+        return [*self._init_runners, *self._runners, *self._ephemeral_runners]
 
     @property
     def _phase(self) -> str:
@@ -179,29 +215,46 @@ class PodWorker:
     # --- take over
 
     def _take_over(self, records: Sequence[ContainerRecord]) -> None:
-        spec, status = self.pod["spec"], self.pod.get("status") or {}
+        spec, known = self.pod["spec"], known_statuses(self.pod)
         latest = {record.container.name: record for record in sorted(records, key=lambda r: r.container.attempt)}
-        known = {
-            item["name"]: item
-            for item in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
-        }
-        waiting = "PodInitializing" if spec.get("initContainers") else "ContainerCreating"
-        for is_init, containers in ((True, spec.get("initContainers") or ()), (False, spec["containers"])):
-            for container in containers:
-                state = ContainerState(container["name"], Waiting(waiting))
-                state.restartable = is_init and container.get("restartPolicy") == "Always"
-                runner = ContainerRunner(self, state, is_init=is_init)
-                self._restore(runner, known.get(state.name), latest.get(state.name))
-                (self._init_runners if is_init else self._runners).append(runner)
-                (self._facts.init_containers if is_init else self._facts.containers)[state.name] = state
+        for container in spec.get("initContainers") or ():
+            self._init_runners.append(self._add(container, "initContainers", known, latest))
+        for container in spec["containers"]:
+            self._runners.append(self._add(container, "containers", known, latest))
+        for container in spec.get("ephemeralContainers") or ():
+            if container["name"] in known:
+                self._ephemeral_runners.append(self._add(container, "ephemeralContainers", known, latest))
         self._lost = any(record is None for name, record in self._expected(known, latest))
         if self._lost and spec.get("restartPolicy") != "Never":
             self._initialize_again()
         alive = [record for record in latest.values() if record.running]
         if alive and not self._lost:
             self._facts.has_sandbox = True
+            self._set_up_done.set()
         self._facts.pod_ip = next((r.container.pod_ip for r in alive), "")
         self._services.addresses.reserve([self._facts.pod_ip])
+        listens = (r.container.environ.get("SEATRIAL_POD_IP", "") for r in alive)
+        self.network.adopt(next((address for address in listens if address != self._facts.pod_ip), ""))
+
+    def _add(
+        self, spec: Object, section: Section, known: Mapping[str, Object], latest: Mapping[str, ContainerRecord]
+    ) -> ContainerRunner:
+        name, facts = spec["name"], self._facts
+        first = "PodInitializing" if self.pod["spec"].get("initContainers") else "ContainerCreating"
+        state = ContainerState(name, Waiting("ContainerCreating" if section == "ephemeralContainers" else first))
+        state.restartable = section == "initContainers" and spec.get("restartPolicy") == "Always"
+        runner = ContainerRunner(self, state, section=section)
+        record = latest.get(name)
+        restore_state(state, known.get(name), record)
+        if record is not None:
+            runner.adopt(record)
+        states = {
+            "initContainers": facts.init_containers,
+            "containers": facts.containers,
+            "ephemeralContainers": facts.ephemeral_containers,
+        }
+        states[section][name] = state
+        return runner
 
     def _initialize_again(self) -> None:
         """A pod whose surroundings are lost begins from the first init container."""
@@ -214,35 +267,6 @@ class PodWorker:
     ) -> list[tuple[str, ContainerRecord | None]]:
         """The containers that ran when the status was written, with what the runtime has of them."""
         return [(name, latest.get(name)) for name, item in known.items() if "running" in (item.get("state") or {})]
-
-    def _restore(self, runner: ContainerRunner, known: Object | None, record: ContainerRecord | None) -> None:
-        state = runner.state
-        if known is not None:
-            last = (known.get("lastState") or {}).get("terminated")
-            state.last = Terminated.from_object(last) if last else None
-            state.restart_count = int(known.get("restartCount") or 0)
-            state.container_id = known.get("containerID") or ""
-            state.image_id = known.get("imageID") or ""
-            state.image = known["image"] if state.image_id else ""
-            state.started = bool(known.get("started"))
-            state.ready = bool(known.get("ready"))
-            state.current = _restored_state(known, state.current)
-        if record is not None:
-            state.restart_count = record.container.attempt
-            runner.adopt(record)
-            if record.running and not state.running:
-                state.current = Running(record.started_at)
-        elif isinstance(state.current, Running):
-            # It went with its machine.
-            state.end(
-                Terminated(
-                    exit_code=LOST_EXIT_CODE,
-                    reason="Unknown",
-                    started_at=state.current.started_at,
-                    finished_at=time.time(),
-                    container_id=state.container_id,
-                )
-            )
 
     # --- life
 
@@ -257,13 +281,21 @@ class PodWorker:
             try:
                 await asyncio.wait({life, stop}, return_when=asyncio.FIRST_COMPLETED)
             finally:
+                self._quiet = False
                 life.cancel()
                 stop.cancel()
                 await asyncio.wait({life, stop})
             if not life.cancelled():
                 life.result()
         self._facts.ending = True
+        if not (self._is_deleted or self._removed):
+            # The end of the containers is shown first, the pod's final phase when nothing is left of it.
+            self.changed()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.published(), _SHOW_SECONDS)
         await self._stop_containers()
+        self._facts.finished = True
+        self._facts.has_sandbox = False
 
     async def _wait_for_stop(self) -> None:
         """Wait until the pod has to end: deleted, gone, or past its deadline."""
@@ -281,6 +313,12 @@ class PodWorker:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._updated.wait(), seconds)
 
+    async def _wait_removal(self, seconds: float) -> None:
+        """Wait a moment, unless the object goes before."""
+        ends_at = time.monotonic() + seconds
+        while not self._removed and (left := ends_at - time.monotonic()) > 0:
+            await self._wait_update(left)
+
     async def _wait_until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             await self._wait_update()
@@ -297,6 +335,8 @@ class PodWorker:
                     continue
                 elif await runner.run() != 0:
                     return
+                self.network.apply(self.pod, self._facts.pod_ip)
+            self.network.apply(self.pod, self._facts.pod_ip)
             await self._run_main_containers(sidecars)
         finally:
             for task in sidecars:
@@ -306,8 +346,13 @@ class PodWorker:
 
     async def _run_main_containers(self, sidecars: Sequence[asyncio.Task[int]]) -> None:
         async with asyncio.TaskGroup() as group:
+            # One after the other, and shown when all have been tried.
+            self._quiet = True
             for runner in self._runners:
-                group.create_task(runner.run())
+                task = group.create_task(runner.run())
+                await self._first(runner.wait_tried(), [task])
+            self._quiet = False
+            self.changed()
         for task in sidecars:
             if task.done():
                 task.result()
@@ -325,39 +370,70 @@ class PodWorker:
 
     async def _set_up(self) -> None:
         """Address and volumes; tried again until they are there."""
-        pause = _FIRST_MOUNT_PAUSE_SECONDS
+        unit = self.surroundings.timing.pull_base_seconds
+        pause = unit * _FIRST_MOUNT_PAUSE
         while True:
             try:
                 if not self._facts.pod_ip:
                     self._facts.pod_ip = self._take_address()
                 self.directory.mkdir(parents=True, exist_ok=True)
+                self._write_hosts()
                 await set_up_volumes(self.pod, self.directory, place=self.place, sources=self._services.volumes)
             except NoAddressLeftError as error:
                 self.record_event(EventReason("Warning", "FailedCreatePodSandBox", str(error)))
             except MountError as error:
                 self.record_event(EventReason("Warning", "FailedMount", str(error)))
             else:
+                await asyncio.sleep(self._services.surroundings.timing.pod_start_seconds)
                 self._facts.has_sandbox = True
+                self._set_up_done.set()
+                self._start_ephemeral_containers()
                 self.changed()
                 return
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_MOUNT_PAUSE_SECONDS)
+            pause = min(pause * 2, unit * _LONGEST_MOUNT_PAUSE)
+
+    def _write_hosts(self) -> None:
+        """In place: containers have the file itself mounted."""
+        text = hosts_file(self.pod, self.surroundings.services(), pod_ip=self._facts.pod_ip)
+        with contextlib.suppress(FileNotFoundError):
+            hosts_path(self.directory).write_text(text)
 
     def _take_address(self) -> str:
         if self.pod["spec"].get("hostNetwork"):
             return self._services.host_ip
         return self._services.addresses.take()
 
+    def _start_ephemeral_containers(self) -> None:
+        """Start those that were added to the running pod."""
+        if not self._set_up_done.is_set() or self._facts.ending:
+            return
+        known = self._facts.ephemeral_containers
+        for container in self.pod["spec"].get("ephemeralContainers") or ():
+            if container["name"] not in known:
+                self._ephemeral_runners.append(self._add(container, "ephemeralContainers", {}, {}))
+        started = {task.get_name() for task in self._ephemeral_tasks}
+        for runner in self._ephemeral_runners:
+            if runner.state.name not in started:
+                self._ephemeral_tasks.append(asyncio.create_task(runner.run(), name=runner.state.name))
+
     async def _refresh_volumes(self) -> None:
-        """Renew service account tokens in time."""
+        """Keep volumes up to date: tokens before they expire, ConfigMaps and Secrets, what the Pod says of itself."""
+        await self._set_up_done.wait()
         lifetimes = [
-            source["serviceAccountToken"].get("expirationSeconds", 3600)
+            source["serviceAccountToken"].get("expirationSeconds", 3600) * _TOKEN_AGE
             for volume in self.pod["spec"].get("volumes") or ()
             for source in (volume.get("projected") or {}).get("sources") or ()
             if "serviceAccountToken" in source
         ]
-        while lifetimes:
-            await asyncio.sleep(min(lifetimes) * _TOKEN_AGE)
+        seconds = min([*lifetimes, *([_REFRESH_SECONDS] if is_refreshed(self.pod) else [])], default=None)
+        while not self._settled:
+            self._stale.clear()
+            told = (self.pod["metadata"].get("labels"), self.pod["metadata"].get("annotations"))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stale.wait(), seconds)
+                if told == (self.pod["metadata"].get("labels"), self.pod["metadata"].get("annotations")):
+                    continue
             try:
                 await set_up_volumes(self.pod, self.directory, place=self.place, sources=self._services.volumes)
             except MountError as error:
@@ -366,20 +442,24 @@ class PodWorker:
     # --- end
 
     async def _stop_containers(self) -> None:
+        seconds = grace_seconds(self.pod)
+        if self._is_deleted:
+            self._quiet = True
+            await self._wait_removal(self._services.surroundings.timing.pod_stop_seconds)
+            seconds = self._deletion_grace_seconds
         if self._removed:
             seconds = 0.0
-        elif self._is_deleted:
-            seconds = self._deletion_grace_seconds
-        else:
-            seconds = float(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
-        self._grace = GracePeriod(seconds)
-        await asyncio.gather(*(runner.stop(self._grace) for runner in self._runners))
+        grace = self._grace = GracePeriod(seconds)
         # Sidecars serve the containers to their end, and end in reverse order.
-        for runner in reversed(self._init_runners):
-            await runner.stop(self._grace)
+        async with asyncio.TaskGroup() as group:
+            stopping: list[asyncio.Task[None]] = []
+            for index, runner in enumerate(self._all_runners):
+                first = index + 1 if index < len(self._init_runners) else len(self._all_runners)
+                turn = functools.partial(_from, stopping, first)
+                stopping.append(group.create_task(runner.stop(grace, turn=turn)))
 
     async def _release(self) -> None:
-        for runner in (*self._init_runners, *self._runners):
+        for runner in self._all_runners:
             await runner.remove()
         await asyncio.to_thread(shutil.rmtree, self.directory, ignore_errors=True)
 
@@ -401,12 +481,5 @@ class PodWorker:
                 return
 
 
-def _restored_state(known: Object, fallback: Waiting | Running | Terminated) -> Waiting | Running | Terminated:
-    state = known.get("state") or {}
-    if "running" in state:
-        return Running(parse_time(state["running"].get("startedAt")))
-    if "terminated" in state:
-        return Terminated.from_object(state["terminated"])
-    if "waiting" in state:
-        return Waiting(state["waiting"].get("reason", ""), state["waiting"].get("message", ""))
-    return fallback
+def _from(tasks: Sequence[asyncio.Task[None]], first: int) -> Sequence[asyncio.Task[None]]:
+    return tasks[first:]

@@ -54,10 +54,12 @@ class Probe:
         kind: which of the three.
         spec: the probe of the pod's spec.
         check: carries it out.
-        unhealthy: told the output of each failure.
+        unhealthy: told each failure.
     """
 
-    def __init__(self, kind: Kind, spec: Object, *, check: Check, unhealthy: Callable[[Kind, str], None]) -> None:
+    def __init__(
+        self, kind: Kind, spec: Object, *, check: Check, unhealthy: Callable[[Kind, CheckResult], None]
+    ) -> None:
         self._kind = kind
         self._spec = spec
         self._check = check
@@ -81,7 +83,7 @@ class Probe:
             streak = streak + 1 if result.ok == last else 1
             last = result.ok
             if not result.ok:
-                self._unhealthy(self._kind, result.output)
+                self._unhealthy(self._kind, result)
             threshold = self._timing.success_threshold if result.ok else self._timing.failure_threshold
             if streak >= threshold and current is not result.ok:
                 current = result.ok

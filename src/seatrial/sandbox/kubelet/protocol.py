@@ -10,11 +10,16 @@ from typing import Final
 
 import msgspec
 
+from seatrial.sandbox.kubelet.root_filesystem import Mount
+
 
 class Container(msgspec.Struct, frozen=True, kw_only=True):
     """One life of a container: a restart is another one, with the next `attempt` and another id.
 
-    `argv` is resolved; `environ` is complete; `working_directory` and `log_file` are paths of this machine.
+    `argv` is resolved; `environ` is complete; `log_file` is a path of this machine. With a `root`, the directory of
+    the container's file tree (`root_filesystem.Root`), `working_directory` is a path in it; else of this machine too.
+    `process_table_of` is the id of the container whose processes it sees. `user` and `group` are who it runs as, where
+    it may.
     """
 
     id: str
@@ -29,6 +34,19 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     working_directory: str
     log_file: str
     pod_ip: str = ""
+    root: str = ""
+    template: str = ""
+    whole_host: bool = False
+    mounts: tuple[Mount, ...] = ()
+    hostname: str = ""
+    shares_host_pids: bool = False
+    process_table_of: str = ""
+    read_only_root: bool = False
+    user: int | None = None
+    group: int | None = None
+    memory_limit_bytes: int = 0
+    stdin: bool = False
+    terminal: bool = False
 
 
 class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +57,7 @@ class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float
     finished_at: float = 0.0
     exit_code: int = 0
+    oom_killed: bool = False
 
     @property
     def running(self) -> bool:
@@ -83,6 +102,43 @@ class ExecInContainer(msgspec.Struct, frozen=True, tag="exec"):
     timeout_seconds: float
 
 
+class LimitMemory(msgspec.Struct, frozen=True, tag="limit"):
+    """Change how much memory a running container may have; 0 for as much as there is."""
+
+    request_id: int
+    container_id: str
+    bytes: int
+
+
+class OpenExec(msgspec.Struct, frozen=True, tag="open-exec"):
+    """Run a command with the three descriptors that come along as its streams (`descriptor_channel`).
+
+    Answered when it has started, and once more (`CommandEnded`) when it has ended.
+    """
+
+    request_id: int
+    container_id: str
+    argv: tuple[str, ...]
+    terminal: bool = False
+
+
+class AttachContainer(msgspec.Struct, frozen=True, tag="attach"):
+    """Copy the container's output to the two descriptors that come along.
+
+    The answer comes by packet, with a descriptor of the container's standard input (or of its terminal) if it has one.
+    """
+
+    request_id: int
+    container_id: str
+
+
+class CloseStdin(msgspec.Struct, frozen=True, tag="close-stdin"):
+    """Let the container's standard input end."""
+
+    request_id: int
+    container_id: str
+
+
 class FollowLog(msgspec.Struct, frozen=True, tag="follow"):
     """Tell (`Logged`) when the container writes; once for each time this is asked."""
 
@@ -90,11 +146,25 @@ class FollowLog(msgspec.Struct, frozen=True, tag="follow"):
     container_id: str
 
 
-Request = StartContainer | SignalContainer | RemoveContainer | ListContainers | ExecInContainer | FollowLog
+Request = (
+    StartContainer
+    | SignalContainer
+    | RemoveContainer
+    | ListContainers
+    | ExecInContainer
+    | OpenExec
+    | AttachContainer
+    | CloseStdin
+    | FollowLog
+    | LimitMemory
+)
 
 
 class Reply(msgspec.Struct, frozen=True, tag="reply", omit_defaults=True):
-    """The answer to a request; `error` is empty when it was carried out."""
+    """The answer to a request; `error` is empty when it was carried out.
+
+    `isolates` comes with a list: whether containers get file trees of their own.
+    """
 
     request_id: int
     error: str = ""
@@ -102,6 +172,14 @@ class Reply(msgspec.Struct, frozen=True, tag="reply", omit_defaults=True):
     exit_code: int = 0
     output: str = ""
     timed_out: bool = False
+    isolates: bool = False
+
+
+class CommandEnded(msgspec.Struct, frozen=True, tag="command-ended"):
+    """A command that `OpenExec` started ended."""
+
+    request_id: int
+    exit_code: int
 
 
 class Exited(msgspec.Struct, frozen=True, tag="exited"):
@@ -116,7 +194,7 @@ class Logged(msgspec.Struct, frozen=True, tag="logged"):
     container_id: str
 
 
-Message = Reply | Exited | Logged
+Message = Reply | Exited | Logged | CommandEnded
 
 decode_request: Final = msgspec.json.Decoder(Request).decode
 decode_message: Final = msgspec.json.Decoder(Message).decode

@@ -47,3 +47,14 @@ def resource_field(container: Object, reference: Object, *, allocatable: Object)
     amount = parse_quantity(str(amounts.get(name, fallback)))
     divisor = parse_quantity(str(reference.get("divisor") or "1")) or Decimal(1)
     return str((amount / divisor).to_integral_value(rounding=ROUND_CEILING))
+
+
+def format_quantity(amount: Decimal, *, like: str) -> str:
+    """A number as a quantity, in the way of another one: with powers of two where that one has them."""
+    if like.endswith("i"):
+        for suffix in ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki"):
+            if amount and amount % _SUFFIXES[suffix] == 0:
+                return f"{int(amount / _SUFFIXES[suffix])}{suffix}"
+    if amount == amount.to_integral_value():
+        return str(int(amount))
+    return f"{int((amount * 1000).to_integral_value(rounding=ROUND_CEILING))}m"

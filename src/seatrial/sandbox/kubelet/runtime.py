@@ -10,34 +10,55 @@ import functools
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from seatrial.sandbox.kubelet import process
+from seatrial.sandbox.kubelet import namespaces, process
+from seatrial.sandbox.kubelet.attachments import Attachment
 from seatrial.sandbox.kubelet.container_log import LogFile, StreamWriter
 from seatrial.sandbox.kubelet.container_process import Launch, StartError, fork_container
+from seatrial.sandbox.kubelet.container_streams import ContainerStreams, open_streams, unread_bytes
+from seatrial.sandbox.kubelet.descriptor_channel import close_all
+from seatrial.sandbox.kubelet.isolation import Isolation
+from seatrial.sandbox.kubelet.memory_watch import MemoryWatch
 from seatrial.sandbox.kubelet.protocol import (
+    AttachContainer,
+    CloseStdin,
     Container,
     ContainerRecord,
     ExecInContainer,
     Exited,
     FollowLog,
+    LimitMemory,
     ListContainers,
     Logged,
     Message,
+    OpenExec,
     RemoveContainer,
     Reply,
     Request,
     SignalContainer,
     StartContainer,
+    encode_line,
 )
 from seatrial.sandbox.kubelet.reactor import Reactor, Timer
+from seatrial.sandbox.kubelet.root_filesystem import Root
+from seatrial.sandbox.kubelet.sessions import Sessions
+from seatrial.sandbox.low_ports import first_bindable_port
 
 # Tells to which container a process belongs that left its session.
 CONTAINER_ID_VARIABLE: Final = "SEATRIAL_CONTAINER_ID"
+# What containerd and runc say around the reason.
+_START_FAILED: Final = (
+    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+)
 _CHUNK_BYTES: Final = 65536
+# How long what a container writes is gathered, and how often as long again while it goes on: a line at a time costs a
+# wake-up each.
+_GATHER_SECONDS: Final = 0.003
+_GATHER_ROUNDS: Final = 4
 # What kubelet keeps of an exec probe's output.
 _MOST_EXEC_OUTPUT_BYTES: Final = 10 * 1024
 
@@ -49,7 +70,12 @@ class _Running:
     record: ContainerRecord
     log: LogFile
     streams: dict[int, StreamWriter]
+    input: int | None = None
+    attachments: list[Attachment] = field(default_factory=list)
+    watched: set[int] = field(default_factory=set)
+    held_up: bool = False
     followed: bool = False
+    oom_killed: bool = False
 
 
 @dataclass(kw_only=True)
@@ -70,17 +96,29 @@ class ContainerRuntime:
         reactor: the machine's loop.
         images: the user's own images, name to command.
         tell: takes what the kubelet is to know; whether one listens is not the runtime's business.
+        tell_packet: the same for what comes with descriptors.
     """
 
     def __init__(
-        self, reactor: Reactor, *, images: Mapping[str, tuple[str, ...]], tell: Callable[[Message], None]
+        self,
+        reactor: Reactor,
+        *,
+        images: Mapping[str, tuple[str, ...]],
+        tell: Callable[[Message], None],
+        tell_packet: Callable[[bytes, Sequence[int]], None] = lambda _packet, _descriptors: None,
     ) -> None:
         self._reactor = reactor
         self._images = images
         self._tell = tell
+        self._tell_packet = tell_packet
+        self._sessions = Sessions(images=images, tell=tell)
         self._running: dict[int, _Running] = {}
         self._execs: dict[int, _Exec] = {}
         self._records: dict[str, ContainerRecord] = {}
+        self._memory = MemoryWatch(reactor, kill=self._kill_for_memory)
+        # Found out once, for all containers: one in a user namespace takes itself to be allowed everything.
+        namespaces.available()
+        first_bindable_port()
 
     @property
     def records(self) -> tuple[ContainerRecord, ...]:
@@ -97,11 +135,26 @@ class ContainerRuntime:
             case RemoveContainer():
                 self._tell(self._remove(request))
             case ListContainers():
-                self._tell(Reply(request.request_id, records=self.records))
+                self._tell(Reply(request.request_id, records=self.records, isolates=namespaces.available()))
+            case LimitMemory():
+                self._limit_memory(request)
             case ExecInContainer():
                 self._exec(request)
+            case CloseStdin():
+                self._close_stdin(request)
             case FollowLog():
                 self._follow(request)
+
+    def handle_packet(self, request: Request, descriptors: list[int]) -> None:
+        """Carry out a request that brings descriptors along, and close them here."""
+        match request:
+            case OpenExec() if len(descriptors) == 3:
+                self._open_exec(request, descriptors)
+                close_all(descriptors)
+            case AttachContainer() if len(descriptors) == 2:
+                self._attach(request, descriptors)
+            case _:
+                close_all(descriptors)
 
     def reap(self, pid: int, wait_status: int) -> None:
         """Take note of a child's end: a container's, a command's, or an orphan's."""
@@ -109,46 +162,88 @@ class ContainerRuntime:
             self._finish(self._running.pop(pid), process.exit_code_of(wait_status))
         elif pid in self._execs:
             self._finish_exec(pid, process.exit_code_of(wait_status))
+        else:
+            self._sessions.reap(pid, process.exit_code_of(wait_status))
 
     def sweep(self) -> None:
         """Kill what ended containers left behind, wherever it hid: it is now this process's child."""
         for pid in process.children_of(os.getpid()):
-            if pid not in self._running and pid not in self._execs and self._is_left_over(pid):
+            is_known = pid in self._running or pid in self._execs or pid in self._sessions
+            if not is_known and self._is_left_over(pid):
                 process.kill_group(pid)
                 process.send_signal(pid, signal.SIGKILL)
 
     def _start(self, request: StartContainer) -> Reply:
         container = request.container
-        pipes: list[int] = []
+        opened: ContainerStreams | None = None
         try:
             log = LogFile(Path(container.log_file))
-            pipes = [*os.pipe2(os.O_CLOEXEC), *os.pipe2(os.O_CLOEXEC)]
-            out_reader, out_writer, err_reader, err_writer = pipes
-            pid = fork_container(self._launch(container), images=self._images, stdout=out_writer, stderr=err_writer)
+            opened = open_streams(stdin=container.stdin, terminal=container.terminal)
+            pid = fork_container(
+                self._launch(container),
+                images=self._images,
+                stdin=opened.stdin,
+                stdout=opened.stdout,
+                stderr=opened.stderr,
+                terminal=opened.terminal,
+            )
         except (StartError, OSError) as error:
-            for fd in pipes:
-                os.close(fd)
-            return Reply(request.request_id, error=str(error))
-        os.close(out_writer)
-        os.close(err_writer)
+            if opened is not None:
+                opened.close_theirs()
+                opened.close_ours()
+            return Reply(request.request_id, error=f"{_START_FAILED}{error}")
+        opened.close_theirs()
         record = ContainerRecord(container=container, pid=pid, started_at=time.time())
-        streams = {out_reader: StreamWriter(log, "stdout"), err_reader: StreamWriter(log, "stderr")}
-        running = _Running(record=record, log=log, streams=streams)
+        streams = {fd: StreamWriter(log, stream) for fd, stream in opened.outputs.items()}
+        running = _Running(record=record, log=log, streams=streams, input=opened.input)
         self._running[pid] = running
         self._records[container.id] = record
+        self._memory.set_limit(pid, container.memory_limit_bytes)
         for fd in streams:
             os.set_blocking(fd, False)
-            self._reactor.watch(fd, functools.partial(self._read_output, running, fd))
+        self._watch_output(running)
         return Reply(request.request_id, records=(record,))
 
-    def _launch(self, container: Container, argv: tuple[str, ...] = ()) -> Launch:
+    def _launch(self, container: Container, argv: tuple[str, ...] = (), *, inside: int = 0) -> Launch:
         return Launch(
             name=container.name,
             image=container.image,
             argv=argv or container.argv,
             environ={**container.environ, CONTAINER_ID_VARIABLE: container.id},
             working_directory=container.working_directory,
+            isolation=self._isolation(container, inside=inside) if container.root else None,
+            user=container.user,
+            group=container.group,
         )
+
+    def _isolation(self, container: Container, *, inside: int) -> Isolation:
+        neighbour = self._find(container.process_table_of)
+        return Isolation(
+            root=Root(
+                directory=container.root,
+                template=container.template,
+                mounts=container.mounts,
+                hostname=container.hostname,
+                whole_host=container.whole_host,
+                read_only=container.read_only_root,
+            ),
+            own_pids=not container.shares_host_pids,
+            inside=inside,
+            process_table_of=neighbour.record.pid if neighbour else 0,
+        )
+
+    def _kill_for_memory(self, pid: int) -> None:
+        running = self._running.get(pid)
+        if running is not None:
+            running.oom_killed = True
+            process.kill_group(pid)
+            process.send_signal(pid, signal.SIGKILL)
+
+    def _limit_memory(self, request: LimitMemory) -> None:
+        running = self._find(request.container_id)
+        if running is not None:
+            self._memory.set_limit(running.record.pid, request.bytes)
+        self._tell(Reply(request.request_id, error="" if running else "not running"))
 
     def _signal(self, request: SignalContainer) -> Reply:
         running = self._find(request.container_id)
@@ -176,32 +271,102 @@ class ContainerRuntime:
         record = self._records.get(container_id)
         return self._running.get(record.pid) if record else None
 
+    def _gather_output(self, running: _Running) -> None:
+        """A container writes: read soon, together with what it writes meanwhile."""
+        self._unwatch_output(running)
+        if running.record.container.terminal:
+            self._read_outputs(running)
+        else:
+            self._await_more(running, size=0, rounds=_GATHER_ROUNDS)
+
+    def _await_more(self, running: _Running, *, size: int, rounds: int) -> None:
+        """Wait while more comes, but neither long nor until a pipe is full."""
+
+        def look() -> None:
+            found = sum(unread_bytes(fd) for fd in running.streams)
+            if rounds and size < found < _CHUNK_BYTES // 2:
+                self._await_more(running, size=found, rounds=rounds - 1)
+            else:
+                self._read_outputs(running)
+
+        self._reactor.call_later(_GATHER_SECONDS, look)
+
+    def _read_outputs(self, running: _Running) -> None:
+        # Errors first: of what was written at nearly the same time they are what is looked for.
+        for fd in sorted(running.streams, key=lambda fd: running.streams[fd].stream != "stderr"):
+            self._read_output(running, fd)
+        if not running.held_up:
+            self._watch_output(running)
+
+    def _watch_output(self, running: _Running) -> None:
+        for fd in running.streams:
+            if fd not in running.watched:
+                running.watched.add(fd)
+                self._reactor.watch(fd, functools.partial(self._gather_output, running))
+
+    def _unwatch_output(self, running: _Running) -> None:
+        for fd in running.watched:
+            self._reactor.unwatch(fd)
+        running.watched.clear()
+
     def _read_output(self, running: _Running, fd: int) -> None:
         try:
             chunk = os.read(fd, _CHUNK_BYTES)
         except BlockingIOError:
             return
+        except OSError:
+            # A terminal that nobody holds open any more.
+            chunk = b""
         if chunk:
-            running.streams[fd].write(chunk)
+            self._take_output(running, fd, chunk)
         else:
             self._close_stream(running, fd)
         if running.followed:
             running.followed = False
             self._tell(Logged(running.record.container.id))
 
+    def _take_output(self, running: _Running, fd: int, chunk: bytes) -> None:
+        writer = running.streams[fd]
+        writer.write(chunk)
+        for attachment in running.attachments:
+            attachment.write(writer.stream, chunk)
+        self._hold_up(running)
+
+    def _hold_up(self, running: _Running) -> None:
+        """Read a container's output only while all who are attached have read what was there before."""
+        running.attachments = [attachment for attachment in running.attachments if attachment.is_open]
+        must_wait = any(attachment.is_full for attachment in running.attachments)
+        if must_wait == running.held_up:
+            return
+        running.held_up = must_wait
+        if must_wait:
+            self._unwatch_output(running)
+        else:
+            self._watch_output(running)
+
     def _close_stream(self, running: _Running, fd: int) -> None:
         running.streams.pop(fd).close()
-        self._reactor.unwatch(fd)
+        if fd in running.watched:
+            running.watched.remove(fd)
+            self._reactor.unwatch(fd)
+        if fd == running.input:
+            running.input = None
         os.close(fd)
 
     def _finish(self, running: _Running, exit_code: int) -> None:
         old = running.record
+        self._memory.set_limit(old.pid, 0)
         process.kill_group(old.pid)
-        for fd in tuple(running.streams):
-            with contextlib.suppress(BlockingIOError):
+        for fd in sorted(running.streams, key=lambda fd: running.streams[fd].stream != "stderr"):
+            with contextlib.suppress(OSError):
                 while chunk := os.read(fd, _CHUNK_BYTES):
-                    running.streams[fd].write(chunk)
+                    self._take_output(running, fd, chunk)
             self._close_stream(running, fd)
+        if running.input is not None:
+            os.close(running.input)
+        for attachment in running.attachments:
+            attachment.end()
+        self._sessions.end_with(old.container.id)
         running.log.close()
         record = ContainerRecord(
             container=old.container,
@@ -209,6 +374,7 @@ class ContainerRuntime:
             started_at=old.started_at,
             finished_at=time.time(),
             exit_code=exit_code,
+            oom_killed=running.oom_killed,
         )
         if old.container.id in self._records:
             self._records[old.container.id] = record
@@ -223,13 +389,43 @@ class ContainerRuntime:
         marker, _, _ = process.environ_of(pid).partition(f"{CONTAINER_ID_VARIABLE}=".encode())[2].partition(b"\0")
         return bool(marker) and marker.decode(errors="replace") not in alive
 
+    def _open_exec(self, request: OpenExec, descriptors: list[int]) -> None:
+        running = self._find(request.container_id)
+        if running is None:
+            self._tell(Reply(request.request_id, error="container not running", exit_code=126))
+            return
+        launch = self._launch(running.record.container, request.argv, inside=running.record.pid)
+        if request.terminal:
+            launch = replace(launch, environ={"TERM": "xterm", **launch.environ})
+        self._sessions.open(request, launch, descriptors)
+
+    def _attach(self, request: AttachContainer, descriptors: list[int]) -> None:
+        running = self._find(request.container_id)
+        if running is None:
+            close_all(descriptors)
+            self._tell_packet(encode_line(Reply(request.request_id, error="container not running")), ())
+            return
+        stdout, stderr = descriptors
+        attachment = Attachment(
+            self._reactor, {"stdout": stdout, "stderr": stderr}, on_change=lambda: self._hold_up(running)
+        )
+        running.attachments.append(attachment)
+        self._tell_packet(encode_line(Reply(request.request_id)), () if running.input is None else (running.input,))
+
+    def _close_stdin(self, request: CloseStdin) -> None:
+        running = self._find(request.container_id)
+        if running is not None and running.input is not None and running.input not in running.streams:
+            os.close(running.input)
+            running.input = None
+        self._tell(Reply(request.request_id))
+
     def _exec(self, request: ExecInContainer) -> None:
         running = self._find(request.container_id)
         if running is None:
             self._tell(Reply(request.request_id, error="container not running", exit_code=126))
             return
         reader, writer = os.pipe2(os.O_CLOEXEC)
-        launch = self._launch(running.record.container, request.argv)
+        launch = self._launch(running.record.container, request.argv, inside=running.record.pid)
         try:
             pid = fork_container(launch, images=self._images, stdout=writer, stderr=writer)
         except (StartError, OSError) as error:

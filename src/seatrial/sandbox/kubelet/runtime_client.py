@@ -3,16 +3,25 @@
 import asyncio
 import itertools
 import socket
+from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
+from seatrial.sandbox.kubelet.descriptor_channel import KubeletEnd, PacketTooLongError, close_all
 from seatrial.sandbox.kubelet.protocol import (
+    AttachContainer,
+    CloseStdin,
+    CommandEnded,
     Container,
     ContainerRecord,
     ExecInContainer,
     Exited,
     FollowLog,
+    LimitMemory,
     ListContainers,
     Logged,
+    OpenExec,
     RemoveContainer,
     Reply,
     Request,
@@ -23,6 +32,7 @@ from seatrial.sandbox.kubelet.protocol import (
 )
 
 _LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024
+_decode_reply: Final = msgspec.json.Decoder(Reply).decode
 
 
 class RuntimeFailedError(Exception):
@@ -34,20 +44,27 @@ class RuntimeClient:
 
     Args:
         sock: the connection that the machine handed to the kubelet.
+        packets: the other one, for requests with descriptors; None where there are none to be made.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, packets: socket.socket | None = None) -> None:
         self._socket = sock
         self._request_ids = itertools.count(1)
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._ends: dict[str, asyncio.Future[ContainerRecord]] = {}
         self._log_waiters: dict[str, list[asyncio.Future[None]]] = {}
+        self._commands: dict[int, asyncio.Future[int]] = {}
+        self._packets = KubeletEnd(packets, self._take_packet) if packets is not None else None
+        self._packet_replies: dict[int, asyncio.Future[tuple[Reply, Sequence[int]]]] = {}
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self.isolates = False
 
     async def connect(self) -> None:
         """Take the connection over; before anything else."""
         self._reader, self._writer = await asyncio.open_connection(sock=self._socket, limit=_LONGEST_LINE_BYTES)
+        if self._packets is not None:
+            self._packets.start()
 
     async def run(self) -> None:
         """Read what the runtime says, until it is gone.
@@ -63,6 +80,8 @@ class RuntimeClient:
 
     def close(self) -> None:
         """Hang up."""
+        if self._packets is not None:
+            self._packets.close()
         if self._writer is not None:
             self._writer.close()
 
@@ -79,6 +98,7 @@ class RuntimeClient:
     async def list(self) -> tuple[ContainerRecord, ...]:
         """All containers of the machine; from here on their ends can be awaited."""
         reply = await self._ask(ListContainers(next(self._request_ids)))
+        self.isolates = reply.isolates
         for record in reply.records:
             end = self._future_end(record.container.id)
             if not record.running and not end.done():
@@ -93,6 +113,10 @@ class RuntimeClient:
         """Send a signal; one that is not running any more needs none."""
         await self._ask(SignalContainer(next(self._request_ids), container_id, number), fail=False)
 
+    async def limit_memory(self, container_id: str, limit_bytes: int) -> None:
+        """Change how much memory a container may have, 0 for as much as there is."""
+        await self._ask(LimitMemory(next(self._request_ids), container_id, limit_bytes), fail=False)
+
     async def remove(self, container_id: str) -> None:
         """Forget a container."""
         await self._ask(RemoveContainer(next(self._request_ids), container_id), fail=False)
@@ -106,6 +130,48 @@ class RuntimeClient:
         request = ExecInContainer(next(self._request_ids), container_id, argv, timeout_seconds)
         return await self._ask(request, fail=False)
 
+    async def open_exec(
+        self, container_id: str, argv: tuple[str, ...], *, descriptors: tuple[int, int, int], terminal: bool
+    ) -> asyncio.Future[int]:
+        """Start a command with these standard streams; its exit code comes when it has ended.
+
+        Raises:
+            RuntimeFailedError: it can't be run.
+        """
+        request = OpenExec(next(self._request_ids), container_id, argv, terminal)
+        ended = asyncio.get_running_loop().create_future()
+        self._commands[request.request_id] = ended
+        try:
+            await self._ask(request, descriptors=descriptors)
+        except BaseException:
+            self._commands.pop(request.request_id, None)
+            raise
+        return ended
+
+    async def attach(self, container_id: str, *, stdout: int, stderr: int) -> int | None:
+        """Have a container's output copied to two descriptors; a descriptor of its standard input, if it has one.
+
+        Raises:
+            RuntimeFailedError: it doesn't run.
+        """
+        if self._packets is None:
+            raise RuntimeFailedError("no way to hand descriptors over")
+        request = AttachContainer(next(self._request_ids), container_id)
+        answer: asyncio.Future[tuple[Reply, Sequence[int]]] = asyncio.get_running_loop().create_future()
+        self._packet_replies[request.request_id] = answer
+        try:
+            await self._packets.send(encode_line(request), (stdout, stderr))
+            reply, descriptors = await answer
+        finally:
+            self._packet_replies.pop(request.request_id, None)
+        if reply.error:
+            raise RuntimeFailedError(reply.error)
+        return descriptors[0] if descriptors else None
+
+    async def close_stdin(self, container_id: str) -> None:
+        """Let a container's standard input end."""
+        await self._ask(CloseStdin(next(self._request_ids), container_id), fail=False)
+
     async def expect_log(self, container_id: str) -> asyncio.Future[None] | None:
         """What is done when the container writes something after this, or ends; None when it has ended."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -113,19 +179,42 @@ class RuntimeClient:
         reply = await self._ask(FollowLog(next(self._request_ids), container_id), fail=False)
         return None if reply.error else waiter
 
-    async def _ask(self, request: Request, *, fail: bool = True) -> Reply:
+    async def _ask(
+        self, request: Request, *, fail: bool = True, descriptors: tuple[int, int, int] | None = None
+    ) -> Reply:
         if self._writer is None:
             raise ConnectionError("not connected with the container runtime")
         reply = asyncio.get_running_loop().create_future()
         self._replies[request.request_id] = reply
         try:
-            self._writer.write(encode_line(request))
+            await self._send(request, descriptors)
             answer: Reply = await reply
         finally:
             self._replies.pop(request.request_id, None)
         if fail and answer.error:
             raise RuntimeFailedError(answer.error)
         return answer
+
+    async def _send(self, request: Request, descriptors: tuple[int, int, int] | None) -> None:
+        if self._writer is None:
+            raise ConnectionError("not connected with the container runtime")
+        if descriptors is None:
+            self._writer.write(encode_line(request))
+            return
+        if self._packets is None:
+            raise RuntimeFailedError("no way to hand descriptors over")
+        try:
+            await self._packets.send(encode_line(request), descriptors)
+        except PacketTooLongError as error:
+            raise RuntimeFailedError(str(error)) from error
+
+    def _take_packet(self, packet: bytes, descriptors: Sequence[int]) -> None:
+        reply = _decode_reply(packet)
+        waiting = self._packet_replies.get(reply.request_id)
+        if waiting is None or waiting.done():
+            close_all(descriptors)
+        else:
+            waiting.set_result((reply, descriptors))
 
     def _future_end(self, container_id: str) -> asyncio.Future[ContainerRecord]:
         return self._ends.setdefault(container_id, asyncio.get_running_loop().create_future())
@@ -144,6 +233,10 @@ class RuntimeClient:
                 self._wake_followers(message.record.container.id)
             case Logged():
                 self._wake_followers(message.container_id)
+            case CommandEnded():
+                command = self._commands.pop(message.request_id, None)
+                if command is not None and not command.done():
+                    command.set_result(message.exit_code)
 
     def _wake_followers(self, container_id: str) -> None:
         for waiter in self._log_waiters.pop(container_id, ()):

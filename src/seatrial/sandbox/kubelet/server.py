@@ -1,8 +1,8 @@
 """The kubelet's HTTPS server: what the API server asks of a node.
 
 `/containerLogs/NAMESPACE/POD/CONTAINER` is behind `kubectl logs`, `/pods` and `/healthz` are for whoever looks after
-the node. Running commands, attaching and forwarding ports have their places beside `container_logs`. Only the API
-server and administrators are let in, by client certificate.
+the node; `stream_routes` has `exec`, `attach` and `port-forward`. Only the API server and administrators are let in,
+by client certificate.
 """
 
 import ssl
@@ -53,6 +53,14 @@ class LogStream(Protocol):
         ...
 
 
+class Routes(Protocol):
+    """Pages that the server has beside its own."""
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Take their paths."""
+        ...
+
+
 class KubeletServer:
     """Serves on the node's address.
 
@@ -60,20 +68,32 @@ class KubeletServer:
         config: address, port, certificates.
         pods: the pods of the node.
         logs: their logs.
+        pages: what else it answers: exec, attach and port-forward, usage.
     """
 
-    def __init__(self, config: MachineConfig, *, pods: Callable[[], Iterable[Object]], logs: LogSource) -> None:
+    def __init__(
+        self,
+        config: MachineConfig,
+        *,
+        pods: Callable[[], Iterable[Object]],
+        logs: LogSource,
+        pages: Iterable[Routes],
+    ) -> None:
         self._config = config
         self._pods = pods
         self._logs = logs
+        self._pages = pages
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
         """Listen."""
         app = web.Application(middlewares=[_authorize])
         app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/logs/{path:.*}", self._refuse_logs)
         app.router.add_get("/pods", self._list_pods)
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._container_logs)
+        for page in self._pages:
+            page.add_to(app.router)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(
@@ -94,6 +114,10 @@ class KubeletServer:
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.Response(text="ok")
+
+    async def _refuse_logs(self, _: web.Request) -> web.Response:
+        # The machine's own log files would be those of somebody's computer.
+        return web.Response(status=405, text="logs endpoint is disabled.\n")
 
     async def _list_pods(self, _: web.Request) -> web.Response:
         return web.json_response({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [*self._pods()]})

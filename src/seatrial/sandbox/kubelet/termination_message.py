@@ -11,25 +11,23 @@ from typing import Final
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.kubelet.log_reader import LogQuery, read_log
 
-_DEFAULT_PATH: Final = "/dev/termination-log"
 _MOST_BYTES: Final = 4096
 _MOST_LOG_BYTES: Final = 2048
 _MOST_LOG_LINES: Final = 80
 
 
-def read_termination_message(container: Object, *, root: Path, log_file: Path, failed: bool) -> str:
+def read_termination_message(container: Object, *, file: Path, log_file: Path, failed: bool) -> str:
     """The message for the status, empty for none.
 
     Args:
         container: its entry in the pod's spec.
-        root: its root directory.
+        file: what it wrote to `terminationMessagePath`.
         log_file: the log of the life that ended.
         failed: whether its exit code wasn't 0.
     """
-    path = root / container.get("terminationMessagePath", _DEFAULT_PATH).lstrip("/")
     message = b""
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        message = file.read(_MOST_BYTES)
+    with contextlib.suppress(OSError), file.open("rb") as opened:
+        message = opened.read(_MOST_BYTES)
     if not message and failed and container.get("terminationMessagePolicy") == "FallbackToLogsOnError":
         message = b"".join(read_log(log_file, LogQuery(tail_lines=_MOST_LOG_LINES)))[-_MOST_LOG_BYTES:]
     return message.decode(errors="replace")

@@ -1,29 +1,33 @@
 """The volumes of a pod, as directories: below `<pod directory>/.volumes/NAME`.
 
-A process of the sandbox sees the host's file system; a container's mounts are symbolic links below its root
-directory (SEATRIAL_ROOTFS), so `/etc/config` of the pod is `$SEATRIAL_ROOTFS/etc/config` to a program that wants it.
-Read-only mounts are not enforced, and the content of ConfigMaps is that of the pod's start.
+`volume_mounts` says where a container finds them. A container with a file tree of its own has them mounted there; one
+without sees links below its root directory (SEATRIAL_ROOTFS), and read-only mounts are not enforced.
 """
 
 import base64
-import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, Protocol
 
 from seatrial.sandbox.api import Object
+from seatrial.sandbox.kubelet.command import expand
 from seatrial.sandbox.kubelet.environment import (
     Configuration,
     ConfigurationMissingError,
     PodPlace,
     pod_field,
 )
+from seatrial.sandbox.kubelet.host_paths import prepare_host_path
 from seatrial.sandbox.kubelet.quantity import resource_field
+from seatrial.sandbox.kubelet.root_filesystem import Mount
+from seatrial.sandbox.kubelet.volume_payload import File, write_payload
 
 _DEFAULT_MODE: Final = 0o644
 _DIRECTORY: Final = ".volumes"
+_EVERYBODYS: Final = 0o777
+_NEVER_CHANGING: Final = "kube-root-ca.crt"
 
 TokenSource = Callable[[Object, Object], Awaitable[str]]
 """Answers a service account token for (pod, serviceAccountToken projection)."""
@@ -36,11 +40,19 @@ class MountError(Exception):
         super().__init__(f'MountVolume.SetUp failed for volume "{volume}" : {reason}')
 
 
+class VolumeConfiguration(Configuration, Protocol):
+    """ConfigMaps, Secrets, and claims; all raise `ConfigurationMissingError`."""
+
+    async def claim_directory(self, namespace: str, name: str) -> str:
+        """Where the volume is that a PersistentVolumeClaim is bound to."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class VolumeSources:
     """Where the content of volumes comes from."""
 
-    configuration: Configuration
+    configuration: VolumeConfiguration
     token: TokenSource
 
 
@@ -50,7 +62,7 @@ def volume_directory(pod_directory: Path, volume: str) -> Path:
 
 
 async def set_up_volumes(pod: Object, pod_directory: Path, *, place: PodPlace, sources: VolumeSources) -> None:
-    """Make all volumes of a pod; may be repeated.
+    """Make all volumes of a pod, and bring their content up to date; may be repeated.
 
     Raises:
         MountError: the first that can't be made.
@@ -63,54 +75,92 @@ async def set_up_volumes(pod: Object, pod_directory: Path, *, place: PodPlace, s
             raise MountError(volume["name"], str(error)) from error
 
 
-def mount_volumes(container: Object, root: Path, pod_directory: Path) -> None:
-    """Link a container's mounts below its root directory."""
-    root.mkdir(parents=True, exist_ok=True)
-    # The outer first, so that a mount inside another one lands in it.
-    for mount in sorted(container.get("volumeMounts") or (), key=lambda mount: len(mount["mountPath"])):
-        target = volume_directory(pod_directory, mount["name"])
-        if mount.get("subPath"):
-            target = _inside(target, mount["subPath"])
-            if not target.exists():
-                target.mkdir(parents=True)
-        link = _inside(root, mount["mountPath"])
+def is_refreshed(pod: Object) -> bool:
+    """Whether a volume of the pod has content that others may change: a ConfigMap, a Secret."""
+    for volume in pod["spec"].get("volumes") or ():
+        for source in (volume, *((volume.get("projected") or {}).get("sources") or ())):
+            if "secret" in source or (source.get("configMap") or {}).get("name", _NEVER_CHANGING) != _NEVER_CHANGING:
+                return True
+    return False
+
+
+def volume_mounts(container: Object, pod_directory: Path, *, environ: Mapping[str, str]) -> tuple[Mount, ...]:
+    """Where a container finds the pod's volumes.
+
+    Args:
+        container: its entry in the pod's spec.
+        pod_directory: where the volumes are.
+        environ: for `subPathExpr`.
+
+    Raises:
+        ValueError: a path leads out of its volume.
+    """
+    mounts = []
+    for mount in container.get("volumeMounts") or ():
+        source = volume_directory(pod_directory, mount["name"])
+        part = mount.get("subPath") or expand(mount.get("subPathExpr") or "", environ)
+        if part:
+            source = _inside(source, part)
+            if not source.exists():
+                source.mkdir(parents=True)
+                source.chmod(_EVERYBODYS)
+        mounts.append(Mount(str(source.resolve()), mount["mountPath"], bool(mount.get("readOnly"))))
+    return tuple(mounts)
+
+
+def link_volumes(mounts: Sequence[Mount], root: Path) -> None:
+    """Link a container's mounts below its root directory, the outer first: one inside another lands in it."""
+    for mount in sorted(mounts, key=lambda mount: len(mount.target)):
+        link = _inside(root, mount.target)
         if link == root:
             continue
         link.parent.mkdir(parents=True, exist_ok=True)
         if link.is_dir() and not link.is_symlink():
             shutil.rmtree(link)
         link.unlink(missing_ok=True)
-        link.symlink_to(target)
+        link.symlink_to(mount.source)
 
 
 async def _set_up(volume: Object, directory: Path, *, pod: Object, place: PodPlace, sources: VolumeSources) -> None:
-    _make_directory(volume, directory)
-    if "hostPath" in volume or "emptyDir" in volume:
-        return
-    projected = volume.get("projected")
-    for source in projected.get("sources") or () if projected is not None else (_as_projection(volume),):
-        files = await _files_of(source, pod=pod, place=place, sources=sources)
-        mode = (projected or volume.get("secret") or volume.get("configMap") or {}).get("defaultMode", _DEFAULT_MODE)
-        for path, content in files.items():
-            write_file(_inside(directory, path), content, mode=mode)
+    namespace = pod["metadata"]["namespace"]
+    if "hostPath" in volume:
+        prepare_host_path(volume["hostPath"])
+        _link_directory(directory, volume["hostPath"]["path"])
+    elif "persistentVolumeClaim" in volume or "ephemeral" in volume:
+        own = f"{pod['metadata']['name']}-{volume['name']}"
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName", own)
+        _link_directory(directory, await sources.configuration.claim_directory(namespace, claim))
+    else:
+        _make_directory(directory)
+    if not {"hostPath", "persistentVolumeClaim", "ephemeral", "emptyDir"} & volume.keys():
+        write_payload(directory, await _payload(volume, pod=pod, place=place, sources=sources))
 
 
-def _make_directory(volume: Object, directory: Path) -> None:
-    if "hostPath" not in volume:
-        directory.mkdir(parents=True, exist_ok=True)
-        return
+def _make_directory(directory: Path) -> None:
+    if not directory.exists():
+        directory.mkdir(parents=True)
+        directory.chmod(_EVERYBODYS)
+
+
+def _link_directory(directory: Path, target: str) -> None:
     directory.parent.mkdir(parents=True, exist_ok=True)
     directory.unlink(missing_ok=True)
-    directory.symlink_to(volume["hostPath"]["path"])
+    directory.symlink_to(target)
 
 
-def write_file(path: Path, content: bytes, *, mode: int = _DEFAULT_MODE) -> None:
-    """Write a file so that a reader finds either the old or the new content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"..{path.name}.draft")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:  # noqa: PTH123 -- a descriptor with its mode
-        file.write(content)
-    draft.replace(path)
+async def _payload(volume: Object, *, pod: Object, place: PodPlace, sources: VolumeSources) -> dict[str, File]:
+    projected = volume.get("projected")
+    parts = projected.get("sources") or () if projected is not None else (_as_projection(volume),)
+    own = projected if projected is not None else next(iter(_as_projection(volume).values()))
+    mode = own.get("defaultMode", _DEFAULT_MODE)
+    files: dict[str, File] = {}
+    for source in parts:
+        modes = {item["path"]: item.get("mode") for part in source.values() for item in part.get("items") or ()}
+        for path, content in (await _files_of(source, pod=pod, place=place, sources=sources)).items():
+            _inside(Path("/"), path)
+            chosen = modes.get(path)
+            files[path] = File(content, mode if chosen is None else chosen)
+    return files
 
 
 def _as_projection(volume: Object) -> Object:
@@ -145,20 +195,20 @@ async def _files_of(source: Object, *, pod: Object, place: PodPlace, sources: Vo
         else:
             found = await sources.configuration.secret(namespace, reference["name"])
             data = {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
-        return _selected(data, reference)
     except ConfigurationMissingError:
         if reference.get("optional"):
             return {}
         raise
+    return _selected(data, reference, word="config" if kind == "configMap" else "secret")
 
 
-def _selected(data: dict[str, bytes], reference: Object) -> dict[str, bytes]:
+def _selected(data: dict[str, bytes], reference: Object, *, word: str) -> dict[str, bytes]:
     items = reference.get("items")
     if not items:
         return data
     missing = [item["key"] for item in items if item["key"] not in data]
     if missing and not reference.get("optional"):
-        raise ConfigurationMissingError(f"references non-existent config key: {missing[0]}")
+        raise ConfigurationMissingError(f"references non-existent {word} key: {missing[0]}")
     return {item["path"]: data[item["key"]] for item in items if item["key"] in data}
 
 
