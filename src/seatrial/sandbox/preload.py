@@ -22,7 +22,7 @@ _KEPT: Final[list[ssl.SSLContext]] = []
 
 def preload() -> None:
     """Load the machines' modules and warm them up; leaves neither a thread nor an event loop."""
-    from seatrial.sandbox.images import nginx  # noqa: F401, PLC0415 -- loaded here for those that are forked
+    from seatrial.sandbox.images import http_echo, nginx, pause  # noqa: F401, PLC0415 -- loaded here for those that are forked
     from seatrial.sandbox.images.busybox import program  # noqa: F401, PLC0415 -- likewise
     from seatrial.sandbox.kubelet import machine  # noqa: F401, PLC0415 -- likewise
 

@@ -35,6 +35,9 @@ def test_normalise(name: str, repository: str) -> None:
         "busybox:1.36",
         "registry.k8s.io/pause:3.10",
         "hashicorp/http-echo",
+        "python:3.12-slim",
+        "alpine:3.20",
+        "debian:bookworm",
     ],
 )
 def test_built_in_images_start_one_of_their_own_programs(name: str) -> None:
@@ -42,6 +45,20 @@ def test_built_in_images_start_one_of_their_own_programs(name: str) -> None:
     image = find(name, {})
     assert image is not None
     assert (*image.entrypoint, *image.cmd)[0] in image.programs
+
+
+@pytest.mark.parametrize("tag", ["1.25", "v3.10.0", "1.36-musl", "latest", "alpine", "stable-alpine3.20", "mainline"])
+def test_tags_that_images_have(tag: str) -> None:
+    """A version, with or without a variant, and names that move along with the versions stand for the image."""
+    assert find(f"nginx:{tag}", {}) is not None
+    assert find(f"nginx:{tag}@sha256:0123", {}) is not None
+
+
+@pytest.mark.parametrize("tag", ["nosuchtag", "lates", "one"])
+def test_tags_that_no_image_has(tag: str) -> None:
+    """A misspelt tag is no image, so a rollout to it gets stuck; images of one's own may have any tag."""
+    assert find(f"nginx:{tag}", {}) is None
+    assert find(f"me/app:{tag}", {"me/app": ("true",)}) is not None
 
 
 @pytest.mark.parametrize("name", ["nosuch", "example.com/nginx", "quay.io/bloomberg/goldpinger", ""])

@@ -1,7 +1,7 @@
 """`nginx`: a web server on port 80 with a welcome page, or the files of a volume.
 
-It serves what is mounted at /usr/share/nginx/html, answers 404 and 405 as nginx does and writes its access log in the
-combined form to standard output. Configuration files aren't read.
+It serves what is mounted at /usr/share/nginx/html, answers 404 and 405 as nginx does, writes its access log in the
+combined form to standard output, and that it starts to standard error. Configuration files aren't read.
 """
 
 import datetime as dt
@@ -18,15 +18,9 @@ if TYPE_CHECKING:
     from aiohttp import web
     from aiohttp.typedefs import Handler, Middleware
 
-_WELCOME = """<!DOCTYPE html>
-<html>
-<head><title>Welcome to nginx!</title></head>
-<body>
-<h1>Welcome to nginx!</h1>
-<p>This is the sandbox's small web server. Mount a volume at /usr/share/nginx/html to serve files of your own.</p>
-</body>
-</html>
-"""
+_WELCOME = (
+    "<!DOCTYPE html><html><head><title>Welcome to nginx!</title></head><body><h1>Welcome to nginx!</h1></body></html>\n"
+)
 _SERVER = "nginx/1.27.0"
 
 
@@ -37,6 +31,8 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     if "-v" in argv[1:]:
         complain(f"nginx version: {_SERVER}")
         return 0
+    for notice in (_SERVER, "start worker processes", "start worker process 2"):
+        complain(f"{dt.datetime.now(dt.UTC):%Y/%m/%d %H:%M:%S} [notice] 1#1: {notice}")
     root = mounted("usr/share/nginx/html", environ)
     app = web.Application(middlewares=[_access_log()])
     app.router.add_route("*", "/{path:.*}", lambda request: _answer(request, root))
@@ -70,7 +66,8 @@ def _error(status: int, reason: str) -> "web.Response":
 def _page(status: int, text: str) -> "web.Response":
     from aiohttp import web  # noqa: PLC0415 -- loaded by `main`
 
-    return web.Response(status=status, text=text, content_type="text/html", headers={"Server": _SERVER})
+    headers = {"Server": _SERVER, "Content-Type": "text/html"}
+    return web.Response(status=status, body=text.encode(), headers=headers)
 
 
 def _access_log() -> "Middleware":

@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from seatrial.sandbox.low_ports import bindable
+from seatrial.sandbox.reachability import REACHABILITY
 
 if TYPE_CHECKING:
     from aiohttp import web
+    from aiohttp.typedefs import Handler, Middleware
 
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::", "[::]", "*"})
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -61,6 +63,18 @@ def serve(
     return asyncio.run(_serve(app, address, port, stop_signals, background))
 
 
+def _silent_where_cut(address: str) -> "Middleware":
+    """Requests from where the network is cut wait, as if they were lost on the way."""
+    from aiohttp import web  # noqa: PLC0415 -- heavy: only servers pay for it
+
+    @web.middleware
+    async def wait(request: web.Request, handler: "Handler") -> web.StreamResponse:
+        await REACHABILITY.passage(request.remote or "", address)
+        return await handler(request)
+
+    return wait
+
+
 async def _serve(
     app: "web.Application",
     address: str,
@@ -73,6 +87,7 @@ async def _serve(
     stopped = asyncio.Event()
     for number in stop_signals:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    app.middlewares.insert(0, _silent_where_cut(address))
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
     beside = None

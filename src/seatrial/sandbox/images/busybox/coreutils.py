@@ -1,7 +1,7 @@
 """The applets that need no network: cat, date, echo, env, false, hostname, sleep, true."""
 
 import datetime as dt
-import shutil
+import os
 import signal
 import sys
 import time
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from seatrial.sandbox.images.serving import complain, say
 
+_CHUNK_BYTES = 65536
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -60,14 +61,22 @@ def cat(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     for name in argv[1:] or ["-"]:
         try:
             if name == "-":
-                shutil.copyfileobj(sys.stdin, sys.stdout)
+                _copy(0)
             else:
-                sys.stdout.write(_mounted(name, environ).read_text(errors="replace"))
+                with _mounted(name, environ).open("rb") as file:
+                    _copy(file.fileno())
         except OSError as error:
             complain(f"cat: can't open '{name}': {error.strerror}")
             failed = True
     sys.stdout.flush()
     return int(failed)
+
+
+def _copy(fd: int) -> None:
+    """To standard output, each piece as it comes."""
+    while chunk := os.read(fd, _CHUNK_BYTES):
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.flush()
 
 
 def sleep(argv: Sequence[str], _environ: Mapping[str, str]) -> int:

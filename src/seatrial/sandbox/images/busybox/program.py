@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-from seatrial.sandbox.images.busybox import coreutils, httpd, networking
+from seatrial.sandbox.images.busybox import coreutils, httpd, networking, tar
 from seatrial.sandbox.images.registry import Program
 from seatrial.sandbox.images.serving import complain
 
@@ -40,6 +40,7 @@ _APPLETS: Mapping[str, Program] = {
     "nc": networking.nc,
     "sh": _shell,
     "sleep": coreutils.sleep,
+    "tar": tar.main,
     "true": coreutils.true,
     "wget": networking.wget,
 }
