@@ -14,6 +14,7 @@ import pytest
 from seatrial.sandbox.addresses import API_SERVER_PORT, blocks
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.local import LocalApi, local_api
+from seatrial.sandbox.control.partitions import Partitions
 from seatrial.sandbox.low_ports import bindable
 from seatrial.sandbox.service_proxy import ServiceProxy
 
@@ -29,6 +30,8 @@ class Net:
         self._servers: list[asyncio.Server] = []
         self._held: list[asyncio.StreamWriter] = []
         self.clients: list[str] = []
+        self.partitions = Partitions([("node1", "here"), ("node2", "there")])
+        self.proxy = ServiceProxy(api, partitions=self.partitions)
 
     async def serve(self, name: str, *, number: int, port: int) -> str:
         """A server that answers each line with its name and the line; returns its address."""
@@ -135,10 +138,11 @@ def block() -> Iterator[int]:
 async def net(block: int) -> AsyncIterator[Net]:
     """A proxy that runs over an empty API."""
     net = Net(local_api(service_cidr=f"127.{block}.128.0/17"), block)
-    proxy = asyncio.create_task(ServiceProxy(net.api).run())
+    running = asyncio.create_task(net.proxy.run())
     yield net
-    proxy.cancel()
-    await asyncio.wait([proxy])
+    running.cancel()
+    await asyncio.wait([running])
+    net.proxy.close()
     net.close()
 
 
@@ -305,18 +309,63 @@ async def test_a_slow_reader_slows_the_sender(net: Net) -> None:
     server.close()
 
 
-async def test_everything_closes_with_the_proxy(block: int) -> None:
-    """When the proxy ends, listeners and standing connections end."""
+async def test_routes_stay_when_the_proxy_stops(block: int) -> None:
+    """What was set up goes on carrying connections and goes stale, until the proxy runs again."""
     net = Net(local_api(service_cidr=f"127.{block}.128.0/17"), block)
-    proxy = asyncio.create_task(ServiceProxy(net.api).run())
+    running = asyncio.create_task(net.proxy.run())
+    old, new = await net.serve("old", number=1, port=9000), await net.serve("new", number=2, port=9000)
+    cluster_ip = await net.service("web", 10)
+    await net.endpoints("web", old, port=9000)
+    await net.answered(cluster_ip, "old")
+    running.cancel()
+    await asyncio.wait([running])
+    await net.endpoints("web", new, port=9000)
+    gone = await net.service("gone", 11)
+    assert [await net.say(cluster_ip) for _ in range(5)] == ["old"] * 5
+    assert await net.outcome(gone) == "refused"
+    running = asyncio.create_task(net.proxy.run())
+    await net.answered(cluster_ip, "new")
+    running.cancel()
+    await asyncio.wait([running])
+    net.proxy.close()
+    net.close()
+
+
+async def test_connections_between_parted_zones_are_silent(net: Net) -> None:
+    """What stands falls silent and goes on when the network is healed; what is new waits for that."""
+    backend = await net.serve("one", number=1, port=9000)
+    cluster_ip = await net.service("web", 10)
+    await net.endpoints("web", backend, port=9000)
+    await net.answered(cluster_ip, "one")
+    local = (f"127.{net.block}.2.7", 0)
+    reader, writer = await asyncio.open_connection(cluster_ip, 8000, local_addr=local)
+    assert await reader.readline() == b"one\n"
+    net.partitions.cut("here", ["there"])
+    writer.write(b"heard?\n")
+    waiting = asyncio.create_task(net.say(cluster_ip, source=local[0]))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reader.readline(), 0.1)
+    assert await net.say(cluster_ip, source=f"127.{net.block}.1.9") == "one"
+    assert not waiting.done()
+    net.partitions.heal()
+    assert await reader.readline() == b"heard?\n"
+    assert await waiting == "one"
+    writer.close()
+
+
+async def test_everything_closes_with_the_proxy(block: int) -> None:
+    """When the proxy is closed, listeners and standing connections end."""
+    net = Net(local_api(service_cidr=f"127.{block}.128.0/17"), block)
+    running = asyncio.create_task(net.proxy.run())
     backend = await net.serve("one", number=1, port=9000)
     cluster_ip = await net.service("web", 10)
     await net.endpoints("web", backend, port=9000)
     await net.answered(cluster_ip, "one")
     async with connection(cluster_ip) as (reader, _):
         await reader.readline()
-        proxy.cancel()
-        await asyncio.wait([proxy])
+        running.cancel()
+        await asyncio.wait([running])
+        net.proxy.close()
         with pytest.raises(ConnectionResetError):
             await reader.read()
         assert await net.outcome(cluster_ip) == "refused"

@@ -3,21 +3,36 @@
 import os
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from seatrial.cli.options import output_option, state_dir_option
+from seatrial.cli.sandbox_control import (
+    api,
+    component,
+    disturbance_of,
+    disturbance_options,
+    machine,
+    partition,
+)
+from seatrial.cli.sandbox_lookup import (
+    all_homes_in,
+    home_named,
+    name_flag,
+    name_option,
+    not_running,
+    print_table,
+    running_sandbox,
+)
 from seatrial.errors import SandboxError, UsageError
 
 if TYPE_CHECKING:
-    from seatrial.sandbox.home import Home
+    from seatrial.sandbox.apiserver.audit import Level
     from seatrial.sandbox.owner import Sandbox
     from seatrial.sandbox.survey import Survey
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _CONTEXT = "seatrial-sandbox"
 
@@ -30,13 +45,6 @@ Examples:
 """
 
 
-def name_option(command: F) -> F:
-    """`--name`: which sandbox."""
-    return click.option(
-        "--name", default="default", show_default=True, metavar="NAME", help="Which sandbox; several can run at once."
-    )(command)
-
-
 @click.group(epilog=_EPILOG)
 def sandbox() -> None:
     """Start, stop and look at the embedded cluster.
@@ -44,6 +52,10 @@ def sandbox() -> None:
     A sandbox is a Kubernetes cluster in local processes: a real API server for kubectl and every client, nodes that are
     machines to switch off, pods that are processes with an address of their own. It needs no Docker and no root.
     """
+
+
+for _command in (machine, component, partition, api):
+    sandbox.add_command(_command)
 
 
 @sandbox.command(
@@ -68,23 +80,81 @@ Examples:
     "--image", "images", multiple=True, metavar="NAME=COMMAND",
     help="An image of your own: containers that name it run this command of this machine. Repeatable.",
 )  # fmt: skip
+@click.option(
+    "--realistic-timing", is_flag=True,
+    help="Wait as long as Kubernetes does, for a silent node and for pods on it; by default the sandbox is quicker.",
+)  # fmt: skip
+@click.option(
+    "--node-monitor-grace", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    help="How long a node may be silent before it is NotReady.",
+)  # fmt: skip
+@click.option(
+    "--time-scale", default=1.0, type=click.FloatRange(min=0, min_open=True), metavar="FACTOR",
+    help="Multiply all intervals of the cluster's own parts: 0.1 makes back-offs and evictions ten times as quick.",
+)  # fmt: skip
+@click.option(
+    "--audit-log", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write who asked the API server for what to a file: a JSON line (audit.k8s.io/v1) a request.",
+)  # fmt: skip
+@click.option(
+    "--audit-level", type=click.Choice(["Metadata", "Request", "RequestResponse"]), default="Metadata",
+    show_default=True, help="How much of each request; a secret's content is never written.",
+)  # fmt: skip
+@click.option(
+    "--max-requests-inflight", default=400, show_default=True, type=click.IntRange(min=1), metavar="N",
+    help="How many reads the API server serves at a time; more get 429.",
+)  # fmt: skip
+@click.option(
+    "--max-mutating-requests-inflight", default=200, show_default=True, type=click.IntRange(min=1), metavar="N",
+    help="How many writes.",
+)  # fmt: skip
+@disturbance_options
 @state_dir_option
-def up(name: str, detach: bool, nodes: int, zones: str, images: Sequence[str], state_dir: Path | None) -> None:
+def up(
+    name: str,
+    detach: bool,
+    nodes: int,
+    zones: str,
+    images: Sequence[str],
+    realistic_timing: bool,
+    node_monitor_grace: float | None,
+    time_scale: float,
+    audit_log: Path | None,
+    audit_level: "Level",
+    max_requests_inflight: int,
+    max_mutating_requests_inflight: int,
+    latency: str | None,
+    jitter: str | None,
+    error_rate: float | None,
+    error_status: str,
+    state_dir: Path | None,
+) -> None:
     """Start a sandbox: ready when all its nodes are."""
     from seatrial.sandbox.cluster_config import ClusterConfig
+    from seatrial.sandbox.disturbance import Disturbance
     from seatrial.sandbox.owner import start_sandbox
+    from seatrial.sandbox.timing import REALISTIC, SANDBOX
 
-    home = _home(name, state_dir)
+    timing = (REALISTIC if realistic_timing else SANDBOX).scaled(time_scale)
+    if node_monitor_grace is not None:
+        timing = timing.with_grace(node_monitor_grace)
+    home = home_named(name, state_dir)
     config = ClusterConfig(
         name=name,
         directory=home.directory,
         nodes=nodes,
         zones=tuple(zone.strip() for zone in zones.split(",")),
         images=dict(map(_image, images)),
+        timing=timing,
+        audit_log=str(audit_log.absolute()) if audit_log is not None else "",
+        audit_level=audit_level,
+        most_reading=max_requests_inflight,
+        most_writing=max_mutating_requests_inflight,
+        disturbance=Disturbance(**disturbance_of(latency, jitter, error_rate, error_status)),
     )
     owned = start_sandbox(config, detach=detach)
     if detach:
-        _announce(owned.sandbox, name, "Stop it with:  seatrial sandbox down" + _name_flag(name))
+        _announce(owned.sandbox, name, "Stop it with:  seatrial sandbox down" + name_flag(name))
         owned.let_go()
         return
     try:
@@ -106,14 +176,14 @@ def down(name: str, everything: bool, state_dir: Path | None) -> None:
     """Stop a sandbox; nothing of it is left running or on disk."""
     from seatrial.sandbox.owner import stop_sandbox
 
-    homes = _all_homes(state_dir) if everything else [_home(name, state_dir)]
+    homes = all_homes_in(state_dir) if everything else [home_named(name, state_dir)]
     stopped = [home.name for home in homes if stop_sandbox(home)]
     for each in stopped:
         click.echo(f"Sandbox {each} is gone.")
     if not stopped and everything:
         click.echo("No sandbox is running.")
     elif not stopped:
-        raise _not_running(name)
+        raise not_running(name)
 
 
 @sandbox.command()
@@ -132,10 +202,10 @@ def status(name: str | None, output: str, state_dir: Path | None) -> None:
     async def look(found: "list[Sandbox]") -> "list[Survey]":
         return list(await asyncio.gather(*map(survey, found)))
 
-    homes = _all_homes(state_dir) if name is None else [_home(name, state_dir)]
+    homes = all_homes_in(state_dir) if name is None else [home_named(name, state_dir)]
     found = [each for each in map(find_sandbox, homes) if each is not None]
     if name is not None and not found:
-        raise _not_running(name)
+        raise not_running(name)
     surveys = asyncio.run(look(found))
     if output == "json":
         click.echo(json.dumps([dataclasses.asdict(each) for each in surveys], indent=2))
@@ -157,7 +227,7 @@ Examples:
 @state_dir_option
 def kubeconfig(name: str, merge: bool, state_dir: Path | None) -> None:
     """Print the path of a sandbox's kubeconfig, or merge it into your own."""
-    found = _running(name, state_dir)
+    found = running_sandbox(name, state_dir)
     if not merge:
         click.echo(found.kubeconfig)
         return
@@ -175,7 +245,7 @@ def kubeconfig(name: str, merge: bool, state_dir: Path | None) -> None:
 @state_dir_option
 def logs(name: str, follow: bool, state_dir: Path | None) -> None:
     """Print what the sandbox's own processes said; for a pod's log use kubectl."""
-    found = _running(name, state_dir)
+    found = running_sandbox(name, state_dir)
     try:
         for text in _follow(found) if follow else [found.home.log.read_text(errors="replace")]:
             click.echo(text, nl=False)
@@ -195,7 +265,7 @@ def load(name: str, files: tuple[Path, ...], state_dir: Path | None) -> None:
     from seatrial.sandbox.manifests import apply_manifests, read_manifests
 
     objects = read_manifests(files)
-    found = _running(name, state_dir)
+    found = running_sandbox(name, state_dir)
 
     async def apply() -> None:
         async with SandboxClient(found.kubeconfig) as client:
@@ -203,40 +273,6 @@ def load(name: str, files: tuple[Path, ...], state_dir: Path | None) -> None:
                 click.echo(line)
 
     asyncio.run(apply())
-
-
-def _home(name: str, state_dir: Path | None) -> "Home":
-    from seatrial.sandbox.home import home_of
-    from seatrial.state_directory import state_directory
-
-    return home_of(name, state=state_directory(state_dir).absolute())
-
-
-def _all_homes(state_dir: Path | None) -> "list[Home]":
-    from seatrial.sandbox.home import all_homes
-    from seatrial.state_directory import state_directory
-
-    return all_homes(state=state_directory(state_dir).absolute())
-
-
-def _running(name: str, state_dir: Path | None) -> "Sandbox":
-    from seatrial.sandbox.owner import find_sandbox
-
-    found = find_sandbox(_home(name, state_dir))
-    if found is None:
-        raise _not_running(name)
-    return found
-
-
-def _not_running(name: str) -> SandboxError:
-    return SandboxError(
-        f"no sandbox named {name!r} is running",
-        hint=f"start one with `seatrial sandbox up --detach{_name_flag(name)}`; `seatrial sandbox status` shows all",
-    )
-
-
-def _name_flag(name: str) -> str:
-    return "" if name == "default" else f" --name {name}"
 
 
 def _image(text: str) -> tuple[str, tuple[str, ...]]:
@@ -261,7 +297,7 @@ def _announce(found: "Sandbox", name: str, last: str) -> None:
 Try:
   export KUBECONFIG={shlex.quote(str(found.kubeconfig))}
   kubectl get nodes
-  seatrial sandbox load{_name_flag(name)} examples/goldpinger.yml
+  seatrial sandbox load{name_flag(name)} examples/goldpinger.yml
   kubectl get pods --watch
 
 {last}""")
@@ -279,25 +315,14 @@ def _show(surveys: "Sequence[Survey]") -> None:
         )
         for each in surveys
     ]
-    _table(("SANDBOX", "UP FOR", "NODES READY", "PODS READY", "MEMORY", "API SERVER"), rows)
+    print_table(("SANDBOX", "UP FOR", "NODES READY", "PODS READY", "MEMORY", "API SERVER"), rows)
     for each in surveys:
         click.echo()
         nodes = [
             (node.name, "Ready" if node.ready else "NotReady", node.zone, node.address, str(node.pods))
             for node in each.nodes
         ]
-        _table((f"{each.name.upper()}: NODE", "STATUS", "ZONE", "ADDRESS", "PODS"), nodes)
-
-
-def _table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-
-    def line(cells: tuple[str, ...]) -> str:
-        return "   ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-
-    click.secho(line(titles), bold=True)
-    for row in rows:
-        click.echo(line(row))
+        print_table((f"{each.name.upper()}: NODE", "STATUS", "ZONE", "ADDRESS", "PODS"), nodes)
 
 
 def _duration(seconds: float) -> str:

@@ -21,6 +21,7 @@ from typing import Any, Final, cast
 from seatrial.errors import SandboxError, SeatrialError
 from seatrial.sandbox import home as homes
 from seatrial.sandbox.order import Order
+from seatrial.sandbox.process_log import ProcessLog
 
 _LAST_WORDS_BYTES: Final = 8192
 _LAST_WORDS_LINES: Final = 15
@@ -49,6 +50,7 @@ def _run(order: Order) -> int:
     # What both sides of the fork need, and only that, before it; each loads the rest at the same time as the other.
     import aiohttp.web  # noqa: F401, PLC0415 -- loaded here to be shared
 
+    import seatrial.sandbox.reachability  # noqa: F401, PLC0415 -- memory that both sides share
     from seatrial.sandbox import launcher as launchers  # noqa: PLC0415
     from seatrial.sandbox.tls_buffers import shrink_tls_buffers  # noqa: PLC0415
 
@@ -112,6 +114,7 @@ def _write_log_to(home: homes.Home) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+    sys.stdout, sys.stderr = ProcessLog(1), ProcessLog(2)
     import structlog  # noqa: PLC0415 -- part of what the machines share
 
     structlog.configure(
@@ -143,7 +146,7 @@ def _report_ready(order: Order, server: str, timings: dict[str, float], launcher
 
 
 def _log_traceback() -> None:
-    # A full disk is what may have happened, and the log lies on it: the owner must be told all the same.
+    # A full disk is what may have happened, before the log could be opened: the owner must be told all the same.
     with contextlib.suppress(OSError):
         traceback.print_exc()
         sys.stderr.flush()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 API_SERVER_PORT = 6443
 MAX_NODES = 126
 _FIRST_BLOCK, _LAST_BLOCK = 16, 250
+_NODE_OFFSET = 10
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class AddressBlock:
 
     def node(self, index: int) -> str:
         """The InternalIP of a node."""
-        return f"127.{self.number}.0.{10 + _checked(index)}"
+        return f"127.{self.number}.0.{_NODE_OFFSET + _checked(index)}"
 
     def pod_cidr(self, index: int) -> str:
         """The range of addresses of a node's pods."""
@@ -54,3 +55,19 @@ def _checked(index: int) -> int:
     if not 1 <= index <= MAX_NODES:
         raise ValueError(f"a sandbox has nodes 1 to {MAX_NODES}, not {index}")
     return index
+
+
+def first_node_beside(address: str) -> str:
+    """The address of the first node in the block that an address belongs to; the address itself outside of a block."""
+    parts = address.split(".")
+    return f"127.{parts[1]}.0.{_NODE_OFFSET + 1}" if len(parts) == 4 and parts[0] == "127" else address
+
+
+def node_index_of(address: str) -> int:
+    """The number of the node that an address belongs to, its own or a pod's; 0 for any other address."""
+    parts = address.split(".")
+    if len(parts) != 4 or parts[0] != "127" or not all(part.isdigit() for part in parts):
+        return 0
+    third, last = int(parts[2]), int(parts[3])
+    index = last - _NODE_OFFSET if third == 0 else third
+    return index if 1 <= index <= MAX_NODES else 0

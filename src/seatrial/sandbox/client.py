@@ -67,6 +67,14 @@ class SandboxClient:
             raise ApplyError(body.get("message", f"answered {status}"))
         return body
 
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Any request in JSON; raises `SandboxError` with the server's reason."""
+        data = None if body is None else msgspec.json.encode(body)
+        status, answer = await self._call(method, path, body=data)
+        if status >= 400:
+            raise SandboxError(answer.get("message", f"{method} {path} was answered with {status}"))
+        return answer
+
     async def apply(self, document: Mapping[str, Any]) -> str:
         """Server-side apply an object; answers what `kubectl apply` would print, `pod/web created`.
 

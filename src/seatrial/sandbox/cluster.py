@@ -11,20 +11,28 @@ import secrets
 import socket
 import time
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
 from seatrial.errors import SandboxError
 from seatrial.sandbox.addresses import API_SERVER_PORT, AddressBlock, blocks
-from seatrial.sandbox.api import Object
+from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_kubeconfig
 from seatrial.sandbox.cluster_config import GROUP, ClusterConfig, NodePlan
+from seatrial.sandbox.control.components import Components
+from seatrial.sandbox.control.control_api import ControlApi
+from seatrial.sandbox.control.disturber import Disturber
+from seatrial.sandbox.control.doorman import Doorman
+from seatrial.sandbox.control.machines import Machines
+from seatrial.sandbox.control.partitions import Partitions
 from seatrial.sandbox.controllers.manager import ControllerManager
 from seatrial.sandbox.home import Home
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.launcher import Launcher, LauncherProcess
 from seatrial.sandbox.pki import Authority
+from seatrial.sandbox.reachability import REACHABILITY
 from seatrial.sandbox.scheduler import Scheduler
 from seatrial.sandbox.service_proxy import ServiceProxy
 
@@ -49,8 +57,15 @@ class Cluster:
         self._home = Home(config.directory)
         self._began = began
         self._launcher = Launcher(launcher, on_exit=self._machine_ended)
+        self._machines = Machines(self._launcher)
+        zones = [(node.name, node.zone) for node in config.plan()]
+        self._partitions = Partitions(zones, reachability=REACHABILITY)
         self._server: ApiServer | None = None
+        self._components: Components | None = None
+        self._proxy: ServiceProxy | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._stopping = False
         self.timings: dict[str, float] = {}
 
     @property
@@ -66,19 +81,21 @@ class Cluster:
         """
         await self._launcher.connect()
         self._run(self._launcher.run(), name="launcher")
+        await self._or_failure(self._bring_up())
+        self._mark("ready")
+
+    async def _bring_up(self) -> None:
         self._mark("loaded")
         authority = Authority.create(self._config.directory / "pki")
         block = await self._start_api_server(authority)
         self._mark("api_server")
+        self._components = self._control_plane()
         for node in self._config.plan():
-            await self._launcher.start_machine(self._machine(node, block, authority))
+            await self._machines.add(self._machine(node, block, authority))
         self._mark("machines")
-        api = self._running_server().api
-        self._run(ControllerManager(api).run(), name="controllers")
-        self._run(Scheduler(api).run(), name="scheduler")
-        self._run(ServiceProxy(api).run(), name="service proxy")
-        await self._or_failure(self._nodes_ready())
-        self._mark("ready")
+        self._components.start_all()
+        self._run(self._components.failure(), name="control plane")
+        await self._nodes_ready()
 
     async def run(self) -> None:
         """Wait until a part of the sandbox fails, which raises `SandboxError`."""
@@ -86,9 +103,15 @@ class Cluster:
 
     async def stop(self) -> None:
         """Take everything down; nothing of the sandbox is left but this process."""
+        self._stopping = True
+        self._failed.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._components is not None:
+            await self._components.close()
+        if self._proxy is not None:
+            self._proxy.close()
         # Both at once: requests of machines and pods end when these do.
         await asyncio.gather(self._stop_server(), self._launcher.close())
 
@@ -112,6 +135,10 @@ class Cluster:
                 directory=self._config.directory,
                 service_cidr=block.service_cidr,
                 admin_token=token,
+                audit_log=Path(self._config.audit_log) if self._config.audit_log else None,
+                audit_level=self._config.audit_level,
+                most_reading=self._config.most_reading,
+                most_writing=self._config.most_writing,
             )
             server = ApiServer(config, authority)
             try:
@@ -128,6 +155,34 @@ class Cluster:
             f"all of 127.16.0.1 to 127.250.0.1 port {API_SERVER_PORT} are taken",
             hint="stop sandboxes that you don't need: seatrial sandbox down --all",
         )
+
+    def _control_plane(self) -> Components:
+        """The loops that make a cluster of an API server, and what stops and disturbs them."""
+        server, timing = self._running_server(), self._config.timing
+        api, volumes = server.api, self._config.directory / "volumes"
+        proxy = self._proxy = ServiceProxy(api, partitions=self._partitions)
+        components = Components(
+            {
+                "controller-manager": lambda: ControllerManager(api, timing=timing, volumes=volumes).run(),
+                "scheduler": lambda: Scheduler(api.as_manager("kube-scheduler")).run(),
+                "kube-proxy": proxy.run,
+            },
+            machines=self._machines,
+        )
+        disturber = Disturber(self._config.disturbance)
+        control = ControlApi(
+            machines=self._machines, components=components, partitions=self._partitions, disturber=disturber
+        )
+
+        async def node_of_pod(namespace: str, name: str) -> str:
+            try:
+                pod = await api.get("pods", name, namespace)
+            except ApiError:
+                return ""
+            return str(pod["spec"].get("nodeName", ""))
+
+        server.doorman = Doorman(control, partitions=self._partitions, disturber=disturber, node_of_pod=node_of_pod)
+        return components
 
     def _machine(self, node: NodePlan, block: AddressBlock, authority: Authority) -> MachineConfig:
         client = authority.issue_client(f"system:node:{node.name}", ["system:nodes"])
@@ -149,6 +204,7 @@ class Cluster:
             serving_key_file=serving.key_file,
             sandbox=self._config.sandbox_id,
             images=self._config.images,
+            timing=self._config.timing,
         )
 
     async def _nodes_ready(self) -> None:
@@ -178,18 +234,22 @@ class Cluster:
         """Wait for something, or for the first part to fail."""
         waited = asyncio.ensure_future(what)
         try:
-            await asyncio.wait([waited, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in self._tasks:
-                if task.done():
-                    raise _failure_of(task)
-            await waited
+            await asyncio.wait([waited, self._failed], return_when=asyncio.FIRST_COMPLETED)
+            await (self._failed if self._failed.done() else waited)
         finally:
             waited.cancel()
 
     def _run(self, part: Coroutine[Any, Any, None], *, name: str) -> None:
-        self._tasks.append(asyncio.create_task(part, name=name))
+        task = asyncio.create_task(part, name=name)
+        self._tasks.append(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not (self._stopping or self._failed.done()):
+            self._failed.set_exception(_failure_of(task))
 
     def _machine_ended(self, name: str, exit_code: int) -> None:
+        self._machines.ended(name)
         _log.warning("machine ended", machine=name, exit_code=exit_code)
 
     def _running_server(self) -> ApiServer:

@@ -109,6 +109,7 @@ class OwnedSandbox:
 
     def close(self) -> None:
         """Stop it, and wait until nothing of it is left."""
+        _awaken(self.sandbox.record)
         if self._leash is not None:
             os.close(self._leash)
             self._leash = None
@@ -155,6 +156,7 @@ def stop_sandbox(home: Home) -> bool:
         raise SandboxError(
             f"sandbox {home.name!r} is just starting or stopping", hint="try again in a second, or kill its process"
         )
+    _awaken(record)
     with contextlib.suppress(ProcessLookupError):
         os.kill(record.pid, signal.SIGTERM)
     if not _wait_for_end(record.pid, _STOP_SECONDS):
@@ -164,11 +166,20 @@ def stop_sandbox(home: Home) -> bool:
     return True
 
 
+def _awaken(record: Record) -> None:
+    """Let processes that somebody has stopped hear what they are told."""
+    for pid in (record.launcher_pid, record.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
 def wait_until_gone(home: Home) -> None:
     """Wait until the launcher has swept up behind a main process that ended; do it in its place if it is dead."""
     record = home.read() if home.directory.exists() else None
     if record is not None and not _wait_for_end(record.launcher_pid, _STOP_SECONDS):
-        raise SandboxError(f"the sandbox's launcher (process {record.launcher_pid}) does not end", hint="kill it")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(record.launcher_pid, signal.SIGKILL)
+        _wait_for_end(record.launcher_pid, _STOP_SECONDS)
     if not home.is_claimed():
         sweep_leftovers(home)
 

@@ -8,7 +8,7 @@ objects, and no task once it stands.
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, cast
 
 Address = tuple[str, int]
@@ -24,6 +24,8 @@ class _Side(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.other: _Side | None = None
         self._ended = False
+        self._held = False
+        self._full = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -43,12 +45,31 @@ class _Side(asyncio.Protocol):
         return True
 
     def pause_writing(self) -> None:
+        self._full = True
         if self.other is not None and self.other.transport is not None:
             self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        if self.other is not None and self.other.transport is not None and not self.other.has_ended:
-            self.other.transport.resume_reading()
+        self._full = False
+        if self.other is not None:
+            self.other.read_on()
+
+    def hold(self) -> None:
+        """Hear nothing until `release`, as if what is sent were lost on the way and sent again later."""
+        self._held = True
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def release(self) -> None:
+        """Hear again."""
+        self._held = False
+        self.read_on()
+
+    def read_on(self) -> None:
+        """Go on reading, unless there is a reason not to."""
+        is_full = self.other is not None and self.other.is_full
+        if self.transport is not None and not (self._held or self._ended or is_full):
+            self.transport.resume_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         if self.other is None:
@@ -57,6 +78,11 @@ class _Side(asyncio.Protocol):
             self.other.abort()
         elif self.other.transport is not None:
             self.other.transport.close()
+
+    @property
+    def is_full(self) -> bool:
+        """Whoever is at this end reads slower than is written."""
+        return self._full
 
     @property
     def has_ended(self) -> bool:
@@ -78,15 +104,24 @@ class ClientSide(_Side):
 
     Args:
         choose: the address for a client's IP; None resets the connection.
+        passage: waits until the client can reach that address.
         open_sides: where it stands in while it is open, so that whoever owns it can end it.
     """
 
-    def __init__(self, *, choose: Callable[[str], Address | None], open_sides: "set[ClientSide]") -> None:
+    def __init__(
+        self,
+        *,
+        choose: Callable[[str], Address | None],
+        passage: Callable[[str, str], Awaitable[None]],
+        open_sides: "set[ClientSide]",
+    ) -> None:
         super().__init__()
         self._choose = choose
+        self._passage = passage
         self._open_sides = open_sides
         self._connecting: asyncio.Task[None] | None = None
         self._early = b""
+        self.ends: tuple[str, str] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to connect; what the client sends meanwhile waits."""
@@ -119,6 +154,8 @@ class ClientSide(_Side):
 
     async def _connect(self, client: str, address: Address) -> None:
         loop = asyncio.get_running_loop()
+        self.ends = (client, address[0])
+        await self._passage(client, address[0])
         endpoint = _Side()
         endpoint.other = self
         try:
@@ -138,4 +175,16 @@ class ClientSide(_Side):
         if self.has_ended:
             super().eof_received()
         else:
-            self.transport.resume_reading()
+            self.read_on()
+
+    def hold_both(self) -> None:
+        """Let nothing pass in either direction."""
+        self.hold()
+        if self.other is not None:
+            self.other.hold()
+
+    def release_both(self) -> None:
+        """Let everything pass again."""
+        self.release()
+        if self.other is not None:
+            self.other.release()

@@ -4,7 +4,11 @@ Every Service's cluster IP and TCP port is listened on, and each connection is c
 endpoints, chosen at random as the iptables mode does (or by client address, where the Service asks for that). A Service
 without endpoints isn't listened on, so connecting is refused. An endpoint that doesn't answer costs the client its
 connection (a reset): there is no second try that would hide a fault. Changes count for new connections; those that
-stand stay where they are. The endpoint sees the client's own address.
+stand stay where they are. The endpoint sees the client's own address. Between zones that are parted, connections
+fall silent (`control.partitions`).
+
+What `run` has set up stays when it is cancelled, as the kernel's rules stay when kube-proxy dies: routes then go stale
+until it runs again. `close` takes them down.
 
 Without privileges, ports below 1024 are shifted on both sides (`low_ports.py`). NodePorts and UDP are not carried.
 Behaviour: Kubernetes documentation, "Virtual IPs and Service Proxies".
@@ -19,6 +23,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from seatrial.sandbox.api import Api, Object
+from seatrial.sandbox.control.partitions import Partitions
 from seatrial.sandbox.controllers.endpoint_slices import BY_SERVICE, SERVICE_NAME, by_service
 from seatrial.sandbox.controllers.objects import labels_of, namespace_of
 from seatrial.sandbox.informer import Informer, Key, key_of
@@ -78,31 +83,60 @@ class ServiceProxy:
 
     Args:
         api: the API server.
+        partitions: which zones can't reach each other.
     """
 
-    def __init__(self, api: Api) -> None:
-        self._services = Informer(api, "services")
-        self._slices = Informer(api, "endpointslices.discovery.k8s.io", indexers={BY_SERVICE: by_service})
-        self._queue: WorkQueue[Key] = WorkQueue("service-proxy")
+    def __init__(self, api: Api, *, partitions: Partitions) -> None:
+        self._api = api
+        self._partitions = partitions
         self._ports: dict[Key, dict[Address, _Port]] = {}
         self._clients: set[ClientSide] = set()
+        self._read_anew()
+        partitions.on_change(self._hold_what_is_cut)
+
+    def _read_anew(self) -> None:
+        self._services = Informer(self._api, "services")
+        self._slices = Informer(self._api, "endpointslices.discovery.k8s.io", indexers={BY_SERVICE: by_service})
+        self._queue: WorkQueue[Key] = WorkQueue("service-proxy")
         self._services.add_handler(self._service_changed)
         self._slices.add_handler(self._slice_changed)
 
     async def run(self) -> None:
-        """Carry connections until cancelled; then all are closed."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._services.run())
-                group.create_task(self._slices.run())
-                await self._services.wait_synced()
-                await self._slices.wait_synced()
-                group.create_task(self._queue.work(self._sync))
-        finally:
-            for key in list(self._ports):
-                self._close(key, self._ports[key])
-            for client in list(self._clients):
-                client.abort()
+        """Follow Services and endpoints until cancelled; connections are carried from then on, too."""
+        self._read_anew()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._services.run())
+            group.create_task(self._slices.run())
+            await self._services.wait_synced()
+            await self._slices.wait_synced()
+            for key in self._ports:
+                # What went while nobody looked.
+                self._queue.add(key)
+            group.create_task(self._queue.work(self._sync))
+
+    def close(self) -> None:
+        """Listen no more and end every connection."""
+        for key in list(self._ports):
+            self._close(key, self._ports[key])
+        for client in list(self._clients):
+            client.abort()
+
+    def _hold_what_is_cut(self) -> None:
+        for client in self._clients:
+            if client.ends is None:
+                continue
+            if self._is_cut(*client.ends):
+                client.hold_both()
+            else:
+                client.release_both()
+
+    def _is_cut(self, client: str, endpoint: str) -> bool:
+        zone_of = self._partitions.zone_of_address
+        return self._partitions.is_cut(zone_of(client), zone_of(endpoint))
+
+    async def _passage(self, client: str, endpoint: str) -> None:
+        zone_of = self._partitions.zone_of_address
+        await self._partitions.passage(zone_of(client), zone_of(endpoint))
 
     def _service_changed(self, old: Object | None, new: Object | None) -> None:
         item = new or old
@@ -147,7 +181,11 @@ class ServiceProxy:
         loop = asyncio.get_running_loop()
 
         def accept() -> ClientSide:
-            return ClientSide(choose=lambda client: balancer.choose(client, loop.time()), open_sides=self._clients)
+            return ClientSide(
+                choose=lambda client: balancer.choose(client, loop.time()),
+                passage=self._passage,
+                open_sides=self._clients,
+            )
 
         try:
             return _Port(Listener(address, accept=accept), balancer)

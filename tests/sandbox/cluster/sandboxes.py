@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from seatrial.sandbox.kubelet import process
 from seatrial.sandbox.leftovers import MARKER, processes_of
 from seatrial.sandbox.owner import Sandbox
+from tests.kubectls import newest
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -21,9 +21,9 @@ class Kubectl:
     """kubectl with a sandbox's kubeconfig; a failing command fails the test with what it said."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        found = shutil.which("kubectl")
+        found = newest()
         if found is None:
-            pytest.skip("kubectl is not installed")
+            pytest.skip("there is no kubectl on this machine")
         self._command = [found, "--kubeconfig", str(sandbox.kubeconfig), "--cache-dir", str(sandbox.directory / "kc")]
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:

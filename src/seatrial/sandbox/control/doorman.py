@@ -1,0 +1,73 @@
+"""Stands before the API server's requests: cuts off who can't reach it, disturbs, answers the control's own paths.
+
+Who asks tells where from: a kubelet's certificate names its node, a pod's token its pod and so the node. Clients that
+are neither are outside the cluster. A request from a zone that is cut off waits, unanswered, until the partition is
+healed or the client gives up; those that are being served when a partition begins lose their connection.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from seatrial.sandbox.apiserver.calls import User
+from seatrial.sandbox.control.control_api import PREFIX, ControlApi
+from seatrial.sandbox.control.disturber import Disturber
+from seatrial.sandbox.control.partitions import OUTSIDE, Partitions
+
+_NODE: Final = "system:node:"
+_ACCOUNT: Final = "system:serviceaccount:"
+_POD_NAME: Final = "authentication.kubernetes.io/pod-name"
+
+NodeOfPod = Callable[[str, str], Awaitable[str]]
+
+
+class Doorman:
+    """Implements `apiserver.server.Doorman`.
+
+    Args:
+        control: answers the control's own paths.
+        partitions: who can't reach the control plane.
+        disturber: what requests suffer.
+        node_of_pod: the node of a pod, by namespace and name; empty if there is none.
+    """
+
+    def __init__(
+        self, control: ControlApi, *, partitions: Partitions, disturber: Disturber, node_of_pod: NodeOfPod
+    ) -> None:
+        self._control = control
+        self._partitions = partitions
+        self._disturber = disturber
+        self._node_of_pod = node_of_pod
+        self._inside: dict[int, tuple[web.BaseRequest, str]] = {}
+        partitions.on_change(self._cut_off)
+
+    async def admit(self, request: web.BaseRequest, user: User) -> None:
+        """Let a request in, sooner or later; raises `ApiError` for one that is to fail."""
+        zone = await self._zone_of(user)
+        if zone != OUTSIDE:
+            await self._partitions.passage(zone, self._partitions.control_plane)
+            self._inside[id(request)] = (request, zone)
+        if not request.path.startswith(PREFIX):
+            await self._disturber.pass_through()
+
+    def leave(self, request: web.BaseRequest) -> None:
+        """A request that was let in is done."""
+        self._inside.pop(id(request), None)
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse | None:
+        """The answer to a request for the control; None for all others."""
+        return await self._control.handle(request) if request.path.startswith(PREFIX) else None
+
+    async def _zone_of(self, user: User) -> str:
+        if user.name.startswith(_NODE):
+            return self._partitions.zone_of_node(user.name.removeprefix(_NODE))
+        pod = user.extra.get(_POD_NAME)
+        if not (pod and user.name.startswith(_ACCOUNT)):
+            return OUTSIDE
+        return self._partitions.zone_of_node(await self._node_of_pod(user.name.split(":")[2], pod[0]))
+
+    def _cut_off(self) -> None:
+        for request, zone in list(self._inside.values()):
+            if self._partitions.is_cut(zone, self._partitions.control_plane) and request.transport is not None:
+                request.transport.abort()
