@@ -5,12 +5,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CLIENTS := $(VENV)/.clients
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test check docs bench clean
+.PHONY: help setup demo test check conformance docs bench bench-sandbox clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Create .venv and install Seatrial with its development tools
 
@@ -29,10 +30,20 @@ $(STAMP): pyproject.toml
 	fi
 	@touch $(STAMP)
 
+# Other people's clients, which the sandbox is tested with, and a kubectl where the machine has none.
+$(CLIENTS): pyproject.toml $(STAMP)
+	@if command -v uv >/dev/null; then \
+		uv pip install --quiet --python $(BIN)/python --group clients; \
+	else \
+		$(BIN)/python -m pip install --quiet --group clients; \
+	fi
+	@$(BIN)/python -m tests.kubectl_download || echo "The tests that need kubectl will be skipped." >&2
+	@touch $(CLIENTS)
+
 demo: setup ## Run the first experiment on the embedded sandbox
 	@$(BIN)/seatrial autonomous --sandbox --load examples/goldpinger.yml --policy-file examples/kill-half.yml
 
-test: setup ## Run all tests
+test: setup $(CLIENTS) ## Run all tests
 	@$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check: setup ## Lint, check formatting, types and layers
@@ -41,11 +52,18 @@ check: setup ## Lint, check formatting, types and layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+conformance: setup $(CLIENTS) ## Replay recordings of a real cluster; make conformance GOLDEN=DIR TOPICS="auth watch"
+	@$(BIN)/python -m tests.conformance $(if $(GOLDEN),--golden $(GOLDEN)) $(TOPICS)
+
 docs: setup ## Generate the reference pages in docs/reference
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m tests.conformance.deliberate
 
 bench: setup ## Run the benchmarks
 	@$(BIN)/python -m benchmarks
+
+bench-sandbox: setup ## Print the sandbox's figures
+	@$(BIN)/python -m benchmarks sandbox
 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build

@@ -1,143 +1,225 @@
-"""Sends recorded requests to the sandbox's API server and compares its answers with those of a real one.
+"""Sends recorded requests to a whole sandbox and compares its answers with those of a real cluster.
 
-The recordings (`golden/*.jsonl`) are exchanges with a Kubernetes v1.36.2 API server. To see what differs in one topic:
+The recordings (`rest/*.jsonl`) are exchanges with a Kubernetes v1.36.2 API server, in scenarios of one namespace each.
+Waits, watches with another client at work and upgraded connections have modules of their own beside this one.
 
-    python tests/conformance/replay.py errors
+    python -m tests.conformance rest/errors
 """
 
 import asyncio
+import contextlib
 import json
 import re
-import ssl
 import string
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import yaml
-from yarl import URL
 
-from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig
-from seatrial.sandbox.controllers.manager import ControllerManager
-from seatrial.sandbox.pki import Authority
-from tests.conformance.masking import differences, mask
-from tests.conformance.stand_in import StandIn
+from tests.conformance.access import Access, recorded_cluster
+from tests.conformance.comparison import Comparison, head_differences, parsed
+from tests.conformance.deliberate import excuse
+from tests.conformance.frames import Upgrade, handshake_headers
+from tests.conformance.meanwhile import Meanwhile
+from tests.conformance.scores import Outcome, Score, Suite
+from tests.conformance.waits import Waits
+from tests.conformance.watching import Watching, untimed
 
-GOLDEN = Path(__file__).parent / "golden"
-_COMPARED_HEADERS = ("Content-Type", "Warning", "Retry-After", "Allow", "Location")
-_GENERATED = re.compile(r"kube-api-access-\w{5}|[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_GENERATED = re.compile(
+    r"kube-api-access-[a-z0-9]{5}|[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9A-F]{128}"
+)
+_SERVICE_ADDRESS = re.compile(r"\b10\.96\.\d+\.(\d+)\b(?!/)")
+_SHORTEST_MS, _LONGEST_MS = 10, 40
 _NOT_SENT = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+_COLLECTION = re.compile(r"(/api/v1|/apis/[^/]+/[^/]+)(/watch)?((?:/namespaces/[^/]+)?/[^/?]+)")
 
 
-@dataclass
-class Outcome:
-    """How one exchange went: nothing in `problems` means alike."""
-
-    case: str
-    problems: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Score:
-    """How many of a topic's exchanges were answered alike."""
-
-    alike: int
-    total: int
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def percent(self) -> float:
-        """The share, in percent."""
-        return 100 * self.alike / self.total
-
-
-def lines_of(topic: str) -> Iterator[dict[str, Any]]:
+def lines_of(golden: Path, topic: str) -> list[dict[str, Any]]:
     """The recorded lines of a topic."""
-    with (GOLDEN / f"{topic}.jsonl").open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
+    with (golden / "rest" / f"{topic}.jsonl").open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+async def _text(answer: aiohttp.ClientResponse, *, until_ms: float | None) -> str:
+    """A body; what came of it until then, where the client of the recording went in the middle."""
+    if until_ms is None:
+        return await answer.text(errors="replace")
+    text = b""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(until_ms / 1000):
+            async for chunk in answer.content.iter_any():
+                text += chunk
+    answer.close()
+    return text.decode(errors="replace")
 
 
 class Replay:
-    """Replays one topic against one server."""
+    """Replays topics against one cluster.
 
-    def __init__(self, server: ApiServer, session: aiohttp.ClientSession, stand_in: StandIn) -> None:
-        self._server = server
-        self._session = session
-        self._stand_in = stand_in
+    Args:
+        cluster: the cluster.
+        golden: the folder of recordings.
+    """
+
+    def __init__(self, cluster: Access, golden: Path) -> None:
+        self._cluster = cluster
+        self._golden = golden
+        self._waits = Waits(cluster)
+        self._comparison = Comparison()
         self._saved: dict[str, str] = {}
-        self._names: dict[str, str] = {}
+        self._learned: dict[str, str] = {}
         self._namespace = ""
+        self._touched: list[str] = []
+        self._namespaces: set[str] = set()
+        self._services = ""
 
     async def run(self, topic: str) -> Score:
         """Send every exchange in order."""
-        outcomes = []
-        for line in lines_of(topic):
+        outcomes: list[Outcome] = []
+        slow: list[asyncio.Task[Outcome]] = []
+        service = await self._cluster.call("GET", "/api/v1/namespaces/default/services/kubernetes")
+        self._services = service["spec"]["clusterIP"].rpartition(".")[0]
+        lines = lines_of(self._golden, topic)
+        for index, line in enumerate(lines):
             if line["type"] == "scenario":
                 await self._begin(line)
             elif line["type"] == "wait":
-                await self._stand_in.settle()
-            elif "meanwhile" not in line and "frames" not in line:
-                outcomes.append(await self._exchange(line))
-        alike = sum(not outcome.problems for outcome in outcomes)
-        return Score(alike, len(outcomes), tuple(outcomes))
+                await self._waits.until(line["wait"], self._namespace, touched=self._touched)
+            elif _is_slow(line):
+                # The server only waits for something that never comes: no reason to wait with it.
+                slow.append(asyncio.create_task(self._exchange(line, [])))
+            else:
+                outcomes.append(await self._exchange(line, lines[index + 1 :]))
+        outcomes += await asyncio.gather(*slow)
+        for outcome in outcomes:
+            excuse(topic, outcome)
+        return Score.of(outcomes, self._waits.notes)
 
     async def _begin(self, scenario: dict[str, Any]) -> None:
-        self._saved = {}
+        """A namespace as every scenario finds it, and what another topic's scenario had set up there."""
+        self._saved, self._touched = {}, []
         self._namespace = scenario["namespace"] or ""
-        if self._namespace:
-            body = {"metadata": {"name": self._namespace}}
-            await self._server.api.as_manager("unknown").create("namespaces", body)
+        self._namespaces.add(self._namespace)
+        if not self._namespace:
+            return
+        await self._cluster.call("POST", "/api/v1/namespaces", {"metadata": {"name": self._namespace}})
+        await self._waits.until("default service account", self._namespace)
+        if "setup" in scenario:
+            for line in self._setup():
+                if line["type"] == "wait":
+                    await self._waits.until(line["wait"], self._namespace)
+                else:
+                    await self._cluster.call("POST", line["request"]["path"], line["request"]["body"])
 
-    async def _exchange(self, line: dict[str, Any]) -> Outcome:
+    def _setup(self) -> Iterator[dict[str, Any]]:
+        """What the scenario that shares this namespace does before its first look at something."""
+        for topic in SUITE.topics(self._golden):
+            is_it = False
+            for line in lines_of(self._golden, topic):
+                if line["type"] == "scenario":
+                    is_it = line["namespace"] == self._namespace and "setup" not in line
+                elif is_it and line["type"] != "wait" and line["request"]["method"] != "POST":
+                    return
+                elif is_it:
+                    yield line
+
+    async def _exchange(self, line: dict[str, Any], later: list[dict[str, Any]]) -> Outcome:
         request, expected = line["request"], line["response"]
         template = line.get("template") or {}
         path = self._fill(template.get("path", request["path"]))
-        headers = dict(request["headers"])
+        self._touch(request, path)
+        headers = {name: self._fill(value) for name, value in request["headers"].items()}
         await self._authorize(request.get("auth"), headers)
         outcome = Outcome(f"{request['method']} {line['case']}")
-        async with self._session.request(
-            request["method"],
-            URL(self._server.url + path, encoded=True),
-            headers=headers,
-            data=self._body(request, template),
-            skip_auto_headers=_NOT_SENT,
-            timeout=aiohttp.ClientTimeout(total=20),
-        ) as answer:
-            stream = "events" in expected
-            text = await _begun(answer, _untimed(expected["events"])) if stream else await answer.text(errors="replace")
-            outcome.problems += _compare_status(answer, expected)
-        if "events" in expected:
-            ours = [json.loads(event) for event in text.splitlines() if event.startswith('{"type"')]
-            outcome.problems += _compare_events(ours, expected["events"])
-        else:
-            body = _parsed(text)
-            self._learn(body, expected.get("body"))
-            self._save(line.get("save"), body)
-            outcome.problems += _compare_bodies(body, expected.get("body"))
+        if "events" not in expected:
+            # Controllers work on between two requests: they get the time they had.
+            await asyncio.sleep(min(max(expected.get("ms", 0), _SHORTEST_MS), _LONGEST_MS) / 1000)
+        if "Upgrade" in headers:
+            outcome.problems += await self._upgrade(line, path, headers["Authorization"])
+            return outcome
+        try:
+            async with self._cluster.session.request(
+                request["method"],
+                self._cluster.at(path),
+                headers=headers,
+                data=self._body(request, template),
+                allow_redirects=False,
+                skip_auto_headers=_NOT_SENT,
+                timeout=aiohttp.ClientTimeout(total=60),
+            ) as answer:
+                outcome.problems += head_differences(answer, expected)
+                self._learn(answer.headers.get("Etag", "").strip('"'), expected["headers"].get("Etag", "").strip('"'))
+                outcome.problems += await self._rest(answer, line, later, path)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            outcome.problems.append(f"no answer: {error!r}")
         return outcome
+
+    async def _rest(
+        self, answer: aiohttp.ClientResponse, line: dict[str, Any], later: list[dict[str, Any]], path: str
+    ) -> list[str]:
+        """Where what follows the head of an answer differs: a body or events."""
+        expected = line["response"]
+        if "events" in expected:
+            found = _COLLECTION.match(path)
+            collection = found[1] + found[3] if found else path
+            other = Meanwhile(self._cluster, collection, later=later)
+            watching = Watching(answer, expected, line.get("meanwhile") or [], other)
+            return self._comparison.events(await watching.events(), untimed(expected["events"]))
+        body = parsed(await _text(answer, until_ms=expected["ms"] if "ended" in expected else None))
+        self._learn(body, expected.get("body"))
+        self._save(line.get("save"), body)
+        return self._comparison.differences(body, _without_others(expected.get("body"), self._namespaces))
+
+    async def _upgrade(self, line: dict[str, Any], path: str, authorization: str) -> list[str]:
+        """Where a handshake differs, and what is said on the connection afterwards."""
+        url, expected = self._cluster.at(path), line["response"]
+        protocol = expected["headers"].get("Sec-WebSocket-Protocol", "")
+        has_channels = any("channel" in frame for frame in line.get("frames") or ())
+        connection = await Upgrade.open(
+            url, self._cluster.tls, has_channels=has_channels, in_digits="base64" in protocol
+        )
+        try:
+            head = await connection.ask(url, {**handshake_headers(line), "Authorization": authorization})
+            problems = head_differences(head, expected)
+            if head.headers.get("Sec-WebSocket-Protocol", "") != protocol:
+                problems.append(f"Sec-WebSocket-Protocol: {head.headers.getall('Sec-WebSocket-Protocol', [])}")
+            if head.status == expected["status"] == 101:
+                return problems + await connection.differences(line.get("frames") or [], self._comparison)
+            if "body" in expected:
+                problems += self._comparison.differences(parsed(head.body.decode(errors="replace")), expected["body"])
+            return problems
+        finally:
+            connection.close()
+
+    def _touch(self, request: dict[str, Any], path: str) -> None:
+        if request["method"] != "GET":
+            path = path.partition("?")[0]
+            body = request.get("body")
+            name = (body.get("metadata") or {}).get("name") if isinstance(body, dict) else None
+            self._touched.append(f"{path}/{name}" if request["method"] == "POST" and name else path)
+            if path.endswith("/namespaces") and name:
+                self._namespaces.add(name)
 
     def _fill(self, text: str) -> str:
         text = string.Template(text).safe_substitute(self._saved, ns=self._namespace)
-        for theirs, ours in self._names.items():
+        for theirs, ours in self._learned.items():
             text = text.replace(theirs, ours)
-        return text
+        return _SERVICE_ADDRESS.sub(rf"{self._services}.\1", text)
 
     def _learn(self, ours: Any, theirs: Any) -> None:
         """Remember what generated names and uids of the recording are called here, for later requests."""
         if isinstance(ours, dict) and isinstance(theirs, dict):
+            prefix = theirs.get("generateName")
+            if prefix and ours.get("generateName") == prefix and "name" in theirs and "name" in ours:
+                self._learned[theirs["name"]] = ours["name"]
             for key in ours.keys() & theirs.keys():
                 self._learn(ours[key], theirs[key])
         elif isinstance(ours, list) and isinstance(theirs, list):
             for pair in zip(ours, theirs, strict=False):
                 self._learn(*pair)
         elif isinstance(ours, str) and isinstance(theirs, str) and ours != theirs and _GENERATED.fullmatch(theirs):
-            self._names[theirs] = ours
+            self._learned[theirs] = ours
 
     def _body(self, request: dict[str, Any], template: dict[str, Any]) -> bytes | None:
         body = template.get("body", request.get("body"))
@@ -155,109 +237,50 @@ class Replay:
 
     async def _authorize(self, auth: str | None, headers: dict[str, str]) -> None:
         if auth is None:
-            headers["Authorization"] = "Bearer administrator"
+            headers["Authorization"] = f"Bearer {self._cluster.token}"
         elif "service account" in auth:
-            name = auth.rsplit(" ", 1)[-1]
-            body = {"metadata": {"name": name}, "spec": {}}
-            review = await self._server.api.create("serviceaccounts/token", body, self._namespace)
+            path = f"/api/v1/namespaces/{self._namespace}/serviceaccounts/{auth.rsplit(' ', 1)[-1]}/token"
+            review = await self._cluster.call("POST", path, {"spec": {}})
             headers["Authorization"] = f"Bearer {review['status']['token']}"
+        elif "basic" in auth:
+            headers["Authorization"] = aiohttp.encode_basic_auth(*auth.rsplit(" ", 1)[-1].split(":"))
         elif "empty" in auth:
             headers["Authorization"] = "Bearer "
         elif "nonsense" in auth or "wrong" in auth:
             headers["Authorization"] = "Bearer nonsense"
 
 
-async def _begun(answer: aiohttp.ClientResponse, expected: list[Any]) -> str:
-    """What a watch says before it falls silent: sooner, when it has said as much as is expected."""
-    text = b""
-    try:
-        while not answer.content.at_eof():
-            is_enough = text.count(b"\n") >= len(expected)
-            async with asyncio.timeout(0.1 if is_enough else 1):
-                text += await answer.content.readany()
-    except TimeoutError:
-        answer.close()
-    return text.decode()
+def _is_slow(line: dict[str, Any]) -> bool:
+    response = line["response"]
+    return line["request"]["method"] == "GET" and response["status"] == 504 and "save" not in line
 
 
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    return yaml.safe_load(text) if text.startswith("apiVersion:") else text or None
+def _without_others(body: Any, namespaces: set[str]) -> Any:
+    """A recorded list of the whole cluster without what other scenarios had in it just then."""
+    if not isinstance(body, dict):
+        return body
+    for key in ("items", "rows"):
+        if isinstance(body.get(key), list):
+            kept = [entry for entry in body[key] if _is_known(entry, namespaces)]
+            is_bare = body.get("kind") == "PartialObjectMetadataList"
+            return {**body, key: None if is_bare and not kept else kept}
+    return body
 
 
-def _compare_status(answer: aiohttp.ClientResponse, expected: dict[str, Any]) -> list[str]:
-    problems = []
-    if answer.status != expected["status"]:
-        problems.append(f"status {answer.status}, expected {expected['status']}")
-    for name in _COMPARED_HEADERS:
-        ours: Any = answer.headers.getall(name, [])
-        theirs = expected["headers"].get(name, [])
-        theirs = [theirs] if isinstance(theirs, str) else theirs
-        if ours != theirs and not (name == "Content-Type" and expected["status"] == 304):
-            problems.append(f"{name}: {ours}, expected {theirs}")
-    return problems
+def _is_known(entry: dict[str, Any], namespaces: set[str]) -> bool:
+    metadata = entry.get("metadata") or (entry.get("object") or {}).get("metadata") or {}
+    name = metadata.get("namespace") or metadata.get("name", "")
+    if name in namespaces:
+        return True
+    managers = [entry["manager"] for entry in metadata.get("managedFields") or []]
+    is_somebodys = "namespace" not in metadata and any(manager.startswith("kubectl") for manager in managers)
+    return not name.startswith("gold-") and not is_somebodys
 
 
-def _compare_bodies(ours: Any, theirs: Any) -> list[str]:
-    if isinstance(theirs, dict) and ("$elided" in theirs or "$binary" in theirs):
-        return []
-    theirs = _parsed(theirs) if isinstance(theirs, str) else theirs
-    return differences(mask(ours), mask(theirs))
+async def replay_topic(golden: Path, topic: str) -> Score:
+    """Replay one topic against a sandbox of its own."""
+    async with recorded_cluster() as cluster:
+        return await Replay(cluster, golden).run(topic)
 
 
-def _compare_events(ours: list[Any], theirs: list[Any]) -> list[str]:
-    """Events without bookmarks that come by the clock."""
-    kept = [{"type": event["type"], "object": event["object"]} for event in _untimed(theirs)]
-    found = _untimed(ours)
-    if len(found) != len(kept):
-        names = [event["type"] for event in found], [event["type"] for event in kept]
-        return [f"events {names[0]}, expected {names[1]}"]
-    return differences(mask(found), mask(kept))
-
-
-def _untimed(events: list[Any]) -> list[Any]:
-    return [event for event in events if not _timed(event)]
-
-
-def _timed(event: dict[str, Any]) -> bool:
-    metadata = event["object"].get("metadata", {})
-    return event["type"] == "BOOKMARK" and "annotations" not in metadata
-
-
-@asynccontextmanager
-async def replay(directory: Path) -> AsyncIterator[Replay]:
-    """A fresh server with the sandbox's controllers, and a stand-in for scheduler and kubelets."""
-    authority = Authority.create(directory)
-    config = ApiServerConfig("127.0.0.1", 0, directory, "10.96.0.0/16", "administrator")
-    server = ApiServer(config, authority)
-    await server.start()
-    tls = ssl.create_default_context(cafile=str(authority.ca_file))
-    connector = aiohttp.TCPConnector(ssl=tls)
-    try:
-        async with aiohttp.ClientSession(connector=connector) as session, StandIn(server.api) as stand_in:
-            controllers = asyncio.create_task(ControllerManager(server.api).run())
-            yield Replay(server, session, stand_in)
-            controllers.cancel()
-            await asyncio.gather(controllers, return_exceptions=True)
-    finally:
-        await server.stop()
-
-
-async def _main(topics: list[str]) -> None:
-    for topic in topics:
-        with tempfile.TemporaryDirectory() as directory:
-            async with replay(Path(directory)) as replaying:
-                score = await replaying.run(topic)
-        for outcome in score.outcomes:
-            if outcome.problems and len(topics) == 1:
-                print(f"- {outcome.case}")  # noqa: T201 -- a command's output
-                for problem in outcome.problems[:8]:
-                    print(f"    {problem[:300]}")  # noqa: T201 -- a command's output
-        print(f"{topic}: {score.alike} of {score.total} ({score.percent:.1f} %)")  # noqa: T201 -- a command's output
-
-
-if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1:] or sorted(path.stem for path in GOLDEN.glob("*.jsonl"))))
+SUITE = Suite("rest", ".jsonl", replay_topic)

@@ -8,7 +8,7 @@ import pytest
 
 from seatrial.sandbox.apiserver.printers.columns import COLUMNS
 from seatrial.sandbox.apiserver.printers.pod_cells import pod_cells
-from tests.conformance.replay import GOLDEN
+from tests.conformance.__main__ import GOLDEN
 
 CASES = json.loads((GOLDEN / "pod-status-printed.json").read_text(encoding="utf-8"))["cases"]
 
