@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import ROOT
+from tests.kubectls import newest
 from tests.processes import processes_that_mention
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-experiment.md"
@@ -31,9 +31,14 @@ def follow(commands, state):
     """Run commands as one shell session; tells its output, or fails with it."""
     script = "set -euxo pipefail\n" + "\n".join(commands)
     binaries = Path(sys.executable).parent
+    kubectl = state / "bin" / "kubectl"
+    kubectl.parent.mkdir()
+    kubectl.symlink_to(newest() or "missing")
     environ = {
-        "PATH": f"{binaries}:{os.environ['PATH']}", "HOME": str(state), "SEATRIAL_STATE_DIR": str(state / "state"),
-    }  # fmt: skip
+        "PATH": f"{kubectl.parent}:{binaries}:{os.environ['PATH']}",
+        "HOME": str(state),
+        "SEATRIAL_STATE_DIR": str(state / "state"),
+    }
     done = subprocess.run(
         ["bash", "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=110, check=False
     )
@@ -41,7 +46,7 @@ def follow(commands, state):
     return done.stdout
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="the page uses kubectl, which is not installed")
+@pytest.mark.skipif(newest() is None, reason="the page uses kubectl, of which there is none on this machine")
 def test_the_tutorial_works_as_it_is_written(tmp_path):
     """Every command of the tutorial succeeds in order; watching is left out, since it never ends."""
     commands = [command.replace(" --watch", "") for command in commands_of(TUTORIAL)]
