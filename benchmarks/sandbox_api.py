@@ -1,7 +1,8 @@
 """What the sandbox's API server does in a second: gets, patches, a list of 5,000 pods, a watch with 200 watchers.
 
 Run it with `python -m benchmarks.sandbox_api`; it fails when a limit is exceeded. Requests go over HTTPS from this
-process to the server's; the peer for gets is a bare aiohttp server that sends the same bytes over the same TLS.
+process to the server's; the peer for gets is a bare aiohttp server that sends the same bytes over the same TLS. Rates
+and delays depend on what else the machine does: most limits are on the server's processor time, and on its memory.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ _WATCHERS = 200
 _EVENTS = 1000
 _EVENTS_PER_SECOND = 100
 _SENT = re.compile(rb'"sent":"(\d+\.\d+)"')
-_LEAST_SHARE_OF_PEER = 0.35
+_LEAST_SHARE_OF_PEER = 0.3
 
 
 class Figure(NamedTuple):
@@ -99,7 +100,9 @@ async def main() -> list[Figure]:
         configmap = {"metadata": {"name": "bench"}, "data": {"key": "value" * 20}}
         body = await client.ask("POST", "/api/v1/namespaces/default/configmaps", configmap)
         path = "/api/v1/namespaces/default/configmaps/bench"
+        before = seconds_of(server)
         gets = await rate(lambda _: client.ask("GET", path))
+        per_get = (seconds_of(server) - before) / _REQUESTS * 1e6
         peer = await rate_of_peer(body)
         tell(Figure("get, requests per second", gets, "/s"))
         tell(
@@ -107,14 +110,24 @@ async def main() -> list[Figure]:
                 "  share of a bare aiohttp server's rate", gets / peer, "", _LEAST_SHARE_OF_PEER, more_is_better=True
             )
         )
+        tell(Figure("  the server's processor time", per_get, "us", 600))
         merge = "application/merge-patch+json"
+        before = seconds_of(server)
         patches = await rate(lambda n: client.ask("PATCH", path, {"data": {"n": str(n)}}, merge))
+        per_patch = (seconds_of(server) - before) / _REQUESTS * 1e6
         tell(Figure("patch, requests per second", patches, "/s"))
+        tell(Figure("  the server's processor time", per_patch, "us", 1200))
         for figure in await watch_fan_out(client, server):
             tell(figure)
         for figure in await list_of_stored_pods(client, server):
             tell(figure)
     return figures
+
+
+def seconds_of(process: psutil.Process) -> float:
+    """The processor time that a process has used."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 async def rate(request: Callable[[int], Awaitable[Any]]) -> float:
@@ -190,21 +203,20 @@ async def watch_fan_out(client: Client, server: psutil.Process) -> list[Figure]:
     watchers = [asyncio.create_task(watch()) for _ in range(_WATCHERS)]
     for _ in watchers:
         await begun.acquire()
-    before, began = server.cpu_times(), time.monotonic()
+    before, began = seconds_of(server), time.monotonic()
     await client.ask("POST", path, {"metadata": {"name": "fan"}, "data": {"sent": f"{time.monotonic():.6f}"}})
     for number in range(1, _EVENTS):
         await asyncio.sleep(max(0.0, began + number / _EVENTS_PER_SECOND - time.monotonic()))
         body = {"data": {"sent": f"{time.monotonic():.6f}"}}
         await client.ask("PATCH", f"{path}/fan", body, "application/merge-patch+json")
     await asyncio.gather(*watchers)
-    after = server.cpu_times()
-    used = after.user + after.system - before.user - before.system
+    used = seconds_of(server) - before
     delays.sort()
     what = f"{_WATCHERS} watchers x {_EVENTS} events at {_EVENTS_PER_SECOND}/s"
     return [
-        Figure(f"{what}: median delay", statistics.median(delays) * 1000, "ms", 50),
-        Figure(f"{what}: p99 delay", delays[int(len(delays) * 0.99)] * 1000, "ms", 250),
-        Figure(f"{what}: the server's processor time per delivery", used / len(delays) * 1e6, "us"),
+        Figure(f"{what}: median delay", statistics.median(delays) * 1000, "ms", 500),
+        Figure(f"{what}: p99 delay", delays[int(len(delays) * 0.99)] * 1000, "ms", 2000),
+        Figure(f"{what}: the server's processor time per delivery", used / len(delays) * 1e6, "us", 120),
     ]
 
 
@@ -218,25 +230,29 @@ async def list_of_stored_pods(client: Client, server: psutil.Process) -> list[Fi
             body = {**pod, "metadata": {**pod["metadata"], "name": f"stored-{number}"}}
             await client.ask("POST", path, body)
 
-    began = time.perf_counter()
+    before, began = seconds_of(server), time.perf_counter()
     await asyncio.gather(*map(create, range(_IN_FLIGHT)))
-    created = time.perf_counter() - began
+    created, used = time.perf_counter() - began, seconds_of(server) - before
+    stored = server.memory_full_info().uss - memory
     taken = []
     for _ in range(3):
         began = time.perf_counter()
         content = await client.ask("GET", f"{path}?resourceVersion=0")
         taken.append(time.perf_counter() - began)
     table = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
-    began = time.perf_counter()
+    before, began = seconds_of(server), time.perf_counter()
     async with client.session.get(client.url + path, headers=table) as answer:
         await answer.read()
-    as_table = time.perf_counter() - began
-    grown = server.memory_full_info().uss - memory
+    as_table, used_by_table = time.perf_counter() - began, seconds_of(server) - before
+    listed = server.memory_full_info().uss - memory
     return [
         Figure(f"{_STORED_PODS} pods created, per second", _STORED_PODS / created, "/s"),
-        Figure(f"list of {_STORED_PODS} pods ({len(content) / 1e6:.0f} MB)", min(taken) * 1000, "ms", 1000),
-        Figure(f"list of {_STORED_PODS} pods as a Table", as_table * 1000, "ms", 3000),
-        Figure(f"memory of {_STORED_PODS} stored pods, per pod", grown / _STORED_PODS / 1000, "kB"),
+        Figure("  the server's processor time, per pod", used / _STORED_PODS * 1e6, "us", 5000),
+        Figure(f"list of {_STORED_PODS} pods ({len(content) / 1e6:.0f} MB)", min(taken) * 1000, "ms", 3000),
+        Figure(f"list of {_STORED_PODS} pods as a Table", as_table * 1000, "ms", 5000),
+        Figure("  the server's processor time", used_by_table * 1000, "ms", 1500),
+        Figure(f"memory of {_STORED_PODS} stored pods, per pod", stored / _STORED_PODS / 1000, "kB", 20),
+        Figure("  with what the lists left behind", listed / _STORED_PODS / 1000, "kB", 60),
     ]
 
 

@@ -12,6 +12,7 @@ import io
 import lzma
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -22,7 +23,10 @@ from typing import NamedTuple
 
 from tests.kubectls import INSTALLED, kubectls
 
-_ARCHIVE = "http://deb.debian.org/debian/pool/main/k/kubernetes/"
+MIRROR_VARIABLE = "SEATRIAL_DEBIAN_MIRROR"
+"""Where Debian's archive is, as `http://HOST/debian`; by default wherever apt gets its packages from."""
+
+_POOL = "pool/main/k/kubernetes/"
 _APT_HELPER = Path("/usr/lib/apt/apt-helper")
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _TIMEOUT_SECONDS = 120
@@ -66,7 +70,7 @@ def install(package: Package, *, directory: Path = INSTALLED) -> Path:
     machine = _MACHINES.get(platform.machine(), "")
     if machine not in package.sha256:
         raise DownloadError(f"there is no package for {platform.machine()}")
-    content = _fetch(f"{_ARCHIVE}kubectl_{package.version}_{machine}.deb")
+    content = _fetch_from_any(mirrors(), f"{_POOL}kubectl_{package.version}_{machine}.deb")
     if hashlib.sha256(content).hexdigest() != package.sha256[machine]:
         raise DownloadError(f"what was sent for kubectl {package.version} is not what was pinned")
     target = directory / f"kubectl.{package.minor}"
@@ -95,9 +99,31 @@ def program_in(package: bytes) -> bytes:
     raise DownloadError("the package has no kubectl in it")
 
 
+def mirrors() -> list[str]:
+    """Where Debian's archive can be had."""
+    if own := os.environ.get(MIRROR_VARIABLE):
+        return [own]
+    apt = shutil.which("apt-get")
+    if apt is None:
+        return []
+    command = [apt, "indextargets", "--format", "$(SITE)"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False)
+    return [site for site in dict.fromkeys(done.stdout.split()) if not site.endswith("-security")]
+
+
+def _fetch_from_any(sites: list[str], path: str) -> bytes:
+    problem = DownloadError(f"nobody here knows a mirror of Debian's archive: set {MIRROR_VARIABLE}")
+    for site in sites:
+        try:
+            return _fetch(f"{site.rstrip('/')}/{path}")
+        except DownloadError as error:
+            problem = error
+    raise problem
+
+
 def _fetch(url: str) -> bytes:
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 -- the scheme stands above
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 -- apt's mirrors are http or https
             content: bytes = answer.read()
             return content
     except OSError as error:

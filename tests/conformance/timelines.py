@@ -31,7 +31,7 @@ _PATIENCE_SECONDS = 12.0
 _QUIET_SECONDS = 0.4
 # Shorter ones are the time that the request before took.
 _PAUSE_MS = 500
-_LONGEST_PAUSE_SECONDS = 3.0
+_LONGEST_PAUSE_SECONDS = 4.2
 _LOOK_SECONDS = 0.02
 _CRASHING_NODE = "node3"
 _MACHINE_ACTIONS = {"the node loses its power": "stop", "the node is started again": "start"}
@@ -203,7 +203,8 @@ class Replay:
     async def _catch_up(self, action: str, pause_seconds: float) -> None:
         """Wait until the sandbox is where the recording is, and has been for a moment."""
         scale = self._recording.scale
-        end = time.monotonic() + max(_PATIENCE_SECONDS, 1.5 * pause_seconds * scale)
+        began = time.monotonic()
+        end = began + max(_PATIENCE_SECONDS, 1.5 * pause_seconds * scale)
         while time.monotonic() < end:
             quiet = time.monotonic() - self._watcher.changed_at
             if quiet > _QUIET_SECONDS and self._gap() is None:
@@ -212,7 +213,8 @@ class Replay:
         else:
             self.notes.append(f"the sandbox is elsewhere at '{action}': {self._gap()}")
         if not action.startswith("reached"):
-            await asyncio.sleep(min(pause_seconds * scale, _LONGEST_PAUSE_SECONDS) / 2)
+            pause = min(pause_seconds * scale, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(max(pause / 2, pause - (time.monotonic() - began)))
 
     def _gap(self) -> str | None:
         """Which object isn't yet where the recording's is, or has been since; None if all are."""
@@ -220,7 +222,8 @@ class Replay:
 
     async def _do(self, request: dict[str, Any]) -> None:
         path = request["path"]
-        for life in self._recording.lives.lives:
+        # A pod's name contains that of its ReplicaSet.
+        for life in sorted(self._recording.lives.lives, key=lambda life: len(life.name), reverse=True):
             if called(life.kind, life.name) != life.name and life.name in path:
                 path = path.replace(life.name, self._counterpart(life))
         content = request.get("contentType") or _DEFAULT_CONTENT.get(request["method"], "application/json")

@@ -18,7 +18,7 @@ from tests.processes import wait_for_end
 
 # A main process of a sandbox that has a launcher and machines, and nothing else: their API server is not there.
 _MAIN = """
-import asyncio, json, os, sys
+import asyncio, json, os, signal, sys
 from pathlib import Path
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.launcher import Launcher, fork_launcher
@@ -51,7 +51,7 @@ async def main():
             case ["cut", name]:
                 launcher.cut_power(name)
             case ["shut", name]:
-                launcher.shut_down(name)
+                os.kill(launcher.machines[name], signal.SIGTERM)
             case ["orphan"]:
                 # Something that escaped from its container and calls nobody its parent.
                 os.system("setsid sleep 600 >/dev/null 2>&1 &")

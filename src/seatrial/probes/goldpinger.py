@@ -135,7 +135,8 @@ class _Watch:
     async def pause(self, ending: asyncio.Event) -> None:
         """Wait until it is time for the next look, or the scenario ends."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(ending.wait(), self._spec.interval_seconds)
+            async with asyncio.timeout(self._spec.interval_seconds):
+                await ending.wait()
 
     async def last_looks(self) -> Outcome:
         clock, within = self._context.clock, self._spec.whole_within_seconds

@@ -122,7 +122,8 @@ class ApiserverRoute:
         try:
             answer = await self._cluster.request(
                 method.upper(),
-                join(self._path, path),
+                # A Service without a path is redirected by the API server.
+                join(self._path, path or "/"),
                 headers=headers,
                 body=None if body is None else body.encode(),
                 timeout_seconds=timeout_seconds,

@@ -16,7 +16,7 @@ import time
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, cast
+from typing import Any, Final, TextIO, cast
 
 from seatrial.errors import SandboxError, SeatrialError
 from seatrial.sandbox import home as homes
@@ -114,7 +114,7 @@ def _write_log_to(home: homes.Home) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
-    sys.stdout, sys.stderr = ProcessLog(1), ProcessLog(2)
+    sys.stdout, sys.stderr = cast("TextIO", ProcessLog(1)), cast("TextIO", ProcessLog(2))
     import structlog  # noqa: PLC0415 -- part of what the machines share
 
     structlog.configure(

@@ -10,7 +10,7 @@ Objects are plain JSON dictionaries. Those handed out are shared with the store 
 change one in place; build a changed copy and send it back.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
 Object = dict[str, Any]
@@ -18,11 +18,12 @@ EventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
 
 
 class ApiError(Exception):
-    """An answer that isn't a success: holds the Kubernetes `Status` object."""
+    """An answer that isn't a success: holds the Kubernetes `Status` object, and the headers that go with it."""
 
-    def __init__(self, status: Object) -> None:
+    def __init__(self, status: Object, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status.get("message", ""))
         self.status = status
+        self.headers = headers or {}
 
     @property
     def code(self) -> int:

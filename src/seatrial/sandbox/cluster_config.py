@@ -10,7 +10,6 @@ from seatrial.sandbox.addresses import MAX_NODES
 from seatrial.sandbox.disturbance import CALM, Disturbance
 from seatrial.sandbox.timing import SANDBOX, Timing
 
-DEFAULT_NAME: Final = "default"
 DEFAULT_NODES: Final = 4
 DEFAULT_ZONES: Final = ("west-1", "west-2", "east-1", "east-2")
 GROUP: Final = "workers"

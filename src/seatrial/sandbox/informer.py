@@ -162,7 +162,9 @@ class Informer:
             told = True
             self._failures = 0
             self._take(event)
-        if not told and clock() - began < _SHORT_WATCH_SECONDS:
+        if told or clock() - began >= _SHORT_WATCH_SECONDS:
+            self._failures = 0
+        else:
             await self._pause(ConnectionError("the watch ended at once"))
 
     def _take(self, event: WatchEvent) -> None:

@@ -29,6 +29,7 @@ import msgspec
 from seatrial.errors import SandboxError
 from seatrial.sandbox.kubelet import process
 from seatrial.sandbox.kubelet.channel import Channel
+from seatrial.sandbox.kubelet.control_groups import remove_groups
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.kubelet.reactor import Reactor
 from seatrial.sandbox.leftovers import remove_directory, sweep
@@ -36,11 +37,10 @@ from seatrial.sandbox.preload import preload
 
 
 class _Request(msgspec.Struct, omit_defaults=True):
-    """Main process to launcher: start a machine, or send one a signal."""
+    """Main process to launcher: start a machine, or cut the power of the one of that name."""
 
     start: MachineConfig | None = None
-    machine: str = ""
-    signal: int = 0
+    cut_power: str = ""
 
 
 class _Report(msgspec.Struct, omit_defaults=True):
@@ -96,6 +96,7 @@ def _become_launcher(sock: socket.socket, *, sandbox_id: str, main_pid: int, rem
     finally:
         sock.close()
         sweep(sandbox_id, spare={os.getpid(), main_pid})
+        remove_groups(sandbox_id, remove / "machines")
         remove_directory(remove)
         os._exit(code)
 
@@ -120,8 +121,8 @@ class _Warden:
             self._start(request.start)
             return
         for pid, name in self._machines.items():
-            if name == request.machine:
-                process.send_signal(pid, request.signal)
+            if name == request.cut_power:
+                process.send_signal(pid, signal.SIGKILL)
 
     def _start(self, config: MachineConfig) -> None:
         launcher = os.getpid()
@@ -207,11 +208,7 @@ class Launcher:
 
     def cut_power(self, name: str) -> None:
         """End a machine without warning, and everything on it."""
-        self._send(_Request(machine=name, signal=signal.SIGKILL))
-
-    def shut_down(self, name: str) -> None:
-        """Ask a machine to stop."""
-        self._send(_Request(machine=name, signal=signal.SIGTERM))
+        self._send(_Request(cut_power=name))
 
     async def close(self) -> None:
         """Let the launcher sweep up, and wait until it has: no process and no file of the sandbox is left."""

@@ -189,10 +189,12 @@ def sweep_leftovers(home: Home) -> None:
     if not home.directory.exists():
         return
     from seatrial.sandbox import leftovers  # noqa: PLC0415 -- rarely needed
+    from seatrial.sandbox.kubelet.control_groups import remove_groups  # noqa: PLC0415 -- the same
 
     record = home.read()
     if record is not None:
         leftovers.kill_all_of(record.sandbox_id, spare={os.getpid()})
+        remove_groups(record.sandbox_id, home.directory / "machines")
     leftovers.remove_directory(home.directory)
 
 

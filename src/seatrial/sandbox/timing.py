@@ -34,6 +34,7 @@ class Timing:
         restart_forget_seconds: running for so long, a container starts over with the shortest.
         pull_base_seconds: the pause after an image could not be had; it doubles.
         pull_longest_seconds: the longest such pause.
+        eviction_look_seconds: how often a kubelet looks how much local storage its pods use, where that is limited.
         job_backoff_base_seconds: the pause before a Job's failed pod is replaced; it doubles.
         job_backoff_longest_seconds: the longest such pause.
         job_batch_seconds: how long news of a Job's pods are collected before the Job is looked at.
@@ -57,6 +58,7 @@ class Timing:
     restart_forget_seconds: float = 600.0
     pull_base_seconds: float = 10.0
     pull_longest_seconds: float = 300.0
+    eviction_look_seconds: float = 10.0
     job_backoff_base_seconds: float = 10.0
     job_backoff_longest_seconds: float = 600.0
     job_batch_seconds: float = 1.0

@@ -13,15 +13,10 @@ from seatrial.sandbox.api import Object
 from seatrial.sandbox.controllers.objects import annotations_of, labels_of, name_of, namespace_of, uid_of
 from seatrial.sandbox.node_selection import terms_match
 from seatrial.sandbox.pod_resources import amounts_of
+from seatrial.sandbox.storage_classes import class_of
 
 SELECTED_NODE: Final = "volume.kubernetes.io/selected-node"
 BIND_COMPLETED: Final = "pv.kubernetes.io/bind-completed"
-_CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"
-
-
-def class_of(item: Object) -> str:
-    """The storage class of a claim or a volume; empty for none."""
-    return str(annotations_of(item).get(_CLASS_ANNOTATION) or item["spec"].get("storageClassName") or "")
 
 
 def is_bound(claim: Object) -> bool:

@@ -250,3 +250,27 @@ async def test_unknown_resources_are_not_found(api: LocalApi) -> None:
     with pytest.raises(ApiError) as caught:
         await api.list("unicorns.example.com")
     assert caught.value.code == 404
+
+
+async def test_an_eviction_is_about_the_pod_it_means(api: LocalApi) -> None:
+    """Another pod of the name isn't touched; the version that was meant is evicted."""
+    made = await bound_pod(api)
+    wrong = {"metadata": {"name": "p"}, "deleteOptions": {"preconditions": {"uid": "another"}}}
+    with pytest.raises(ApiError) as caught:
+        await api.create("pods/eviction", wrong, "default")
+    assert caught.value.code == 409
+    assert await api.get("pods", "p", "default") == made
+    meant = {"preconditions": {"resourceVersion": made["metadata"]["resourceVersion"]}}
+    await api.create("pods/eviction", {"metadata": {"name": "p"}, "deleteOptions": meant}, "default")
+    assert "deletionTimestamp" in (await api.get("pods", "p", "default"))["metadata"]
+
+
+async def test_a_scale_names_its_selector_by_key(api: LocalApi) -> None:
+    """Labels and expressions stand in the order of their keys, values in theirs."""
+    body = deployment("d")
+    body["spec"]["template"]["metadata"]["labels"] = {"m": "1", "a": "y"}
+    expressions = [{"key": "a", "operator": "In", "values": ["z", "y"]}]
+    body["spec"]["selector"] = {"matchLabels": {"m": "1"}, "matchExpressions": expressions}
+    await api.create("deployments.apps", body, "default")
+    scaled = await api.patch("deployments.apps", "d", "default", {"spec": {"replicas": 2}}, subresource="scale")
+    assert scaled["status"]["selector"] == "a in (y,z),m=1"

@@ -7,10 +7,10 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from seatrial.sandbox.api import ApiError, Object
+from seatrial.sandbox.apiserver.built_in_resources import built_in
 from seatrial.sandbox.apiserver.metrics_api import MetricsApi
 from seatrial.sandbox.apiserver.operations import Operations
 from seatrial.sandbox.apiserver.request_info import parse
-from seatrial.sandbox.apiserver.resources import built_in
 from seatrial.sandbox.apiserver.store import Store
 
 STATS = {"cpu": {"time": "2026-01-01T00:00:00Z", "usageNanoCores": 250_000_000}, "memory": {"workingSetBytes": 2**20}}

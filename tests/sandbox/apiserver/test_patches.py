@@ -89,6 +89,7 @@ def test_json_patch_in_lists(operations: Any, result: list[str]) -> None:
         {"op": "replace", "path": "/list/0", "value": 1},
         {"op": "add", "path": "/list/7", "value": 1},
         {"op": "add", "path": "/list/01", "value": 1},
+        {"op": "add", "path": f"/list/{'9' * 5000}", "value": 1},
         {"op": "move", "from": "/a", "path": "/a/b"},
         {"op": "bogus", "path": "/a"},
         {"op": "add", "path": "a", "value": 1},
@@ -155,3 +156,19 @@ def test_strategic_merge_is_idempotent(old: list[str], new: list[str]) -> None:
     patch = containers(*({"name": name, "image": "2"} for name in new))
     once = strategic_merge(target, patch, POD)
     assert strategic_merge(once, patch, POD) == once
+
+
+def test_json_patch_copies_only_so_much() -> None:
+    """Copies of copies, twice as large each time, end before the memory does."""
+    doubling = [{"op": "copy", "from": "/a", "path": f"/a/{index}"} for index in range(60)]
+    with pytest.raises(JsonPatchError):
+        apply_json_patch({"a": {"text": "x" * 1000}}, doubling)
+
+
+@pytest.mark.parametrize("directive", ["$setElementOrder/containers", "$deleteFromPrimitiveList/finalizers"])
+def test_strategic_merge_directives_about_lists_hold_lists(directive: str) -> None:
+    """Anything else is refused as an error of the patch."""
+    root = schema.structure("core.v1.PodSpec")
+    with pytest.raises(ApiError) as caught:
+        strategic_merge({"containers": []}, {directive: 5}, root)
+    assert caught.value.code == 422

@@ -93,3 +93,14 @@ async def test_an_event_is_owned_in_the_version_it_was_written_in(api: LocalApi)
     assert stored["message"] == "something"
     (entry,) = stored["metadata"]["managedFields"]
     assert (entry["apiVersion"], "f:note" in entry["fieldsV1"]) == ("events.k8s.io/v1", True)
+
+
+async def test_an_ephemeral_container_has_a_name_and_an_image(api: LocalApi) -> None:
+    """It is checked like any container, but for what it can't have."""
+    await api.create("pods", pod(), "default")
+    with pytest.raises(ApiError) as refusal:
+        await api.patch(
+            "pods", "p", "default", {"spec": {"ephemeralContainers": [{}]}}, subresource="ephemeralcontainers"
+        )
+    fields = [cause["field"] for cause in refusal.value.status["details"]["causes"]]
+    assert fields == ["spec.ephemeralContainers[0].name", "spec.ephemeralContainers[0].image"]

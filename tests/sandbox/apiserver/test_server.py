@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import io
 import json
 import ssl
@@ -9,7 +10,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from seatrial.errors import SandboxError
 from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig
@@ -317,43 +317,6 @@ async def test_bodies_of_unknown_types_are_415(served: Served) -> None:
         assert (answer.status, (await answer.json())["reason"]) == (415, "UnsupportedMediaType")
 
 
-@pytest.fixture
-async def echo() -> AsyncIterator[int]:
-    """A web server that answers with the path it was asked for; its port."""
-
-    async def answer(request: web.BaseRequest) -> web.Response:
-        return web.Response(text=request.path_qs, status=418, headers={"X-Seen": request.method})
-
-    runner = web.ServerRunner(web.Server(answer))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield runner.addresses[0][1]
-    await runner.cleanup()
-
-
-async def test_proxy_to_a_pod_and_a_service(served: Served, echo: int) -> None:
-    """The proxy hands through path, query, status and headers, to a port by number or name."""
-    await served.api.create("pods", pod("p", nodeName="node1"), "default")
-    await served.api.patch("pods", "p", "default", {"status": {"podIP": "127.0.0.1"}}, subresource="status")
-    async with served.session.get(f"/api/v1/namespaces/default/pods/p:{echo}/proxy/a/b?c=d") as answer:
-        assert (answer.status, await answer.text(), answer.headers["X-Seen"]) == (418, "/a/b?c=d", "GET")
-    service = {"metadata": {"name": "s"}, "spec": {"ports": [{"name": "web", "port": 80}]}}
-    await served.api.create("services", service, "default")
-    proxied = "/api/v1/namespaces/default/services/http:s:web/proxy/x"
-    async with served.session.get(proxied) as answer:
-        assert (answer.status, (await answer.json())["reason"]) == (503, "ServiceUnavailable")
-    piece = {
-        "metadata": {"name": "s-1", "labels": {"kubernetes.io/service-name": "s"}},
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
-        "ports": [{"name": "web", "port": echo}],
-    }
-    await served.api.create("endpointslices.discovery.k8s.io", piece, "default")
-    async with served.session.post(proxied, data=b"body") as answer:
-        assert (answer.status, answer.headers["X-Seen"]) == (418, "POST")
-
-
 async def test_a_log_needs_a_container_name_among_several(served: Served) -> None:
     """With several containers the answer lists the choices."""
     body = pod("p")
@@ -390,3 +353,65 @@ async def test_a_list_of_many_pods_joins_cached_bytes(served: Served) -> None:
     async with served.session.get("/api/v1/pods") as answer:
         assert await answer.read() == first
     assert [id(record.encoded) for record in store.list("pods")] == before
+
+
+async def test_an_inconsistent_continuation_names_the_present_revision(served: Served) -> None:
+    """Who goes on after an expired token gets a list that can be watched from."""
+    for name in "abc":
+        await served.api.create("configmaps", config_map(name), "default")
+    start = json.dumps({"v": "meta.k8s.io/v1", "rv": -1, "start": "a\0"}).encode()
+    token = base64.urlsafe_b64encode(start).decode()
+    url = f"/api/v1/namespaces/default/configmaps?limit=1&continue={token}"
+    async with served.session.get(url) as answer:
+        body = await answer.json()
+    assert [item["metadata"]["name"] for item in body["items"]] == ["b"]
+    assert int(body["metadata"]["resourceVersion"]) >= int(body["items"][0]["metadata"]["resourceVersion"])
+
+
+async def test_a_field_selector_gives_no_right_to_create(served: Served) -> None:
+    """Rights to a single name never cover what has no name yet, whatever the query says."""
+    headers = await token_of(served, "default")
+    rule = {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["mine"], "verbs": ["create", "list"]}
+    await served.api.create("roles.rbac.authorization.k8s.io", {"metadata": {"name": "r"}, "rules": [rule]}, "default")
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"}
+    subjects = [{"kind": "ServiceAccount", "name": "default", "namespace": "default"}]
+    binding = {"metadata": {"name": "b"}, "roleRef": reference, "subjects": subjects}
+    await served.api.create("rolebindings.rbac.authorization.k8s.io", binding, "default")
+    url = "/api/v1/namespaces/default/configmaps?fieldSelector=metadata.name%3Dmine"
+    async with served.session.get(url, headers=headers) as answer:
+        assert answer.status == 200
+    async with served.session.post(url, headers=headers, json=config_map("other")) as answer:
+        assert answer.status == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/api/v1/namespaces/default/finalize", {"metadata": {"name": "default"}, "spec": ["x"]}),
+        ("PUT", "/api/v1/namespaces/default/finalize", {"metadata": {"name": "default"}, "spec": {"finalizers": 1}}),
+        ("POST", "/api/v1/namespaces/default/serviceaccounts/default/token", {"spec": {"expirationSeconds": 2**62}}),
+        ("GET", "/api/v1/namespaces/default/services/kubernetes:%C2%B2/proxy/", None),
+        ("GET", f"/api/v1/namespaces/default/pods?limit={'9' * 5000}", None),
+    ],
+)
+async def test_nonsense_is_the_clients_error(served: Served, method: str, path: str, body: Any) -> None:
+    """What makes no sense is refused; it never breaks the server."""
+    async with served.session.request(method, path, json=body) as answer:
+        assert answer.status in {400, 422, 503}, await answer.text()
+
+
+@pytest.mark.parametrize(("kind", "resource"), [("Secret", "secrets"), ("Node", "nodes")])
+async def test_a_token_lasts_as_long_as_what_it_is_bound_to(served: Served, kind: str, resource: str) -> None:
+    """When the object goes, whoever still holds the token is nobody."""
+    namespace = None if resource == "nodes" else "default"
+    await served.api.create(resource, {"metadata": {"name": "held"}}, namespace)
+    spec = {"boundObjectRef": {"kind": kind, "apiVersion": "v1", "name": "held"}}
+    answer = await served.api.create(
+        "serviceaccounts/token", {"metadata": {"name": "default"}, "spec": spec}, "default"
+    )
+    headers = {"Authorization": f"Bearer {answer['status']['token']}"}
+    async with served.session.get("/version", headers=headers) as response:
+        assert response.status == 200
+    await served.api.delete(resource, "held", namespace)
+    async with served.session.get("/version", headers=headers) as response:
+        assert response.status == 401

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,3 +76,14 @@ def test_the_past_can_be_listed(steps: list[tuple[str, str]]) -> None:
         seen[store.revision] = [record.object for record in store.list("things")]
     for revision, objects in seen.items():
         assert [record.object for record in store.list_at("things", None, revision)] == objects
+
+
+async def test_a_wake_is_not_lost_on_a_reader_that_is_busy() -> None:
+    """Who was woken while it wasn't waiting finds out when it waits next."""
+    store = Store()
+    subscription = store.subscribe("things")
+    subscription.wake()
+    async with asyncio.timeout(5):
+        assert await subscription.next() == []
+    put(store, "a")
+    assert [change.type for change in await subscription.next()] == ["ADDED"]

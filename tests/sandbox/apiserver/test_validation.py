@@ -142,6 +142,17 @@ async def test_pods(api: LocalApi, change: Object, field: str, text: str) -> Non
             {"spec": {"schedule": "* * * * *", "timeZone": "No/Where", "jobTemplate": {"spec": {"template": FINITE}}}},
             "spec.timeZone",
         ),
+        (
+            "cronjobs.batch",
+            {"spec": {"schedule": "61 * * * *", "jobTemplate": {"spec": {"template": FINITE}}}},
+            "spec.schedule",
+        ),
+        ("replicationcontrollers", {"spec": {"replicas": -1, "template": TEMPLATE}}, "spec.replicas"),
+        (
+            "replicationcontrollers",
+            {"spec": {"selector": {"a": "c"}, "template": TEMPLATE}},
+            "spec.template.metadata.labels",
+        ),
         ("services", {"spec": {"ports": [{"port": 80, "nodePort": 30000}]}}, "spec.ports[0].nodePort"),
         ("services", {"spec": {"ports": [{"port": 80}], "internalTrafficPolicy": "X"}}, "spec.internalTrafficPolicy"),
         ("ingresses.networking.k8s.io", {"spec": {}}, "spec"),
@@ -167,6 +178,12 @@ async def test_pods(api: LocalApi, change: Object, field: str, text: str) -> Non
             "spec.unhealthyPodEvictionPolicy",
         ),
         (
+            "poddisruptionbudgets.policy",
+            {"spec": {"selector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b c"]}]}}},
+            "spec.selector.matchExpressions[0].values[0]",
+        ),
+        ("configmaps", {"metadata": {"name": "x\n"}}, "metadata.name"),
+        (
             "horizontalpodautoscalers.autoscaling",
             {"spec": {"minReplicas": 0, "maxReplicas": 1, "scaleTargetRef": {"kind": "Deployment", "name": "d"}}},
             "spec.minReplicas",
@@ -189,3 +206,21 @@ async def test_the_systems_priorities_are_the_systems(api: LocalApi) -> None:
         namespace=None,
     )
     assert [field for field, _ in found] == ["metadata.name", "value"]
+
+
+async def test_a_replication_controller_needs_a_selector(api: LocalApi) -> None:
+    """Without one, and without labels to take it from, it would count every pod as its own."""
+    template = {"spec": {"containers": [CONTAINER]}}
+    found = await causes(api, "replicationcontrollers", {"spec": {"template": template}})
+    assert found == [("spec.selector", "Required value")]
+
+
+async def test_the_number_of_a_daemon_sets_template_is_the_servers(api: LocalApi) -> None:
+    """Whatever its author writes there, templates are counted from one."""
+    annotation = "deprecated.daemonset.template.generation"
+    body: Object = {"metadata": {"name": "x", "annotations": {annotation: "many"}}, "spec": copy.deepcopy(WORKLOAD)}
+    made = await api.create("daemonsets.apps", body, "default")
+    assert made["metadata"]["annotations"][annotation] == "1"
+    template = {"spec": {"template": {"metadata": {"labels": {**LABELS, "c": "d"}}}}}
+    changed = await api.patch("daemonsets.apps", "x", "default", template)
+    assert changed["metadata"]["annotations"][annotation] == "2"

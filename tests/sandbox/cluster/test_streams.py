@@ -145,6 +145,36 @@ def test_run_and_debug(versioned: Versioned, kubectl: Kubectl) -> None:
     assert kubectl("logs", "talk", "-c", name) == "debugging\n"
 
 
+def test_debug_a_node(versioned: Versioned, kubectl: Kubectl) -> None:
+    """`debug node/NAME` runs a pod there that sees the machine's processes, and its files below /host."""
+    script = "test -d /host/usr/bin && ! grep -q '^sh' /proc/1/comm && echo on the machine"
+    code, out, err = versioned("debug", "node/node1", "--image=busybox:1.36", "--", "sh", "-c", script)
+    found = re.search(r"node-debugger-node1-\w+", (out + err).decode())
+    assert code == 0
+    assert found is not None
+    kubectl("wait", f"pod/{found[0]}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=20s")
+    assert kubectl("logs", found[0]) == "on the machine\n"
+    assert kubectl("get", "pod", found[0], "-o", "jsonpath={.spec.nodeName} {.spec.hostPID}") == "node1 true"
+    kubectl("delete", "pod", found[0], "--now")
+
+
+def test_proxy(versioned: Versioned) -> None:
+    """`proxy` serves the whole API, and pods through it, without credentials on a local port."""
+    proxy = versioned.start("proxy", "--port=0")
+    try:
+        assert proxy.stdout is not None
+        found = re.search(rb"127\.0\.0\.1:(\d+)", proxy.stdout.readline())
+        assert found is not None
+        url = f"http://127.0.0.1:{int(found[1])}"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        assert json.load(opener.open(f"{url}/api/v1/namespaces/default/pods/web", timeout=10))["kind"] == "Pod"
+        path = "/api/v1/namespaces/default/services/web:http/proxy/"
+        assert b"Welcome to nginx!" in opener.open(url + path, timeout=10).read()
+    finally:
+        proxy.terminate()
+        proxy.communicate(timeout=10)
+
+
 class Api:
     """Asks the API server as the administrator; answers status and body."""
 

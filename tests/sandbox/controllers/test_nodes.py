@@ -156,6 +156,8 @@ async def test_pods_of_a_node_that_is_gone_are_removed() -> None:
             for entry in item["status"].get("conditions") or []
         ]
         assert "DeletionByPodGC" in reasons
+        ended = [item for kind, resource, item in world.history if (kind, resource) == ("DELETED", "pods")]
+        assert {item["status"]["phase"] for item in ended} == {"Failed"}
         await world.until(lambda: len(world.ready_pods()) == 2)
 
 
@@ -172,3 +174,71 @@ async def test_a_node_that_registers_late_keeps_its_pods() -> None:
         await world.until(lambda: is_ready(world.one("pods", "early")))
         await asyncio.sleep(60)  # turned forward: past the quarantine
         assert is_ready(world.one("pods", "early"))
+
+
+async def test_pods_of_a_node_that_is_out_of_service_are_ended_by_force() -> None:
+    """The taint evicts them at once; as the node isn't Ready, nothing waits for its kubelet, and a set goes on."""
+    async with running_world(nodes=2, timing=REALISTIC) as world:
+        await world.api.create("deployments.apps", deployment(replicas=2), NAMESPACE)
+        await world.until(lambda: len(world.ready_pods()) == 2)
+        world.dead_nodes.add("node2")
+        await world.until(lambda: ready(world, "node2")["status"] == "Unknown")
+        began = world.now()
+        taint = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
+        kept = world.one("nodes", "node2", None)["spec"].get("taints") or []
+        await world.api.patch("nodes", "node2", None, {"spec": {"taints": [*kept, taint]}})
+        await world.until(lambda: {item["spec"].get("nodeName") for item in world.seen("pods")} == {"node1"})
+        assert (world.now() - began).total_seconds() < 60
+
+
+async def test_a_ready_node_keeps_its_pods_whatever_it_is_said_to_be() -> None:
+    """While the node is Ready, a pod that is being deleted there is left to its kubelet."""
+    async with running_world(nodes=1, timing=REALISTIC) as world:
+        world.slow_to_end_seconds = 30
+        await world.api.create("pods", pod("slow"), NAMESPACE)
+        await world.until(lambda: is_ready(world.one("pods", "slow")))
+        taint = {"key": "node.kubernetes.io/out-of-service", "effect": "NoSchedule"}
+        await world.api.patch("nodes", "node1", None, {"spec": {"taints": [taint]}})
+        began = world.now()
+        await world.api.delete("pods", "slow", NAMESPACE)
+        await world.until(lambda: not world.seen("pods"))
+        assert (world.now() - began).total_seconds() >= 30
+
+
+async def test_a_node_that_is_removed_is_told() -> None:
+    """An event says so, as one said that it was registered."""
+    async with running_world(nodes=1) as world:
+        await world.api.delete("nodes", "node1")
+        await world.until(lambda: any(item["reason"] == "RemovingNode" for item in world.seen("events")))
+
+
+def told(world: World, name: str) -> list[str]:
+    """What the taint eviction controller has told of a pod, by the first word."""
+    events = [item for item in world.seen("events") if item["reason"] == "TaintManagerEviction"]
+    return [item["message"].split()[0] for item in events if item["involvedObject"]["name"] == name]
+
+
+async def test_a_pod_that_is_being_deleted_counts_down_all_the_same() -> None:
+    """When its toleration ends it is marked, once; when the taint goes before, that is told."""
+    async with running_world(nodes=1, timing=replace(REALISTIC, default_toleration_seconds=100)) as world:
+        await world.api.create("pods", pod("a"), NAMESPACE)
+        await world.until(lambda: is_ready(world.one("pods", "a")))
+        world.dead_nodes.add("node1")
+        await world.until(lambda: len(taints(world, "node1")) == 2)
+        await world.api.delete("pods", "a", NAMESPACE)
+        await world.until(lambda: told(world, "a") == ["Marking"])
+        await world.api.patch("nodes", "node1", None, {"spec": {"taints": [{"key": "x", "effect": "NoExecute"}]}})
+        await world.settled()
+        assert told(world, "a") == ["Marking"]
+
+
+async def test_the_end_of_a_pod_that_counts_down_is_told() -> None:
+    """Its deletion by the taint is called off, since there is nothing to delete."""
+    async with running_world(nodes=1, timing=REALISTIC) as world:
+        await world.api.create("pods", pod("a"), NAMESPACE)
+        await world.until(lambda: is_ready(world.one("pods", "a")))
+        world.dead_nodes.add("node1")
+        await world.until(lambda: len(taints(world, "node1")) == 2)
+        await world.settled()
+        await world.api.delete("pods", "a", NAMESPACE, grace_period_seconds=0)
+        await world.until(lambda: told(world, "a") == ["Cancelling"])

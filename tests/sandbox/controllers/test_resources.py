@@ -1,6 +1,6 @@
 """What garbage collection and the namespace controller look at."""
 
-from seatrial.sandbox.apiserver.resources import built_in
+from seatrial.sandbox.apiserver.built_in_resources import built_in
 from seatrial.sandbox.controllers.resources import CLUSTER_WIDE, NAMESPACED, OWNABLE
 
 

@@ -130,6 +130,23 @@ async def test_wget_finds_services_by_their_variables(containers: Containers, po
     assert (out, err) == (f"web-front:{port}", "")
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+async def test_localhost_is_the_pod(containers: Containers, pod_ip: str, host: str) -> None:
+    """What listens at the pod's own address is found at `localhost`, as within a real pod."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    runner, port = await _serve(answer, pod_ip)
+    try:
+        _, out, err = await asyncio.to_thread(
+            containers.run, "busybox", "wget", "-qO-", f"{host}:{port}", environ={"SEATRIAL_POD_IP": pod_ip}
+        )
+    finally:
+        await runner.cleanup()
+    assert (out, err) == ("here", "")
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [

@@ -84,6 +84,15 @@ async def bench(session: aiohttp.ClientSession) -> AsyncIterator[Bench]:
     api.close()
     upstream.close()
     await runner.cleanup()
+    await connections_end()
+
+
+async def connections_end() -> None:
+    """Wait until both ends of each connection have heard of its end: the loop must not be closed before."""
+    current = asyncio.current_task()
+    if handlers := [task for task in asyncio.all_tasks() if task is not current]:
+        assert not (await asyncio.wait(handlers, timeout=30))[1]
+    await asyncio.sleep(0)  # a closed connection's socket is closed in the next round
 
 
 async def seconds(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes = b"x") -> float:
@@ -140,6 +149,8 @@ async def test_any_port_can_be_asked_for(bench: Bench) -> None:
             400,
             "stream was invalid, can be either upstream or downstream",
         ),
+        ("POST", "/proxies/echo", {"upstream": "nowhere"}, 500, "listen tcp: address nowhere: missing port in address"),
+        ("POST", "/proxies/echo", {"upstream": "a:70000"}, 500, "listen tcp: address 70000: invalid port"),
         ("GET", "/proxies/echo/toxics/no", None, 404, "toxic not found"),
         ("DELETE", "/proxies/echo/toxics/no", None, 404, "toxic not found"),
     ],
@@ -159,6 +170,29 @@ async def test_a_body_that_is_no_json_is_refused(bench: Bench) -> None:
         "POST", "/proxies/echo/toxics", {"type": "latency", "attributes": {"latency": "long"}}
     )
     assert (status, answer["error"].startswith("bad request body: ")) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/proxies", []),
+        ("/proxies", {"name": 1, "upstream": "a:1"}),
+        ("/proxies", {"name": "a", "upstream": "a:1", "enabled": "yes"}),
+        ("/populate", [1]),
+        ("/proxies/echo", [1]),
+        ("/proxies/echo", {"listen": 5}),
+        ("/proxies/echo/toxics", "latency"),
+        ("/proxies/echo/toxics", {"type": ["latency"]}),
+        ("/proxies/echo/toxics", {"type": "latency", "attributes": [5]}),
+        ("/proxies/echo/toxics", {"type": "latency", "attributes": {"latency": float("inf")}}),
+        ("/proxies/echo/toxics", {"type": "latency", "attributes": {"latency": 10**400}}),
+        ("/proxies/echo/toxics", {"type": "latency", "attributes": {"latency": 1.5}}),
+    ],
+)
+async def test_a_body_of_another_shape_is_refused(bench: Bench, path: str, body: Any) -> None:
+    """400, as where the original can't read it into its structures."""
+    status, answer = await bench.ask("POST", path, body)
+    assert (status, answer["error"][:18]) == (400, "bad request body: ")
 
 
 async def test_browsers_are_refused(bench: Bench) -> None:

@@ -93,7 +93,7 @@ def node_config(addresses: Addresses, authority: Authority, directory: Path) -> 
         serving_key_file=serving.key_file,
         sandbox="test",
         images=GREETER,
-        timing=replace(SANDBOX, restart_base_seconds=0.1, pull_base_seconds=0.1),
+        timing=replace(SANDBOX, restart_base_seconds=0.1, pull_base_seconds=0.1, eviction_look_seconds=0.1),
     )
 
 

@@ -1,14 +1,17 @@
 """A container runtime without its machine, for the tests: serves two sockets, whose descriptors are its arguments."""
 
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import aiohttp.web  # noqa: F401 -- loaded before the fork, as in a machine: built-in servers start at once
 
-from seatrial.sandbox.kubelet import process
+from seatrial.sandbox.kubelet import control_groups, process
 from seatrial.sandbox.kubelet.channel import Channel
 from seatrial.sandbox.kubelet.descriptor_channel import MachineEnd
 from seatrial.sandbox.kubelet.protocol import Message, decode_request, encode_line
@@ -37,10 +40,15 @@ def main(fd: int, packets_fd: int, parent: int) -> None:
         runtime.sweep()
 
     images = {"example.com/greeter": ("sh", "-c", "echo hello; exec sleep 1000")}
+
     def tell_packet(packet: bytes, fds: Sequence[int]) -> None:
         packets.send(packet, fds)
 
-    runtime = ContainerRuntime(reactor, images=images, tell=tell, tell_packet=tell_packet)
+    directory = Path(tempfile.mkdtemp(prefix="st-runtime-"), "node1")
+    directory.mkdir()
+    runtime = ContainerRuntime(
+        reactor, directory=directory, sandbox=str(parent), images=images, tell=tell, tell_packet=tell_packet
+    )
     packets = MachineEnd(
         reactor,
         socket.socket(fileno=packets_fd),
@@ -55,6 +63,8 @@ def main(fd: int, packets_fd: int, parent: int) -> None:
     reactor.on_signal(signal.SIGCHLD, reap)
     reactor.run()
     process.kill_all_descendants()
+    control_groups.remove_groups(str(parent), directory.parent)
+    shutil.rmtree(directory.parent)
 
 
 if __name__ == "__main__":

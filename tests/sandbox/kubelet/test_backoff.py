@@ -42,3 +42,10 @@ def test_pauses_never_shrink_while_failures_go_on(lifetimes: list[int]) -> None:
     """As long as no life is long, each pause is at least the one before."""
     pauses = restart_pauses(RestartBackoff(base_seconds=10), lifetimes=lifetimes)
     assert pauses == sorted(pauses)
+
+
+def test_a_clock_that_is_set_back_makes_no_pause_longer() -> None:
+    """A pause lasts no longer than it is, wherever the machine's clock was set to meanwhile."""
+    backoff = RestartBackoff(base_seconds=10)
+    backoff.started(now=10_000)
+    assert backoff.remaining(finished_at=10_001, now=0) == 10

@@ -230,7 +230,10 @@ async def test_init_containers_run_again_after_a_power_cut(machine: MachineUnder
 
 async def test_a_stopped_kubelet_stays_stopped_while_pods_live(machine: MachineUnderTest) -> None:
     """Over the control socket; what ends meanwhile is known to the next kubelet."""
-    await machine.run(make_pod(restartPolicy="Never"))
+    # Ready when its trap is set: the kernel keeps from a container's first process what it has no handler for.
+    heedful = "trap 'exit 143' TERM; > up; sleep 1000 & wait"
+    spec = {"command": ["/bin/sh", "-c", heedful], "readinessProbe": UP}
+    await machine.run(make_pod(container=spec, restartPolicy="Never"))
     stopped = await asyncio.to_thread(control.request, machine.config.directory, {"stop": "kubelet"})
     (running,) = stopped["containers"]
     os.kill(running["pid"], signal.SIGTERM)

@@ -51,12 +51,48 @@ RUNNING = Running(100.0)
         ([ContainerState("a", ended(0)), ContainerState("b", RUNNING)], True, "Running"),
         ([ContainerState("a", ended(0)), ContainerState("b", ended(0))], True, "Succeeded"),
         ([ContainerState("a", ended(0)), ContainerState("b", ended(143))], True, "Failed"),
-        ([ContainerState("a", WAITING)], True, "Failed"),
+        ([ContainerState("a", WAITING)], True, "Pending"),
     ],
 )
 def test_the_phase_follows_from_the_containers(states: list[ContainerState], *, ending: bool, phase: str) -> None:
     """And becomes final only when nothing runs any more."""
     assert pod_phase(facts(*states, ending=ending)) == phase
+
+
+def test_a_pod_that_does_not_restart_is_over_with_its_containers() -> None:
+    """Its conditions say so at once, its phase when nothing is left of it."""
+    known = facts(ContainerState("a", ended(0)))
+    known.pod["spec"]["restartPolicy"] = "Never"
+    status = pod_status(known, now=0)
+    assert (status["phase"], reasons(status)["Ready"]) == ("Pending", "PodCompleted")
+    known.finished = True
+    assert pod_status(known, now=0)["phase"] == "Succeeded"
+
+
+def test_a_container_that_never_ran_has_failed_when_its_pod_is_gone() -> None:
+    """The container "could not be located"; the conditions stay as they were."""
+    known = facts(ContainerState("a", WAITING), ending=True)
+    assert pod_status(known, now=0)["containerStatuses"][0]["state"] == WAITING.to_object()
+    known.finished = True
+    status = pod_status(known, now=0)
+    assert (status["phase"], reasons(status)["Ready"]) == ("Failed", "ContainersNotReady")
+    ending = status["containerStatuses"][0]["state"]["terminated"]
+    assert (ending["exitCode"], ending["reason"], ending["startedAt"]) == (137, "ContainerStatusUnknown", None)
+
+
+def reasons(status: Object) -> dict[str, str]:
+    """Why the conditions are as they are."""
+    return {c["type"]: c.get("reason") for c in status["conditions"]}
+
+
+def test_a_container_that_is_not_started_again_shows_how_it_ended() -> None:
+    """As it was before it had to wait; one that never ran waits as in the beginning."""
+    crashing, creating = ContainerState("a", ended(1)), ContainerState("b", Waiting("ErrImagePull", "not found"))
+    crashing.wait("CrashLoopBackOff", "back-off")
+    for state in (crashing, creating):
+        state.give_up("ContainerCreating")
+    assert (crashing.current, crashing.last) == (ended(1), None)
+    assert creating.current == WAITING
 
 
 def test_a_transition_keeps_its_time_until_the_condition_changes() -> None:
@@ -93,8 +129,7 @@ def test_why_a_pod_was_ended_shows_when_it_has_ended() -> None:
     known = facts(state, ending=True, reason="DeadlineExceeded", message="too long")
     assert "reason" not in pod_status(known, now=0)
     state.end(ended(137))
-    reasons = {c["type"]: c.get("reason") for c in pod_status(known, now=0)["conditions"]}
-    assert reasons["Ready"] == "PodFailed"
+    assert reasons(pod_status(known, now=0))["Ready"] == "PodFailed"
     known.finished = True
     status = pod_status(known, now=0)
     assert (status["phase"], status["reason"]) == ("Failed", "DeadlineExceeded")

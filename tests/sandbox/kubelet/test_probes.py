@@ -98,3 +98,18 @@ async def test_a_grace_period_can_be_shortened_but_not_extended() -> None:
     grace.shorten(2)
     await waiting
     assert asyncio.get_running_loop().time() == 7
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_cancelled_wait_ends_although_its_deadline_was_just_moved(turns: int) -> None:
+    """Whichever turn of the loop the two fall into."""
+    grace = GracePeriod(30)
+    waiting = asyncio.create_task(grace.wait_expired())
+    await asyncio.sleep(1)
+    grace.shorten(20)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    assert asyncio.get_running_loop().time() == 1

@@ -14,6 +14,7 @@ from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver import statuses
 from seatrial.sandbox.apiserver.calls import Call
 from seatrial.sandbox.apiserver.conversion import from_stored, is_converted
+from seatrial.sandbox.apiserver.free_memory import SlicedResponse
 from seatrial.sandbox.apiserver.lists import Page
 from seatrial.sandbox.apiserver.negotiation import Form, encode
 from seatrial.sandbox.apiserver.printers.table import check_include, partial, table
@@ -123,4 +124,4 @@ def _response(
     status: int, data: bytes, content_type: str, headers: list[tuple[str, str]] | None = None
 ) -> web.Response:
     found = CIMultiDict([("Content-Type", content_type), ("Cache-Control", "no-cache, private"), *(headers or ())])
-    return web.Response(status=status, body=data, headers=found)
+    return SlicedResponse(status=status, body=data, headers=found)

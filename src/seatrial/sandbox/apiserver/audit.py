@@ -24,7 +24,6 @@ from seatrial.sandbox.apiserver.calls import User
 from seatrial.sandbox.apiserver.request_info import RequestInfo, parse
 
 Level = Literal["Metadata", "Request", "RequestResponse"]
-LEVELS: Final[tuple[Level, ...]] = ("Metadata", "Request", "RequestResponse")
 
 _MOST_WAITING: Final = 20_000
 _GATHER_SECONDS: Final = 0.1

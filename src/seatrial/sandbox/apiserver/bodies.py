@@ -8,11 +8,11 @@ import msgspec
 from seatrial.sandbox.api import ApiError
 from seatrial.sandbox.apiserver import json_text, yaml_text
 from seatrial.sandbox.apiserver.calls import Call
+from seatrial.sandbox.apiserver.json_text import type_name
 from seatrial.sandbox.apiserver.protobuf import objects as protobuf
 from seatrial.sandbox.apiserver.protobuf.wire import WireError
 from seatrial.sandbox.apiserver.statuses import bad_request, failure
 
-_YAML = ("application/yaml", "application/apply-patch+yaml")
 _ACCEPTED = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
 _LONGEST_QUOTE = 30
 PATCH_TYPES = (
@@ -44,7 +44,7 @@ def read_object(data: bytes, header: str | None, kind: str, call: Call, *, api_v
     if value is None:
         return None
     if not isinstance(value, dict):
-        text = f"json: cannot unmarshal {json_name(value)} into Go value of type map[string]interface {{}}"
+        text = f"json: cannot unmarshal {type_name(value)} into Go value of type map[string]interface {{}}"
         raise bad_request(f"couldn't get version/kind; json parse error: {text}")
     _demand_shape(value, kind, api_version)
     return value
@@ -54,7 +54,7 @@ def _demand_shape(value: dict[str, Any], kind: str, api_version: str) -> None:
     """400 unless an object says as texts what it is: everything else relies on that."""
     for key in ("kind", "apiVersion"):
         if not isinstance(value.get(key), str | None):
-            text = f"json: cannot unmarshal {json_name(value[key])} into Go struct field .{key} of type string"
+            text = f"json: cannot unmarshal {type_name(value[key])} into Go struct field .{key} of type string"
             raise bad_request(f"couldn't get version/kind; json parse error: {text}")
     meta = value.get("metadata")
     wrong = None if isinstance(meta, dict | None) else (meta, f"{kind}.metadata", "v1.ObjectMeta")
@@ -62,7 +62,7 @@ def _demand_shape(value: dict[str, Any], kind: str, api_version: str) -> None:
         if isinstance(meta, dict) and not isinstance(meta.get(key), str | None):
             wrong = meta[key], f"ObjectMeta.metadata.{key}", "string"
     if wrong is not None:
-        text = f"json: cannot unmarshal {json_name(wrong[0])} into Go struct field {wrong[1]} of type {wrong[2]}"
+        text = f"json: cannot unmarshal {type_name(wrong[0])} into Go struct field {wrong[1]} of type {wrong[2]}"
         version = api_version.rpartition("/")[2] or "v1"
         raise bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {text}')
 
@@ -84,7 +84,7 @@ def _read(data: bytes, header: str | None, kind: str, call: Call, api_version: s
         shape = (
             'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
         )
-        name = json_name(value)
+        name = type_name(value)
         text = f"json: cannot unmarshal {name} into Go value of type {shape} ({data.hex()})"
         prefix = f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
         raise bad_request(f"{prefix}json parse error: {text}")
@@ -130,12 +130,6 @@ def _go_complaint(data: bytes) -> str:
     if stripped[0] not in '{["-0123456789tfn':
         return f"invalid character '{stripped[0]}' looking for beginning of value ({text})"
     return f"unexpected end of JSON input ({text})"
-
-
-def json_name(value: Any) -> str:
-    """What Go calls a JSON value's type."""
-    names = ((list, "array"), (dict, "object"), (str, "string"), (bool, "bool"))
-    return next((name for kind, name in names if isinstance(value, kind)), "number")
 
 
 def _yaml(data: bytes, kind: str) -> Any:
@@ -199,10 +193,10 @@ def read_patch(data: bytes, media: str) -> Any:
     if media == "application/merge-patch+json" and not isinstance(value, dict):
         raise bad_request("Invalid JSON Patch")
     if media == "application/strategic-merge-patch+json" and not isinstance(value, dict):
-        name = json_name(value)
+        name = type_name(value)
         raise bad_request(f"json: cannot unmarshal {name} into Go value of type map[string]interface {{}}")
     if media == "application/json-patch+json" and not isinstance(value, list):
-        name = json_name(value)
+        name = type_name(value)
         raise bad_request(f"json: cannot unmarshal {name} into Go value of type jsonpatch.Patch")
     return value
 

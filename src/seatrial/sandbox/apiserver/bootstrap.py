@@ -15,15 +15,15 @@ def furnish(operations: Operations) -> None:
     registry = operations.registry
     for name in NAMESPACES:
         operations.create(registry.of("namespaces"), None, {"metadata": {"name": name}}, call)
-    for name, value, text in (
+    for name, value, rule in (
         (
             "system-cluster-critical",
             2000000000,
-            "Used for system critical pods that must run in the cluster, but can be ",
+            "must run in the cluster, but can be moved to another node if necessary.",
         ),
-        ("system-node-critical", 2000001000, "Used for system critical pods that must not be moved from "),
+        ("system-node-critical", 2000001000, "must not be moved from their current node."),
     ):
-        description = text + ("moved to another node if necessary." if "cluster" in name else "their current node.")
+        description = f"Used for system critical pods that {rule}"
         body = {"metadata": {"name": name}, "value": value, "description": description}
         operations.create(registry.of("priorityclasses.scheduling.k8s.io"), None, body, call)
     for storage_class in built_in_classes():

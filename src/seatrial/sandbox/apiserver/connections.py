@@ -56,8 +56,14 @@ class Connections:
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=None, connect=10)
-            self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=None, connect=10),
+                auto_decompress=False,
+                # Logs may be followed by any number of clients; nothing of one request may come to another.
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+            )
         return self._session
 
     def _kubelet_tls(self) -> ssl.SSLContext:
@@ -151,7 +157,7 @@ class Connections:
         if target.is_kubelet:
             return self._kubelet_tls()
         # A pod's own certificate is nobody's business but its author's: Kubernetes' proxy doesn't verify it either.
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
@@ -159,7 +165,12 @@ class Connections:
     async def _forward(self, request: web.BaseRequest, target: ProxyTarget, path: str) -> web.StreamResponse:
         port = target.port if target.is_kubelet else bindable(target.port)
         url = URL(f"{target.scheme}://{target.host}:{port}{path}", encoded=True)
-        headers = CIMultiDict((k, v) for k, v in request.headers.items() if k.lower() not in _HOP_BY_HOP)
+        # Whom the client acts as was judged here, and is nobody's business beyond.
+        headers = CIMultiDict(
+            (name, value)
+            for name, value in request.headers.items()
+            if name.lower() not in _HOP_BY_HOP and not name.lower().startswith("impersonate-")
+        )
         headers["X-Forwarded-Uri"] = request.rel_url.raw_path
         body = _body(request) if request.can_read_body else None
         tls = self._tls_for(target)
@@ -211,7 +222,12 @@ async def _stream(
     if request.method != "HEAD":
         response.enable_chunked_encoding()
     await response.prepare(request)
-    async for chunk in answer.content.iter_any():
-        await response.write(chunk)
-    await response.write_eof()
+    try:
+        async for chunk in answer.content.iter_any():
+            await response.write(chunk)
+        await response.write_eof()
+    except (aiohttp.ClientError, ConnectionError):
+        # One of the two is gone: the other learns it from an answer that breaks off.
+        if request.transport is not None:
+            request.transport.abort()
     return response

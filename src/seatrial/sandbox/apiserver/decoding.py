@@ -10,15 +10,16 @@ import binascii
 import re
 from typing import Any
 
+from seatrial.kube.quantity import QuantityError
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver import schema
-from seatrial.sandbox.apiserver.quantities import canonical
+from seatrial.sandbox.apiserver.go_time import complaint_about
+from seatrial.sandbox.apiserver.json_text import type_name
 from seatrial.sandbox.apiserver.schema import FieldType, Structure
 from seatrial.sandbox.apiserver.statuses import bad_request
+from seatrial.sandbox.pod_resources import quantity
 
-QUANTITY = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[numkKMGTPE]i?|)$")
-QUANTITY_RULE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-TIME = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$")
+_QUANTITY_RULE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 
 # What Go writes although nobody set it: fields without omitempty.
 ALWAYS: dict[str, dict[str, Any]] = {
@@ -65,7 +66,7 @@ ALWAYS: dict[str, dict[str, Any]] = {
 # Zero values that Go leaves out: plain (not pointer) fields with omitempty.
 FALSE_IS_ABSENT = frozenset(
     {"hostNetwork", "hostPID", "hostIPC", "stdin", "stdinOnce", "tty", "readOnly", "publishNotReadyAddresses",
-     "paused", "unschedulable", "manualSelectorDefault"}
+     "paused", "unschedulable"}
 )  # fmt: skip
 ZERO_IS_ABSENT: dict[str, frozenset[str]] = {
     name: frozenset(fields)
@@ -237,22 +238,25 @@ def _boolean(value: Any, name: str, go_path: str, parent: Structure) -> Any:
 
 def _quantity(value: Any, _name: str, _go_path: str, _parent: Structure) -> Any:
     text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not QUANTITY.match(text):
-        raise DecodingError(QUANTITY_RULE)
-    return canonical(text)
+    if not isinstance(text, str):
+        raise DecodingError(_QUANTITY_RULE)
+    try:
+        return str(quantity(text))
+    except QuantityError as error:
+        raise DecodingError(_QUANTITY_RULE) from error
 
 
 def _time(value: Any, _name: str, go_path: str, parent: Structure) -> Any:
     text = _text(value, "string", go_path, parent)
-    if not TIME.match(text):
-        layout = "2006-01-02T15:04:05Z07:00"
-        raise DecodingError(f'parsing time "{text}" as "{layout}": cannot parse "{text}" as "2006"')
+    complaint = complaint_about(text)
+    if complaint:
+        raise DecodingError(complaint)
     return text
 
 
 def _int_or_string(value: Any, _name: str, _go_path: str, _parent: Structure) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise DecodingError(f"json: cannot unmarshal {_json_kind(value)} into Go value of type string")
+        raise DecodingError(f"json: cannot unmarshal {type_name(value)} into Go value of type string")
     return value
 
 
@@ -279,13 +283,6 @@ _CHECKS = {
 }
 
 
-def _json_kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    kinds = ((str, "string"), (int | float, "number"), (dict, "object"), (list, "array"))
-    return next((name for kind, name in kinds if isinstance(value, kind)), "null")
-
-
 def _go_type(field: FieldType) -> str:
     if field.shape == "list":
         return "[]" + _go_type(field.item or schema.ANY)
@@ -298,7 +295,7 @@ def _go_type(field: FieldType) -> str:
 
 def _mismatch(value: Any, go_path: str, parent: Structure, go_type: str, *, literal: str = "") -> DecodingError:
     where = f"{parent.go_name}.{go_path} of type {go_type}"
-    return DecodingError(f"json: cannot unmarshal {_json_kind(value)}{literal} into Go struct field {where}")
+    return DecodingError(f"json: cannot unmarshal {type_name(value)}{literal} into Go struct field {where}")
 
 
 def copy_json(value: Any) -> Any:

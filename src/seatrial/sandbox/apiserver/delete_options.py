@@ -9,8 +9,10 @@ from typing import Any, Final
 from aiohttp import web
 
 from seatrial.sandbox.apiserver import statuses
-from seatrial.sandbox.apiserver.bodies import json_name, read_delete_options
+from seatrial.sandbox.apiserver.bodies import read_delete_options
 from seatrial.sandbox.apiserver.calls import DeleteOptions
+from seatrial.sandbox.apiserver.json_text import type_name
+from seatrial.sandbox.apiserver.request_info import is_true, read_integer
 
 
 def delete_options(data: bytes, request: web.BaseRequest) -> DeleteOptions:
@@ -25,11 +27,8 @@ def delete_options(data: bytes, request: web.BaseRequest) -> DeleteOptions:
     dry_run: list[str] = body["dryRun"] if body.get("dryRun") else request.query.getall("dryRun", [])
     _check_delete_options(policy, orphan, dry_run)
     if orphan is not None:
-        policy = "Orphan" if str(orphan).lower() in ("true", "1") else "Background"
-    try:
-        seconds = None if grace is None else int(grace)
-    except ValueError:
-        raise statuses.bad_request(f'strconv.ParseInt: parsing "{grace}": invalid syntax') from None
+        policy = "Orphan" if is_true(str(orphan)) else "Background"
+    seconds = None if grace is None else read_integer(str(grace))
     uid, version = preconditions.get("uid"), preconditions.get("resourceVersion")
     return DeleteOptions(seconds, policy, uid, version, bool(dry_run))
 
@@ -59,7 +58,7 @@ def _check_types(body: Mapping[str, Any]) -> None:
         ]
     for field, wanted in wrong:
         value = (preconditions or {}).get(field.rpartition(".")[2]) if "." in field else body[field]
-        text = f"json: cannot unmarshal {json_name(value)} into Go struct field DeleteOptions.{field} of type {wanted}"
+        text = f"json: cannot unmarshal {type_name(value)} into Go struct field DeleteOptions.{field} of type {wanted}"
         raise statuses.bad_request(f'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: {text}')
 
 

@@ -22,7 +22,7 @@ def delete(
 ) -> Object:
     """Delete one object, or begin to; returns what the API answers: the object, or a Status when it is gone."""
     record = operations.record(resource, namespace, name)
-    _check_preconditions(resource, record, options)
+    check_preconditions(resource, record, options)
     if resource.key == "namespaces" and name in ("default", "kube-system", "kube-public"):
         why = "this namespace may not be deleted"
         raise statuses.forbidden("", "namespaces", name, why)
@@ -45,7 +45,8 @@ def _begin_definition(operations: Operations, record: Record, *, dry_run: bool) 
     return operations.store.put(DEFINITIONS, "", record.name, marked).object
 
 
-def _check_preconditions(resource: Resource, record: Record, options: DeleteOptions) -> None:
+def check_preconditions(resource: Resource, record: Record, options: DeleteOptions) -> None:
+    """409 for an object that isn't the one, or not in the version, that its deletion is about."""
     meta = record.object["metadata"]
     for what, wanted, found in (
         ("UID", options.uid, meta["uid"]),

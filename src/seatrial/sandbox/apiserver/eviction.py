@@ -5,12 +5,14 @@ it deletes, so that two evictions can't both use the last one. See "API-initiate
 documentation.
 """
 
+from dataclasses import replace
+
+from seatrial.kube.selectors import LabelSelector
 from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.apiserver import deletion, statuses
 from seatrial.sandbox.apiserver.calls import Call, DeleteOptions
 from seatrial.sandbox.apiserver.metadata import now
 from seatrial.sandbox.apiserver.operations import Operations
-from seatrial.sandbox.apiserver.selectors import labels_match, selector_requirements
 from seatrial.sandbox.apiserver.store import Record
 
 BUDGETS = "poddisruptionbudgets.policy"
@@ -26,11 +28,13 @@ def evict(operations: Operations, namespace: str, name: str, body: Object, call:
     record = operations.record(pods, namespace, name)
     pod = record.object
     options = _options(body)
+    deletion.check_preconditions(pods, record, options)
     if not _is_harmless(pod):
         _charge_budget(operations, pod, call)
     if not call.dry_run and "deletionTimestamp" not in pod["metadata"]:
         _mark_disrupted(operations, record)
-    deletion.delete(operations, pods, namespace, name, options, call)
+    # The mark has made another version of the one that was meant.
+    deletion.delete(operations, pods, namespace, name, replace(options, resource_version=None), call)
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
 
@@ -52,12 +56,12 @@ def _is_harmless(pod: Object) -> bool:
 
 
 def _charge_budget(operations: Operations, pod: Object, call: Call) -> None:
-    labels = pod["metadata"].get("labels") or {}
-    budgets = []
-    for budget in operations.objects(BUDGETS, pod["metadata"]["namespace"]):
-        requirements = selector_requirements((budget.get("spec") or {}).get("selector"))
-        if requirements is not None and labels_match(requirements, labels):
-            budgets.append(budget)
+    labels = pod["metadata"].get("labels")
+    budgets = [
+        budget
+        for budget in operations.objects(BUDGETS, pod["metadata"]["namespace"])
+        if LabelSelector.from_dict((budget.get("spec") or {}).get("selector")).matches(labels)
+    ]
     if not budgets:
         return
     if len(budgets) > 1:

@@ -7,14 +7,13 @@ logs, exec, proxies) doesn't count, and administrators and kubelets are always l
 from typing import Final
 
 from seatrial.sandbox.apiserver.calls import User
-from seatrial.sandbox.apiserver.request_info import RequestInfo
+from seatrial.sandbox.apiserver.request_info import CONNECTING, RequestInfo
 
 MOST_READING: Final = 400
 MOST_WRITING: Final = 200
 _READING: Final = frozenset({"get", "list", "watch"})
 # Administrators, who must be able to end a flood, and kubelets, whose nodes would seem dead in one.
 _ALWAYS_LET_IN: Final = frozenset({"system:masters", "system:nodes"})
-_LONG_SUBRESOURCES: Final = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 
 
 class InFlight:
@@ -46,4 +45,4 @@ class InFlight:
 
 
 def _lives_long(info: RequestInfo) -> bool:
-    return info.verb == "watch" or info.subresource in _LONG_SUBRESOURCES
+    return info.verb == "watch" or info.subresource in CONNECTING

@@ -1,10 +1,16 @@
 """JSON patch (RFC 6902) with JSON pointers (RFC 6901)."""
 
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from seatrial.sandbox.apiserver.decoding import copy_json
+from seatrial.sandbox.apiserver.json_text import same
 
-MAXIMUM_OPERATIONS = 10000
+MOST_OPERATIONS: Final = 10_000
+# A few dozen copies, each of all before it, would fill the memory.
+_MOST_COPIED_BYTES: Final = 3 * 1024 * 1024
+_LONGEST_INDEX: Final = 18
 
 
 class JsonPatchError(Exception):
@@ -16,9 +22,14 @@ def apply_json_patch(document: Any, operations: Any) -> Any:
     if not isinstance(operations, list):
         raise JsonPatchError("a JSON patch is a list")
     result = copy_json(document)
+    copied = 0
     for operation in operations:
         if not isinstance(operation, dict):
             raise JsonPatchError("an operation is an object")
+        if operation.get("op") == "copy":
+            copied += len(msgspec.json.encode(_read(result, parse_pointer(operation.get("from")))))
+            if copied > _MOST_COPIED_BYTES:
+                raise JsonPatchError("too much is copied")
         result = _apply(result, operation)
     return result
 
@@ -34,7 +45,7 @@ def _apply(document: Any, operation: dict[str, Any]) -> Any:
             return _add(document, path, value)
         if name == "replace":
             return _replace(document, path, value)
-        if not _equal(_read(document, path), value):
+        if not same(_read(document, path), value):
             raise JsonPatchError("test failed")
         return document
     if name == "remove":
@@ -50,17 +61,6 @@ def _apply(document: Any, operation: dict[str, Any]) -> Any:
     raise JsonPatchError(f"unknown operation {name}")
 
 
-def _equal(left: Any, right: Any) -> bool:
-    """JSON equality: true is not 1."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_equal(left[key], right[key]) for key in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_equal, left, right))
-    return bool(left == right)
-
-
 def parse_pointer(text: Any) -> list[str]:
     """The steps of a JSON pointer."""
     if not isinstance(text, str) or (text and not text.startswith("/")):
@@ -73,7 +73,7 @@ def _index(step: str, length: int, *, end: bool = False) -> int:
         return length
     if not step.isascii() or not step.isdigit() or (len(step) > 1 and step[0] == "0"):
         raise JsonPatchError(f"no index: {step}")
-    index = int(step)
+    index = int(step) if len(step) <= _LONGEST_INDEX else length + 1
     if index > (length if end else length - 1):
         raise JsonPatchError(f"no element {step}")
     return index

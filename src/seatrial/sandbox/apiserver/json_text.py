@@ -53,8 +53,25 @@ def depth_of(value: Any) -> int:
     return depth
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal; unlike in Python, true is not 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def type_name(value: Any) -> str:
+    """What Go calls a JSON value's type."""
+    names = ((bool, "bool"), (str, "string"), (int | float, "number"), (list, "array"), (dict, "object"))
+    return next((name for kind, name in names if isinstance(value, kind)), "null")
+
+
 def _with_surrogates_replaced(data: bytes) -> Any:
-    """What Go makes of `\\ud800` without its partner: a replacement character."""
+    r"""What Go makes of `\ud800` without its partner: a replacement character."""
     try:
         text = json.dumps(json.loads(data), ensure_ascii=False)
     except ValueError as error:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver import statuses
+from seatrial.sandbox.apiserver.request_info import is_true, read_integer
 from seatrial.sandbox.apiserver.resources import Resource
 from seatrial.sandbox.apiserver.selectors import Selector
 from seatrial.sandbox.apiserver.store import Record, Store, TooOldError
@@ -50,26 +51,19 @@ class Page(NamedTuple):
     metadata: Object
 
 
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise statuses.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
-
-
 def list_options(query: Mapping[str, str], *, watch: bool) -> ListOptions:
     """Read and check the query; 400 and 422."""
     initial = query.get("sendInitialEvents")
     options = ListOptions(
         label_selector=query.get("labelSelector", ""),
         field_selector=query.get("fieldSelector", ""),
-        limit=_integer(query.get("limit") or "0"),
+        limit=read_integer(query.get("limit") or "0"),
         continue_token=query.get("continue", ""),
         resource_version=query.get("resourceVersion", ""),
         resource_version_match=query.get("resourceVersionMatch", ""),
-        timeout_seconds=_integer(query["timeoutSeconds"]) if query.get("timeoutSeconds") else None,
-        allow_bookmarks=query.get("allowWatchBookmarks", "").lower() in ("true", "1"),
-        send_initial_events=None if initial is None else initial.lower() in ("true", "1"),
+        timeout_seconds=read_integer(query["timeoutSeconds"]) if query.get("timeoutSeconds") else None,
+        allow_bookmarks=is_true(query.get("allowWatchBookmarks")),
+        send_initial_events=None if initial is None else is_true(initial),
     )
     errors = _watch_errors(options) if watch else _list_errors(options)
     if errors:
@@ -134,6 +128,8 @@ async def find(store: Store, resource: Resource, namespace: str | None, options:
     if options.continue_token:
         revision, start = _read_token(options.continue_token)
         records = _at(store, resource, namespace, revision, options.continue_token)
+        # A token that continues inconsistently goes on with the state of this moment.
+        revision = store.revision if revision < 0 else revision
         records = [record for record in records if (record.namespace if namespace is None else "", record.name) > start]
     else:
         revision, records = await _first_page(store, resource, namespace, options)

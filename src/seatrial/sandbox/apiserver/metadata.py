@@ -13,8 +13,8 @@ from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.selectors import NAME_PART, SUBDOMAIN
 from seatrial.sandbox.apiserver.statuses import FieldError, forbidden_field, invalid, required
 
-LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-SERVICE_LABEL = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
+LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
+SERVICE_LABEL = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?\Z")
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels: generated names spell nothing
 
 SUBDOMAIN_RULE = (
@@ -135,7 +135,7 @@ def labels_errors(labels: dict[str, str], field: str) -> list[FieldError]:
 def _annotation_errors(annotations: dict[str, str]) -> list[FieldError]:
     errors = []
     for key in annotations:
-        errors += qualified_name_errors(key.lower() if key.lower() != key else key, "metadata.annotations")
+        errors += qualified_name_errors(key.lower(), "metadata.annotations")
     size = sum(len(key) + len(value) for key, value in annotations.items())
     if size > 256 * 1024:
         errors.append(

@@ -9,25 +9,16 @@ import json
 from typing import Any
 
 from seatrial.sandbox.api import Object
+from seatrial.sandbox.apiserver.protobuf.wire import bytes_field
 
 MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 CONTENT_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _METHODS = {"get": 2, "put": 3, "post": 4, "delete": 5, "patch": 8}
 
 
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
 def _field(number: int, data: bytes | str) -> bytes:
     """A length-delimited field."""
-    raw = data.encode() if isinstance(data, str) else data
-    return _varint(number << 3 | 2) + _varint(len(raw)) + raw
+    return bytes_field(number, data.encode() if isinstance(data, str) else data)
 
 
 def _extensions(number: int, schema: Object) -> bytes:

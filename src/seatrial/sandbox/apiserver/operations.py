@@ -261,7 +261,7 @@ class Operations:
         if resource.custom is not None and call.is_put:
             resource.custom.check_put(wanted)
         self.check_identity(name, namespace, wanted)
-        new = self._decode_wanted(resource, wanted, call)
+        new = self._decode_wanted(resource, wanted, old, call)
         self._check_preconditions(resource, name, new, old)
         if call.is_put:
             self._check_uid(resource, new, old)
@@ -300,14 +300,17 @@ class Operations:
             return without_times(tracked, subresource)
         return tracked
 
-    def _decode_wanted(self, resource: Resource, wanted: Object, call: Call) -> Object:
+    def _decode_wanted(self, resource: Resource, wanted: Object, old: Object, call: Call) -> Object:
         """Decode what a writer wants; what a patch made is refused in the words for patches."""
         if call.is_put:
             return self.decode(resource, wanted, call)
         try:
             if wanted.get("kind") != resource.kind:
                 raise statuses.bad_request("the patch changes the kind")
-            return self.decode(resource, wanted, call)
+            kept = _left_alone(resource, wanted, old)
+            given = {key: value for key, value in wanted.items() if key not in kept}
+            decoded = self.decode(resource, given, call) | kept
+            return {key: decoded[key] for key in (*wanted, *decoded) if key in decoded}
         except ApiError as error:
             text = error.status["message"].partition(" cannot be handled as a ")[2].partition(": ")[2]
             shown = msgspec.json.encode(wanted).decode()
@@ -446,6 +449,14 @@ class Operations:
         meta = obj["metadata"]
         stored = self.store.put(resource.table, meta.get("namespace", ""), meta["name"], kept).object
         return stored if kept is obj else {**stored, "apiVersion": obj["apiVersion"]}
+
+
+def _left_alone(resource: Resource, wanted: Object, old: Object) -> Object:
+    """Copies of the parts that a patch took over as they were: they need no decoding."""
+    if resource.custom is not None:
+        return {}
+    same = {key: value for key, value in wanted.items() if key != "metadata" and value is old.get(key)}
+    return {key: copy_json(value) for key, value in same.items() if isinstance(value, dict | list)}
 
 
 def is_finished(resource: Resource, obj: Object) -> bool:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver import schema, statuses
-from seatrial.sandbox.apiserver.json_patch import JsonPatchError, apply_json_patch
+from seatrial.sandbox.apiserver.json_patch import MOST_OPERATIONS, JsonPatchError, apply_json_patch
 from seatrial.sandbox.apiserver.merge_patch import merge
 from seatrial.sandbox.apiserver.operations import Transform
 from seatrial.sandbox.apiserver.resources import Resource
@@ -38,6 +38,10 @@ def patcher(media: str, patch: Any, resource: Resource, subresource: str) -> Tra
         if subresource == "scale":
             root = schema.root("autoscaling/v1", "Scale")
         return lambda old: cast("Object", strategic_merge(old, patch, root))
+
+    if len(patch) > MOST_OPERATIONS:
+        text = f"The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {len(patch)}"
+        raise statuses.failure(413, "RequestEntityTooLarge", f"Request entity too large: {text}")
 
     def patched(old: Object) -> Object:
         try:

@@ -13,7 +13,7 @@ from seatrial.sandbox.apiserver.calls import Call
 from seatrial.sandbox.apiserver.operations import Operations, Transform
 from seatrial.sandbox.apiserver.resources import Resource
 from seatrial.sandbox.apiserver.strategies.pod_spec import default_container
-from seatrial.sandbox.apiserver.strategies.pod_validation import pod_spec_errors
+from seatrial.sandbox.apiserver.strategies.pod_validation import container_errors, pod_spec_errors
 from seatrial.sandbox.apiserver.strategies.pods import STRATEGY, quality_of_service
 
 _NOT_EPHEMERAL = ("ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resizePolicy")
@@ -66,12 +66,15 @@ def _with_ephemeral(old: Object, wanted: Object) -> tuple[Object, list[statuses.
     for container in ephemeral:
         default_container(container, host_network=False)
     path, errors = "spec.ephemeralContainers", []
+    volumes = {volume["name"] for volume in old.get("volumes") or ()}
     taken = {container["name"] for key in ("containers", "initContainers") for container in old.get(key) or ()}
     for index, container in enumerate(ephemeral):
         where = f"{path}[{index}]"
         if container.get("name") in taken:
             errors.append(statuses.duplicate(f"{where}.name", container["name"]))
         taken.add(container.get("name", ""))
+        allowed = {key: value for key, value in container.items() if key not in _NOT_EPHEMERAL}
+        errors += container_errors(allowed, where, volumes, host_network=False, init=False)
         text = "cannot be set for an Ephemeral Container"
         errors += [statuses.forbidden_field(f"{where}.{key}", text) for key in _NOT_EPHEMERAL if container.get(key)]
     there = {container.get("name"): container for container in ephemeral}

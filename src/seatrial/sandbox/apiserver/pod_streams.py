@@ -11,7 +11,8 @@ from multidict import MultiMapping
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver import statuses
-from seatrial.sandbox.apiserver.request_info import is_true
+from seatrial.sandbox.apiserver.go_time import complaint_about
+from seatrial.sandbox.apiserver.request_info import is_true, read_integer
 from seatrial.sandbox.apiserver.statuses import FieldError
 
 _FLAGS: Final = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
@@ -30,8 +31,7 @@ def stream_target(pod: Object, subresource: str, query: MultiMapping[str]) -> st
     if subresource == "portforward":
         ports = query.getall("ports", [])
         for port in ports:
-            if not port.isdigit():
-                raise statuses.bad_request(f'strconv.ParseInt: parsing "{port}": invalid syntax')
+            read_integer(port)
         demand_node(pod)
         return f"/portForward/{where}" + (f"?{urlencode({'port': ','.join(ports)})}" if ports else "")
     container = valid_container(pod, query.get("container", ""))
@@ -82,9 +82,11 @@ def log_query(name: str, query: Mapping[str, str]) -> dict[str, str]:
     asked: dict[str, str] = {flag: "true" for flag in _LOG_FLAGS if is_true(query.get(flag))}
     for key in _LOG_NUMBERS:
         if query.get(key):
-            asked[key] = str(_integer(query[key]))
+            asked[key] = str(read_integer(query[key]))
     if query.get("sinceTime"):
-        _check_time(query["sinceTime"])
+        complaint = complaint_about(query["sinceTime"])
+        if complaint:
+            raise statuses.bad_request(complaint)
         asked["sinceTime"] = query["sinceTime"]
     errors = _log_errors(asked, query)
     if errors:
@@ -111,38 +113,3 @@ def _log_errors(asked: Mapping[str, str], query: Mapping[str, str]) -> list[Fiel
 def _invalid(key: str, asked: Mapping[str, str], why: str) -> FieldError:
     value: Any = int(asked[key])
     return statuses.invalid(key, value, why)
-
-
-def _integer(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise statuses.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
-    if not -(2**63) <= number < 2**63:
-        raise statuses.bad_request(f'strconv.ParseInt: parsing "{text}": value out of range')
-    return number
-
-
-_TIME_PARTS: Final = ("2006", "-", "01", "-", "02", "T", "15", ":", "04", ":", "05")
-
-
-def _check_time(text: str) -> None:
-    """400 for what isn't RFC 3339, in the words of Go's parser: where it stops, and at which part of the layout."""
-    rest = text
-    for part in _TIME_PARTS:
-        piece = rest[: len(part)]
-        fits = len(piece) == len(part) and piece.isdigit() if part.isdigit() else piece == part
-        if not fits:
-            raise _time_error(text, rest, part)
-        rest = rest[len(part) :]
-    if rest.startswith("."):
-        rest = rest[1:].lstrip("0123456789")
-    zone = rest[:1] == "Z" and len(rest) == 1
-    offset = len(rest) == 6 and rest[0] in "+-" and rest[3] == ":" and (rest[1:3] + rest[4:]).isdigit()
-    if not (zone or offset):
-        raise _time_error(text, rest, "Z07:00")
-
-
-def _time_error(text: str, rest: str, part: str) -> Exception:
-    layout = "2006-01-02T15:04:05Z07:00"
-    return statuses.bad_request(f'parsing time "{text}" as "{layout}": cannot parse "{rest}" as "{part}"')

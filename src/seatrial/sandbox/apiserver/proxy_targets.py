@@ -13,6 +13,7 @@ from seatrial.sandbox.apiserver import statuses
 from seatrial.sandbox.apiserver.operations import Operations
 
 KUBELET_PORT: Final = 10250
+_MOST_DIGITS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class ProxyTargets:
 
     def _service(self, namespace: str, name: str, port: str) -> tuple[str, int]:
         service = self._operations.record(self._operations.registry.of("services"), namespace, name).object
-        if port.isdigit():
+        if _is_number(port):
             ports = service["spec"].get("ports") or ()
             found = next((entry for entry in ports if entry["port"] == int(port)), None)
             if found is None:
@@ -118,9 +119,13 @@ def _split(resource: str, name: str) -> tuple[str, str, str]:
     return scheme or "http", found, port
 
 
+def _is_number(port: str) -> bool:
+    return port.isascii() and port.isdigit() and len(port) <= _MOST_DIGITS
+
+
 def _number(port: str) -> int:
     """A port by number, or by the name that the system knows it under; 503."""
-    if port.isdigit() and 0 < int(port) < 65536:
+    if _is_number(port) and 0 < int(port) < 65536:
         return int(port)
     try:
         return socket.getservbyname(port, "tcp")

@@ -1,10 +1,19 @@
 """What a URL and method ask for, in the API's terms: verb, group, version, resource, namespace, name, subresource."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from seatrial.sandbox.apiserver.authorization import Attributes
+from seatrial.sandbox.apiserver.statuses import bad_request
 
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+\Z")
+CONNECTING: Final = frozenset({"log", "exec", "attach", "portforward", "proxy"})
+"""Subresources that are connections to somewhere else, for as long as these last."""
+
+_MOST_DIGITS: Final = 100  # Python refuses to read thousands of them
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_COLLECTION_VERBS: Final = ("list", "watch", "deletecollection")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +58,10 @@ def parse(method: str, path: str, query: dict[str, str]) -> RequestInfo:
         if len(parts) > 2 and parts[2] not in ("status", "finalize"):
             parts, has_namespace = parts[2:], True
     resource, name = parts[0], parts[1] if len(parts) > 1 else ""
+    verb = _verb(method, name, query, watched=watched)
     return RequestInfo(
         path=path,
-        verb=_verb(method, name, query, watched=watched),
+        verb=verb,
         group=group,
         version=version,
         resource=resource,
@@ -60,7 +70,7 @@ def parse(method: str, path: str, query: dict[str, str]) -> RequestInfo:
         subresource=parts[2] if len(parts) > 2 else "",
         rest="/".join(parts[3:]) + ("/" if len(parts) > 3 and path.endswith("/") else ""),
         has_namespace=has_namespace,
-        selected_name=_selected_name(query.get("fieldSelector", "")),
+        selected_name=_selected_name(query.get("fieldSelector", "")) if verb in _COLLECTION_VERBS else "",
     )
 
 
@@ -84,3 +94,12 @@ def _verb(method: str, name: str, query: dict[str, str], *, watched: bool) -> st
 def is_true(text: str | None) -> bool:
     """Whether a query's flag is set, as Go reads it: anything but false and 0."""
     return text is not None and text.lower() not in ("false", "0")
+
+
+def read_integer(text: str) -> int:
+    """A number in a query; 400 in Go's words for what is none."""
+    if not _INTEGER.match(text):
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    if len(text) > _MOST_DIGITS or not -(2**63) <= int(text) < 2**63:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return int(text)

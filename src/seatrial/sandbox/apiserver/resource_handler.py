@@ -33,7 +33,7 @@ from seatrial.sandbox.apiserver.operations import Operations, Transform
 from seatrial.sandbox.apiserver.patches import check_patch_options, patcher
 from seatrial.sandbox.apiserver.printers.table import check_include
 from seatrial.sandbox.apiserver.protobuf.objects import is_describable
-from seatrial.sandbox.apiserver.request_info import RequestInfo, is_true
+from seatrial.sandbox.apiserver.request_info import CONNECTING, RequestInfo, is_true
 from seatrial.sandbox.apiserver.resources import Resource
 from seatrial.sandbox.apiserver.reviews import Reviews
 from seatrial.sandbox.apiserver.selectors import Selector
@@ -66,6 +66,9 @@ class ResourceHandler:
 
     async def handle(self, request: web.BaseRequest, info: RequestInfo, user: User) -> web.StreamResponse:
         """Carry out one request."""
+        if info.subresource not in CONNECTING and request.can_read_body:
+            # Before anything is looked up: while a body arrives, definitions come and go.
+            await request.read()
         resource = self._operations.registry.find(info.group, info.version, info.resource)
         if resource is None:
             if not self._operations.registry.is_built_in(info.group, info.version):
@@ -81,7 +84,7 @@ class ResourceHandler:
                     raise statuses.not_found(resource.group, resource.plural, info.name)
                 raise statuses.no_such_resource()
             verbs = known.verbs
-        if info.subresource in ("log", "proxy", "exec", "attach", "portforward"):
+        if info.subresource in CONNECTING:
             return await self._connect(request, info, verbs, user)
         self._check_method(request, info, resource, verbs)
         form = negotiate(request.headers.get("Accept", ""))

@@ -136,11 +136,6 @@ def root(api_version: str, kind: str) -> Structure | None:
     return structure(name) if name else None
 
 
-def known_kinds() -> list[str]:
-    """Every `apiVersion/Kind` described."""
-    return list(_table()["kinds"])
-
-
 def child(parent: FieldType | Structure | None, key: str) -> FieldType:
     """The type of a field of a structure, or of a map's value; `any` where nothing is known."""
     if parent is DEDUCED:

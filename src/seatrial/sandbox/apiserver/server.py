@@ -25,11 +25,13 @@ from seatrial.sandbox.apiserver.audit import AuditLog, Level, current_trail
 from seatrial.sandbox.apiserver.authentication import Authenticator
 from seatrial.sandbox.apiserver.authorization import Authorizer, denial
 from seatrial.sandbox.apiserver.bootstrap_roles import furnish_roles
+from seatrial.sandbox.apiserver.built_in_resources import built_in
 from seatrial.sandbox.apiserver.calls import User
 from seatrial.sandbox.apiserver.connections import Connections
 from seatrial.sandbox.apiserver.custom.service import CustomResources
 from seatrial.sandbox.apiserver.documents import Documents
 from seatrial.sandbox.apiserver.escalation import EscalationGuard
+from seatrial.sandbox.apiserver.free_memory import FreeMemory
 from seatrial.sandbox.apiserver.http_protocol import IDLE_SECONDS, ApiHttpServer, ApiRequest, legible
 from seatrial.sandbox.apiserver.impersonation import demand_rights, impersonated
 from seatrial.sandbox.apiserver.in_flight import MOST_READING, MOST_WRITING, InFlight
@@ -39,7 +41,6 @@ from seatrial.sandbox.apiserver.negotiation import encode, refusal_form
 from seatrial.sandbox.apiserver.operations import Operations
 from seatrial.sandbox.apiserver.request_info import RequestInfo, parse
 from seatrial.sandbox.apiserver.resource_handler import ResourceHandler
-from seatrial.sandbox.apiserver.resources import built_in
 from seatrial.sandbox.apiserver.reviews import Reviews
 from seatrial.sandbox.apiserver.store import Store
 from seatrial.sandbox.apiserver.subresources import Subresources
@@ -88,7 +89,7 @@ class Doorman(Protocol):
         ...
 
     def leave(self, request: web.BaseRequest) -> None:
-        """A request that was let in is done."""
+        """A request is over, whether it was let in or not."""
         ...
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse | None:
@@ -130,6 +131,7 @@ class ApiServer:
             guard=EscalationGuard(self._operations, self._authorizer),
         )
         self.api = LocalApi(self._operations, subresources)
+        self._free_memory = FreeMemory()
         self._runner: web.ServerRunner | None = None
         self._port = config.port
         bootstrap.furnish(self._operations)
@@ -172,6 +174,7 @@ class ApiServer:
     async def stop(self) -> None:
         """End every watch and connection at once."""
         self._store.close()
+        self._free_memory.close()
         await self._connections.close()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -207,6 +210,9 @@ class ApiServer:
         except web.HTTPRequestEntityTooLarge:
             text = f"Request entity too large: limit is {_LARGEST_BODY}"
             return _refusal(request, statuses.failure(413, "RequestEntityTooLarge", text))
+        except RecursionError:
+            # Patches can nest deeper, step by step, than any body may.
+            return _refusal(request, statuses.bad_request("exceeded max depth"))
         except Exception as error:  # noqa: BLE001 -- one request's trouble must not look like a broken connection
             _log.exception("request failed", method=request.method, path=request.path)
             text = f"Internal error occurred: {type(error).__name__}"
@@ -227,9 +233,11 @@ class ApiServer:
         if not self._in_flight.enter(info, user):
             return _too_many()
         try:
-            return await self._carry_out(request, info, user)
+            response = await self._carry_out(request, info, user)
         finally:
             self._in_flight.leave(info)
+        self._free_memory.after(response)
+        return response
 
     async def _carry_out(self, request: web.BaseRequest, info: RequestInfo, user: User) -> web.StreamResponse:
         decision = self._authorizer.decide(user, info.attributes())
@@ -273,9 +281,7 @@ def _refusal(request: web.BaseRequest, error: ApiError) -> web.Response:
     """A Status as an answer, in the form that was asked for where possible; none in the middle of another."""
     if request.writer.output_size > 0 and request.transport is not None:
         request.transport.abort()
-    headers = CIMultiDict({"Cache-Control": "no-cache, private"})
-    for name, value in error.__dict__.get("headers", {}).items():
-        headers[name] = value
+    headers = CIMultiDict({"Cache-Control": "no-cache, private", **error.headers})
     form = refusal_form(request.headers.get("Accept", ""))
     headers["Content-Type"] = form.content_type
     return web.Response(status=error.code, body=encode(error.status, form), headers=headers)

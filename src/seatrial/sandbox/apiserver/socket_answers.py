@@ -14,6 +14,7 @@ from typing import Final
 from aiohttp import StreamReader, web
 
 _LOG_PROTOCOLS: Final = ("binary.k8s.io", "base64.binary.k8s.io")
+_LONGEST_LINE: Final = 32 * 1024
 
 
 def is_websocket(request: web.BaseRequest) -> bool:
@@ -34,9 +35,9 @@ def log_protocol(request: web.BaseRequest) -> str | None:
 async def send_log(request: web.BaseRequest, protocol: str | None, content: StreamReader) -> web.StreamResponse:
     """Send a log, line by line, after an empty message."""
     is_text = protocol == "base64.binary.k8s.io"
-    async with _socket(request, protocol or "") as (socket, gone):
+    async with _socket(request, protocol or "") as (socket, gone), contextlib.aclosing(_lines(content)) as lines:
         await _send(socket, b"", is_text=is_text)
-        async for line in _until(gone, _lines(content)):
+        async for line in _until(gone, lines):
             await _send(socket, line, is_text=is_text)
     return socket
 
@@ -65,6 +66,9 @@ async def _lines(content: StreamReader) -> AsyncGenerator[bytes, None]:
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             yield line + b"\n"
+        if len(rest) >= _LONGEST_LINE:
+            yield rest
+            rest = b""
     if rest:
         yield rest
 

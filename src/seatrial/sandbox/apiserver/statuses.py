@@ -72,10 +72,7 @@ def failure(
     if details is not None:
         status["details"] = details
     status["code"] = code
-    error = ApiError(status)
-    if headers:
-        error.__dict__["headers"] = headers
-    return error
+    return ApiError(status, headers)
 
 
 def success(*, name: str = "", group: str = "", kind: str = "", uid: str = "") -> Object:

@@ -113,9 +113,10 @@ class Subscription:
 
     async def next(self) -> list[Change]:
         """Wait for changes and return all that are pending; empty when the stream has ended, or after `wake`."""
-        if not self._pending and not self.closed:
-            self._wake.clear()
+        if not self.closed:
             await self._wake.wait()
+        # Cleared in the step in which everything is taken: a `wake` that comes while nobody waits must not be lost.
+        self._wake.clear()
         changes = list(self._pending)
         self._pending.clear()
         return changes

@@ -7,6 +7,7 @@ Kubernetes document "Strategic Merge Patch" (community, sig-api-machinery). The 
 from typing import Any
 
 from seatrial.sandbox.apiserver import schema
+from seatrial.sandbox.apiserver.json_text import type_name
 from seatrial.sandbox.apiserver.schema import FieldType, Structure
 from seatrial.sandbox.apiserver.statuses import bad_request, failure, invalid, unprocessable
 
@@ -45,6 +46,7 @@ def _merge_map(target: dict[str, Any], patch: dict[str, Any], kind: FieldType | 
         return {key: value for key, value in patch.items() if key != "$patch"}
     if directive == "delete":
         return {}
+    _check_lists(patch)
     result = dict(target)
     retained = patch.get("$retainKeys")
     if isinstance(retained, list):
@@ -66,6 +68,13 @@ def _merge_map(target: dict[str, Any], patch: dict[str, Any], kind: FieldType | 
         if key.startswith(_ORDER) and field not in patch and isinstance(result.get(field), list):
             result[field] = _ordered(result[field], order, schema.child(kind, field))
     return result
+
+
+def _check_lists(patch: dict[str, Any]) -> None:
+    """Directives about lists hold lists."""
+    for key, value in patch.items():
+        if key.startswith((_DELETE_PRIMITIVE, _ORDER)) and not isinstance(value, list):
+            raise NotAListError(type_name(value))
 
 
 def _is_idle(value: Any, key: str, target: dict[str, Any]) -> bool:

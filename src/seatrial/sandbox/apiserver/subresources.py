@@ -11,14 +11,14 @@ from seatrial.sandbox.apiserver import statuses
 from seatrial.sandbox.apiserver.admission.attempt import Attempt
 from seatrial.sandbox.apiserver.calls import Call
 from seatrial.sandbox.apiserver.custom.scale import read_scale, with_replicas
-from seatrial.sandbox.apiserver.decoding import copy_json
 from seatrial.sandbox.apiserver.eviction import evict
 from seatrial.sandbox.apiserver.managed_fields import track_update
 from seatrial.sandbox.apiserver.metadata import new_uid, now
 from seatrial.sandbox.apiserver.operations import Operations, Transform
 from seatrial.sandbox.apiserver.pod_parts import update_part
 from seatrial.sandbox.apiserver.resources import Resource
-from seatrial.sandbox.apiserver.tokens import TokenSigner
+from seatrial.sandbox.apiserver.selectors import selector_text
+from seatrial.sandbox.apiserver.tokens import MOST_SECONDS, TokenSigner
 
 _SCALED_SPEC = {"kind": "Scale", "apiVersion": "autoscaling/v1"}
 
@@ -125,6 +125,10 @@ class Subresources:
             rule = "may not specify a duration less than 10 minutes"
             problem = statuses.invalid("spec.expirationSeconds", seconds, rule)
             raise statuses.unprocessable("authentication.k8s.io", "TokenRequest", "", [problem])
+        if seconds > MOST_SECONDS:
+            rule = "may not specify a duration larger than 2^32 seconds"
+            problem = statuses.invalid("spec.expirationSeconds", seconds, rule)
+            raise statuses.unprocessable("authentication.k8s.io", "TokenRequest", "", [problem])
         spec.setdefault("audiences", ["https://kubernetes.default.svc"])
         self._check_bound_object(spec, namespace or "")
         spec.setdefault("boundObjectRef", None)
@@ -183,13 +187,11 @@ class Subresources:
     def _finalize(self, resource: Resource, name: str, transform: Transform, call: Call) -> Object:
         record = self._operations.record(resource, None, name)
         old = record.object
-        wanted = transform(old)
-        meta = wanted.get("metadata") or {}
-        if meta.get("resourceVersion") not in (None, "", old["metadata"]["resourceVersion"]):
+        wanted = self._operations.decode(resource, transform(old), call)
+        self._operations.check_identity(name, None, wanted)
+        if wanted["metadata"].get("resourceVersion") not in (None, "", old["metadata"]["resourceVersion"]):
             raise statuses.conflict("", "namespaces", name)
-        spec = copy_json(wanted.get("spec") or {})
-        if not spec.get("finalizers"):
-            spec.pop("finalizers", None)
+        spec = wanted.get("spec") or {}
         new = {**old, "spec": spec}
         tracked = track_update(old, new, manager=call.manager, subresource="finalize", excluded=("status",))
         if tracked:
@@ -236,28 +238,9 @@ def scale_of(resource: Resource, obj: Object) -> Object:
     replicas = obj["spec"].get("replicas", 0)
     status: Object = {"replicas": obj.get("status", {}).get("replicas", 0)}
     selector = obj["spec"].get("selector")
-    text = _selector_text(resource, selector)
-    if text:
-        status["selector"] = text
+    if selector:
+        # A replication controller's selector is plain labels.
+        is_plain = resource.key == "replicationcontrollers"
+        status["selector"] = selector_text({"matchLabels": selector} if is_plain else selector)
     spec = {"replicas": replicas} if replicas else {}
     return {**_SCALED_SPEC, "metadata": {key: meta[key] for key in kept if key in meta}, "spec": spec, "status": status}
-
-
-def _selector_text(resource: Resource, selector: Object | None) -> str:
-    """A selector as a query writes it."""
-    if not selector:
-        return ""
-    if resource.key == "replicationcontrollers":
-        return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
-    parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for term in selector.get("matchExpressions") or ():
-        values = ",".join(sorted(term.get("values") or ()))
-        parts.append(
-            {
-                "In": f"{term['key']} in ({values})",
-                "NotIn": f"{term['key']} notin ({values})",
-                "Exists": term["key"],
-                "DoesNotExist": f"!{term['key']}",
-            }[term["operator"]]
-        )
-    return ",".join(parts)

@@ -1,7 +1,7 @@
 """Service account tokens: signed when a `TokenRequest` asks, checked when a request carries one.
 
 ES256 JSON web tokens with the claims Kubernetes writes ("Managing Service Accounts" in its documentation). A token
-is good while its account, and the pod it is bound to, still exist with the same uid.
+is good while its account, and the pod, node or secret it is bound to, still exist with the same uid.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ from seatrial.sandbox.apiserver.operations import Operations
 
 KEY_ID = "seatrial"
 ISSUER = "https://kubernetes.default.svc"
-MAXIMUM_SECONDS = 1 << 32
+MOST_SECONDS = 1 << 32
 
 
 class TokenSigner:
@@ -84,13 +84,16 @@ class TokenSigner:
         found = self._operations.lookup("serviceaccounts", namespace, account["name"])
         if found is None or found["metadata"]["uid"] != account["uid"]:
             return None
-        pod = private.get("pod")
         extra = {"authentication.kubernetes.io/credential-id": [f"JTI={claims['jti']}"]}
-        if pod:
-            live = self._operations.lookup("pods", namespace, pod["name"])
-            if live is None or (pod["uid"] and live["metadata"]["uid"] != pod["uid"]):
+        for kind in ("pod", "node", "secret"):
+            bound = private.get(kind)
+            if not bound:
+                continue
+            live = self._operations.lookup(f"{kind}s", "" if kind == "node" else namespace, bound["name"])
+            if live is None or (bound["uid"] and live["metadata"]["uid"] != bound["uid"]):
                 return None
-            extra["authentication.kubernetes.io/pod-name"] = [pod["name"]]
-            extra["authentication.kubernetes.io/pod-uid"] = [pod["uid"]]
+            if kind != "secret":
+                extra[f"authentication.kubernetes.io/{kind}-name"] = [bound["name"]]
+                extra[f"authentication.kubernetes.io/{kind}-uid"] = [bound["uid"]]
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
         return User(str(claims["sub"]), groups, account["uid"], extra)

@@ -128,7 +128,7 @@ async def splice(one: ByteChannel, other: ByteChannel) -> None:
 
 
 async def _copy(source: ByteChannel, target: ByteChannel) -> None:
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(OSError):
         while data := await source.read():
             await target.write(data)
 
@@ -136,7 +136,7 @@ async def _copy(source: ByteChannel, target: ByteChannel) -> None:
 def _parse_head(head: bytes) -> tuple[int, dict[str, str]]:
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ", 2)
-    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 502
+    status = int(words[1]) if len(words) > 1 and words[1].isdecimal() else 502
     pairs = (line.partition(":") for line in lines if ":" in line)
     return status, {name.strip().lower(): value.strip() for name, _, value in pairs}
 
@@ -149,7 +149,7 @@ async def _refusal(status: int, headers: dict[str, str], reader: asyncio.StreamR
     body = b""
     with contextlib.suppress(asyncio.IncompleteReadError, TimeoutError, OSError):
         async with asyncio.timeout(_CONNECT_SECONDS):
-            if length.isdigit():
+            if length.isdecimal():
                 body = await reader.readexactly(min(int(length), _LONGEST_REFUSAL))
             elif "transfer-encoding" not in headers:
                 body = await reader.read(_LONGEST_REFUSAL)

@@ -87,16 +87,16 @@ class WatchStream:
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer with the stream until it ends or the client goes."""
         if is_websocket(request):
-            return await send_events(request, self._lines())
+            return await send_events(request, self.chunks())
         response = web.StreamResponse(
             headers={"Content-Type": self._content_type(), "Cache-Control": "no-cache, private"}
         )
         response.enable_chunked_encoding()
         writer = cast("StreamWriter", await response.prepare(request))
         try:
-            async with aclosing(self._lines()) as lines:
-                async for line in lines:
-                    await writer.write(line, drain=False)
+            async with aclosing(self.chunks()) as chunks:
+                async for chunk in chunks:
+                    await writer.write(chunk, drain=False)
                     # A timer costs as much as the rest: only a client that lags is timed.
                     if request.protocol.writing_paused:
                         async with asyncio.timeout(WRITE_PATIENCE_SECONDS):
@@ -112,7 +112,8 @@ class WatchStream:
         suffix = ";stream=watch" if self._form.media == "protobuf" else ""
         return f"{self._form.content_type}{suffix}"
 
-    async def _lines(self) -> AsyncGenerator[bytes, None]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The events as they are sent, some at a time, until the watch ends."""
         seconds = self._options.timeout_seconds
         if seconds is not None and seconds < 0:
             yield self._error(statuses.failure(500, "InternalError", "context deadline exceeded"))
@@ -150,14 +151,16 @@ class WatchStream:
             while (changes := await subscription.next()) or not subscription.closed:
                 events = [event_of(change, self._namespace, self._selector) for change in changes]
                 lines = [self._line(event) for event in events if event is not None]
+                is_over = alarm.rang and due >= deadline
+                if alarm.rang and not is_over:
+                    # In the step in which all changes were taken: a bookmark must not name a revision that comes
+                    # after a change which its client hasn't been sent.
+                    lines.append(self._bookmark({}))
+                    due = alarm.set(self._due(deadline))
                 if lines:
                     yield b"".join(lines)
-                if not alarm.rang:
-                    continue
-                if due >= deadline:
+                if is_over:
                     return
-                yield self._bookmark({})
-                due = alarm.set(self._due(deadline))
         finally:
             alarm.cancel()
 

@@ -12,7 +12,7 @@ from seatrial.sandbox.apiserver import json_text
 _STRING = "tag:yaml.org,2002:str"
 _OLD_BOOLEAN = re.compile(r"^[yYnN]$")
 # Reading YAML takes seconds a megabyte, in which nobody else is served.
-_LONGEST: Final = 1024 * 1024
+_LONGEST: Final = 256 * 1024
 _MOST_REPEATED: Final = 10
 _REPEATED_FREELY: Final = 100_000
 
@@ -30,6 +30,7 @@ def load(data: bytes) -> Any:
     import yaml  # noqa: PLC0415 -- hardly any client sends YAML
 
     try:
+        _refuse_depth(data)
         loader = _loader()(data)
         try:
             node = loader.get_single_node()
@@ -44,6 +45,20 @@ def load(data: bytes) -> Any:
         raise ValueError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
     except RecursionError:
         raise ValueError("exceeded max depth") from None
+
+
+def _refuse_depth(data: bytes) -> None:
+    """ValueError for what lies too deep: libyaml's composer, unlike its parser, recurses and crashes the process."""
+    import yaml  # noqa: PLC0415 -- hardly any client sends YAML
+
+    depth = 0
+    for event in yaml.parse(data, Loader=_loader()):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > json_text.DEEPEST:
+                raise ValueError("exceeded max depth")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _refuse_expansion(root: Any) -> None:

@@ -128,10 +128,14 @@ async def _answer_of(config: MachineConfig, message: dict[str, Any]) -> dict[str
     deadline = time.monotonic() + _BOOT_SECONDS
     while True:
         try:
-            return await asyncio.to_thread(machine_control.request, config.directory, message)
+            answer = await asyncio.to_thread(machine_control.request, config.directory, message)
         except (ConnectionRefusedError, FileNotFoundError) as error:
             if time.monotonic() > deadline:
                 raise SandboxError(f"machine {config.node_name} does not boot") from error
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         except OSError as error:
             raise SandboxError(f"machine {config.node_name} does not answer: {error}") from error
+        else:
+            if "error" in answer:
+                raise SandboxError(f"machine {config.node_name} does not answer: {answer['error']}")
+            return answer

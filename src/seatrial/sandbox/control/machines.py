@@ -7,7 +7,6 @@ was already.
 """
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,7 +109,10 @@ class Machines:
         async with self._locks[name]:
             if self._state(name) == "running":
                 pid = self._launcher.machines[name]
-                self._frozen[name] = await asyncio.to_thread(freeze, pid)
+                frozen = await asyncio.to_thread(freeze, pid)
+                # One that has ended meanwhile isn't paused.
+                if self._launcher.machines.get(name) == pid:
+                    self._frozen[name] = frozen
         return self.info(name)
 
     def ended(self, name: str) -> None:
@@ -133,8 +135,3 @@ class Machines:
         if name in self._frozen:
             return "paused"
         return "running" if name in self._launcher.machines else "stopped"
-
-
-def names_in(machines: Iterable[MachineInfo], *, zone: str) -> list[str]:
-    """The machines of a zone."""
-    return [machine.name for machine in machines if machine.zone == zone]

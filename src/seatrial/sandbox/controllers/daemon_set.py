@@ -80,6 +80,7 @@ class DaemonSetController:
         if item is not None:
             if new is None:
                 self._expectations.forget(key_of(item))
+                self._failures.forget(uid_of(item))
             self._queue.add(key_of(item))
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
@@ -215,6 +216,10 @@ class FailureBackoff:
             pause = min(pause * 2, self._longest)
         self._pauses[owner_uid, node] = (pause, moment + pause, uid_of(pod))
         return 0.0
+
+    def forget(self, owner_uid: str) -> None:
+        """The DaemonSet is gone."""
+        self._pauses = {key: pause for key, pause in self._pauses.items() if key[0] != owner_uid}
 
 
 def _place_of(node: Object) -> tuple[Object, list[Object]]:

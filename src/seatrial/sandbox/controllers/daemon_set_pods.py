@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.controllers.objects import annotations_of, labels_of, name_of
+from seatrial.sandbox.controllers.objects import annotations_of, by_age, labels_of, name_of
 from seatrial.sandbox.controllers.tolerations import untolerated
 from seatrial.sandbox.node_selection import named_nodes, terms_match
 
@@ -77,7 +77,7 @@ def node_of(pod: Object) -> str | None:
 def by_node(pods: Iterable[Object]) -> dict[str, list[Object]]:
     """The pods of each node, the oldest first."""
     found: dict[str, list[Object]] = {}
-    for pod in sorted(pods, key=lambda each: (each["metadata"].get("creationTimestamp", ""), name_of(each))):
+    for pod in sorted(pods, key=by_age):
         node = node_of(pod)
         if node is not None:
             found.setdefault(node, []).append(pod)

@@ -11,7 +11,7 @@ import msgspec
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.controllers.deployment_sizes import DESIRED_REPLICAS, MAX_REPLICAS
-from seatrial.sandbox.controllers.objects import annotations_of, controller_reference, name_of, namespace_of
+from seatrial.sandbox.controllers.objects import annotations_of, by_age, controller_reference, name_of, namespace_of
 
 REVISION: Final = "deployment.kubernetes.io/revision"
 REVISION_HISTORY: Final = "deployment.kubernetes.io/revision-history"
@@ -44,12 +44,6 @@ def _without_hash(template: Object) -> Object:
     return {"metadata": {**metadata, "labels": labels}, "spec": template["spec"]}
 
 
-def by_age(replica_set: Object) -> tuple[str, str]:
-    """Sort key: the oldest first, by name within a second."""
-    metadata = replica_set["metadata"]
-    return metadata.get("creationTimestamp", ""), metadata["name"]
-
-
 def newest_of(deployment: Object, replica_sets: Iterable[Object]) -> Object | None:
     """The ReplicaSet that has the Deployment's template; the oldest, should there be several."""
     for replica_set in sorted(replica_sets, key=by_age):
@@ -61,7 +55,7 @@ def newest_of(deployment: Object, replica_sets: Iterable[Object]) -> Object | No
 def revision_of(item: Object) -> int:
     """The number of a ReplicaSet or Deployment; 0 if it has none."""
     text = annotations_of(item).get(REVISION, "")
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def template_hash(template: Object, *, collisions: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.controllers.objects import annotations_of
+from seatrial.sandbox.controllers.objects import annotations_of, by_age
 
 DESIRED_REPLICAS: Final = "deployment.kubernetes.io/desired-replicas"
 MAX_REPLICAS: Final = "deployment.kubernetes.io/max-replicas"
@@ -72,7 +72,7 @@ def max_unavailable(deployment: Object) -> int:
 def desired_annotation(replica_set: Object) -> int | None:
     """The Deployment's size when this ReplicaSet was last scaled."""
     text = annotations_of(replica_set).get(DESIRED_REPLICAS, "")
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() else None
 
 
 def new_replica_set_size(deployment: Object, replica_sets: Iterable[Object], current: int) -> int:
@@ -95,7 +95,7 @@ def proportional_sizes(deployment: Object, active: list[Object]) -> list[tuple[O
     allowed = wanted + max_surge(deployment) if wanted > 0 else 0
     to_add = allowed - total(active)
     # The largest first; among equals the newest when growing, the oldest when shrinking.
-    ordered = sorted(active, key=_created, reverse=to_add > 0)
+    ordered = sorted(active, key=by_age, reverse=to_add > 0)
     ordered.sort(key=replicas_of, reverse=True)
     sizes: list[int] = []
     added = 0
@@ -108,11 +108,6 @@ def proportional_sizes(deployment: Object, active: list[Object]) -> list[tuple[O
     return list(zip(ordered, sizes, strict=True))
 
 
-def _created(replica_set: Object) -> tuple[str, str]:
-    metadata = replica_set["metadata"]
-    return metadata.get("creationTimestamp", ""), metadata["name"]
-
-
 def _share(replica_set: Object, deployment: Object, to_add: int, added: int) -> int:
     left = to_add - added
     size = replicas_of(replica_set)
@@ -123,7 +118,7 @@ def _share(replica_set: Object, deployment: Object, to_add: int, added: int) -> 
         fraction = -size
     else:
         text = annotations_of(replica_set).get(MAX_REPLICAS, "")
-        before = int(text) if text.isdigit() else status_count(deployment, "replicas")
+        before = int(text) if text.isdecimal() else status_count(deployment, "replicas")
         after = wanted + max_surge(deployment)
         fraction = math.floor(size * after / before + 0.5) - size if before else 0
     return min(fraction, left) if to_add > 0 else max(fraction, left)

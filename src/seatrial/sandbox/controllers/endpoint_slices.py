@@ -113,7 +113,8 @@ class EndpointSliceController:
             if expected is None and new is not None:
                 return  # an older state than the deletion
             behind = _version(item) - _version(expected) if expected is not None else 0
-            if behind < 0:
+            # One that is gone is told, after a new list, in the last state known here, however old that is.
+            if behind < 0 and new is not None:
                 return  # an older state than the one written
             del written[name]
             if not written:

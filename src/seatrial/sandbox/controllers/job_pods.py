@@ -50,7 +50,7 @@ def without_finalizer(pod: Object) -> list[str]:
 def index_of(pod: Object) -> int:
     """The pod's completion index, -1 if it has none."""
     text = annotations_of(pod).get(INDEX, "")
-    return int(text) if text.isdigit() else -1
+    return int(text) if text.isdecimal() else -1
 
 
 def is_succeeded(pod: Object) -> bool:
@@ -81,7 +81,7 @@ def ignored_failures_of_index(pod: Object) -> int:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isdigit() else 0
+    return int(text) if text is not None and text.isdecimal() else 0
 
 
 def restarts(pod: Object) -> int:

@@ -20,7 +20,6 @@ from seatrial.sandbox.controllers.disruption import DisruptionController
 from seatrial.sandbox.controllers.endpoint_slices import EndpointSliceController
 from seatrial.sandbox.controllers.endpoints import EndpointsController
 from seatrial.sandbox.controllers.ephemeral_volumes import EphemeralVolumeController
-from seatrial.sandbox.controllers.event_recorder import EventRecorder
 from seatrial.sandbox.controllers.garbage_collector import GarbageCollector
 from seatrial.sandbox.controllers.job import JobController
 from seatrial.sandbox.controllers.job_expiry import JobExpiry
@@ -37,6 +36,7 @@ from seatrial.sandbox.controllers.taint_eviction import TaintEvictionController
 from seatrial.sandbox.controllers.timestamps import Clock, utc_now
 from seatrial.sandbox.controllers.volume_protection import VolumeProtectionController
 from seatrial.sandbox.controllers.volume_provisioner import VolumeProvisioner
+from seatrial.sandbox.event_recorder import EventRecorder
 from seatrial.sandbox.informer import SharedInformers
 from seatrial.sandbox.timing import SANDBOX, Timing
 

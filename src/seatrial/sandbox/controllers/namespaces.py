@@ -95,7 +95,13 @@ class NamespaceController:
         try:
             items = (await self._api.list(resource, namespace)).items
             for start in range(0, len(items), _AT_ONCE):
-                await asyncio.gather(*(self._delete(resource, item) for item in items[start : start + _AT_ONCE]))
+                some = items[start : start + _AT_ONCE]
+                outcomes = await asyncio.gather(
+                    *(self._delete(resource, item) for item in some), return_exceptions=True
+                )
+                for outcome in outcomes:
+                    if isinstance(outcome, BaseException):
+                        raise outcome
             left = (await self._api.list(resource, namespace)).items if items else []
         except ApiError as error:
             # A resource that isn't served holds nothing.

@@ -19,6 +19,7 @@ from seatrial.sandbox.controllers.objects import (
     by_node,
     condition,
     is_finished,
+    is_ready,
     name_of,
     namespace_of,
     uid_of,
@@ -78,6 +79,8 @@ class NodeLifecycleController:
         if new is None:
             if old is not None:
                 self._heard.pop(name_of(old), None)
+                message = f"Node {name_of(old)} event: Removing Node {name_of(old)} from Controller"
+                self._tell(old, "RemovingNode", message)
             return
         if old is None:
             self._hear(name_of(new))
@@ -96,7 +99,7 @@ class NodeLifecycleController:
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
         # A pod that its kubelet had still reported Ready while the node was being given up.
-        if new is None or (old is not None and _says_ready(old) == _says_ready(new)) or not _says_ready(new):
+        if new is None or (old is not None and is_ready(old) == is_ready(new)) or not is_ready(new):
             return
         node = self._nodes.get(None, new["spec"].get("nodeName", ""))
         if node is not None and _ready_status(node) == "Unknown":
@@ -156,7 +159,7 @@ class NodeLifecycleController:
     async def _mark_pods(self, node: Object) -> None:
         """Say in each pod of a node that isn't Ready that the pod isn't either."""
         for pod in self._pods.indexed(BY_NODE, name_of(node)):
-            if is_finished(pod) or not _says_ready(pod):
+            if is_finished(pod) or not is_ready(pod):
                 continue
             conditions = [
                 {**entry, "status": "False", "lastTransitionTime": to_time(self._now())}
@@ -184,11 +187,6 @@ class NodeLifecycleController:
 def _posted(node: Object) -> object:
     """What changes when the kubelet posts its status."""
     return [(entry["type"], entry.get("lastHeartbeatTime")) for entry in node.get("status", {}).get("conditions") or ()]
-
-
-def _says_ready(pod: Object) -> bool:
-    ready = condition(pod, "Ready")
-    return ready is not None and ready["status"] == "True"
 
 
 def _ready_status(node: Object) -> str:

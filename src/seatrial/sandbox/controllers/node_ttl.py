@@ -13,8 +13,8 @@ from seatrial.sandbox.controllers.objects import annotations_of, name_of
 from seatrial.sandbox.work_queue import WorkQueue
 
 ANNOTATION: Final = "node.alpha.kubernetes.io/ttl"
+# From how many nodes, up to how many, and the seconds.
 _STEPS: Final = ((0, 100, 0), (90, 500, 15), (450, 1000, 30), (900, 2000, 60), (1800, 10000, 300))
-"""From how many nodes, up to how many, and the seconds."""
 
 
 class NodeTtlController:

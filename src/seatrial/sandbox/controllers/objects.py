@@ -111,6 +111,12 @@ def is_available(pod: Object, *, min_ready_seconds: int, now: datetime) -> bool:
     return since is not None and since + timedelta(seconds=min_ready_seconds) <= now
 
 
+def by_age(item: Object) -> tuple[str, str]:
+    """Sort key: the oldest first, by name within a second."""
+    metadata = item["metadata"]
+    return metadata.get("creationTimestamp", ""), metadata["name"]
+
+
 def with_value(item: Object, path: Sequence[str], value: Any) -> Object:
     """A copy with `value` at `path`; None takes the field away. Everything off the path is shared."""
     head, *rest = path

@@ -14,13 +14,12 @@ from seatrial.sandbox.controllers.objects import annotations_of, is_terminating,
 from seatrial.sandbox.controllers.volume_provisioner import VolumeProvisioner
 from seatrial.sandbox.informer import Key, key_of
 from seatrial.sandbox.pod_resources import amounts_of
-from seatrial.sandbox.storage_classes import PROVISIONER
+from seatrial.sandbox.storage_classes import PROVISIONER, class_of
 from seatrial.sandbox.volume_matching import (
     BIND_COMPLETED,
     SELECTED_NODE,
     belongs_to,
     best_volume,
-    class_of,
     is_bound,
 )
 from seatrial.sandbox.work_queue import WorkQueue

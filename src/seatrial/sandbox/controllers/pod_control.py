@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from seatrial.sandbox.api import Api, ApiError, Object
-from seatrial.sandbox.controllers.event_recorder import EventRecorder
 from seatrial.sandbox.controllers.expectations import Expectations
 from seatrial.sandbox.controllers.objects import (
     controller_reference,
@@ -20,6 +19,7 @@ from seatrial.sandbox.controllers.objects import (
     namespace_of,
     uid_of,
 )
+from seatrial.sandbox.event_recorder import EventRecorder
 from seatrial.sandbox.informer import key_of
 
 

@@ -11,7 +11,6 @@ from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.controllers.context import ControllerContext
 from seatrial.sandbox.controllers.deployment_revisions import (
     REVISION,
-    by_age,
     copied_annotations,
     new_replica_set,
     newest_of,
@@ -44,6 +43,7 @@ from seatrial.sandbox.controllers.deployment_status import (
 )
 from seatrial.sandbox.controllers.objects import (
     annotations_of,
+    by_age,
     condition,
     controller_of,
     is_terminating,

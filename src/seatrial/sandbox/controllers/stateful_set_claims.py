@@ -8,7 +8,6 @@ rest. Behaviour: Kubernetes documentation, "StatefulSets", PersistentVolumeClaim
 from http import HTTPStatus
 
 from seatrial.sandbox.api import Api, ApiError, Object
-from seatrial.sandbox.controllers.event_recorder import EventRecorder
 from seatrial.sandbox.controllers.objects import (
     controller_reference,
     is_terminating,
@@ -18,6 +17,7 @@ from seatrial.sandbox.controllers.objects import (
     uid_of,
 )
 from seatrial.sandbox.controllers.stateful_set_pods import claim_name, claim_templates, new_claim, ordinal_of
+from seatrial.sandbox.event_recorder import EventRecorder
 from seatrial.sandbox.informer import Informer
 
 RESOURCE = "persistentvolumeclaims"

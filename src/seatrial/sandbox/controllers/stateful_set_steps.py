@@ -14,7 +14,6 @@ from http import HTTPStatus
 from seatrial.sandbox.api import Api, ApiError, Object
 from seatrial.sandbox.controllers.controller_revisions import template_of
 from seatrial.sandbox.controllers.deployment_sizes import scaled
-from seatrial.sandbox.controllers.event_recorder import EventRecorder
 from seatrial.sandbox.controllers.expectations import Expectations
 from seatrial.sandbox.controllers.objects import is_finished, is_terminating, name_of, namespace_of, uid_of
 from seatrial.sandbox.controllers.pod_control import pod_from_template
@@ -29,6 +28,7 @@ from seatrial.sandbox.controllers.stateful_set_pods import (
     revision_of,
 )
 from seatrial.sandbox.controllers.timestamps import Clock
+from seatrial.sandbox.event_recorder import EventRecorder
 from seatrial.sandbox.informer import key_of
 
 
@@ -96,7 +96,11 @@ class StatefulSetSteps:
         blocked, done, batch = False, 0, 1
         while done < len(numbers):
             some = numbers[done : done + batch]
-            blocked |= any(await asyncio.gather(*map(step, some)))
+            outcomes = await asyncio.gather(*map(step, some), return_exceptions=True)
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                blocked |= outcome
             done, batch = done + len(some), batch * 2
         return blocked
 

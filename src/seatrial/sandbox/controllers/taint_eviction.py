@@ -1,25 +1,24 @@
 """The taint eviction controller: deletes the pods of a node that has a NoExecute taint, when their toleration ends.
 
 A pod says with `tolerationSeconds` how long it stays (300 s by default for a node that is gone). If the taint goes
-first, the pod stays. Behaviour: Kubernetes documentation, "Taint based Evictions".
+first, the pod stays. What the pod does makes no difference: one that has ended, or is being deleted, is treated alike.
+Behaviour: Kubernetes documentation, "Taint based Evictions".
 """
 
 import asyncio
 from http import HTTPStatus
 from typing import Final
 
-from seatrial.sandbox.api import Api, ApiError, Object
+from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.controllers.context import ControllerContext
+from seatrial.sandbox.controllers.disruption_target import disrupted_conditions
 from seatrial.sandbox.controllers.objects import (
     BY_NODE,
     by_node,
-    is_finished,
-    is_terminating,
     name_of,
     namespace_of,
     uid_of,
 )
-from seatrial.sandbox.controllers.timestamps import Clock, to_time
 from seatrial.sandbox.controllers.tolerations import in_sandbox_time, seconds_tolerated
 from seatrial.sandbox.informer import Key, key_of
 from seatrial.sandbox.work_queue import WorkQueue
@@ -43,6 +42,9 @@ class TaintEvictionController:
         self._pods.add_index(BY_NODE, by_node)
         # When the taint was first seen by a pod that is counting down.
         self._counting: dict[Key, tuple[str, float]] = {}
+        # UIDs of the pods of which it was told that they have to go, and of those that were deleted: once for a taint.
+        self._marked: set[str] = set()
+        self._evicted: set[str] = set()
         self._nodes.add_handler(self._node_changed)
         self._pods.add_handler(self._pod_changed)
 
@@ -63,7 +65,7 @@ class TaintEvictionController:
         if pod is None:
             return
         if new is None:
-            self._counting.pop(key_of(pod), None)
+            self._cancel(key_of(pod), pod)
             return
         bound = pod["spec"].get("nodeName") and (old is None or not old["spec"].get("nodeName"))
         retolerated = old is not None and old["spec"].get("tolerations") != new["spec"].get("tolerations")
@@ -72,27 +74,53 @@ class TaintEvictionController:
 
     async def _sync(self, key: Key) -> None:
         pod = self._pods.get(*key)
-        if pod is None or is_terminating(pod) or is_finished(pod):
+        if pod is None:
             return
         node = self._nodes.get(None, pod["spec"].get("nodeName", ""))
         taints = _no_execute(node) if node is not None else []
         seconds = seconds_tolerated(taints, self._tolerations(pod)) if taints else None
         if seconds is None:
-            if self._counting.pop(key, None) is not None:
-                self._tell(pod, f"Cancelling deletion of Pod {key[0]}/{key[1]}")
+            self._cancel(key, pod)
             return
-        left = seconds - self._counted(key, pod)
+        if uid_of(pod) in self._evicted:
+            return
+        left = seconds - self._counted(key, pod) if seconds else 0.0
         if left > 0:
             self._queue.add_after(key, left)
             return
-        self._tell(pod, f"Marking for deletion Pod {key[0]}/{key[1]}")
-        await evict(
-            self._api,
+        if uid_of(pod) not in self._marked:
+            if not seconds:
+                self._cancel(key, pod)  # what was to happen later happens at once
+            self._marked.add(uid_of(pod))
+            self._tell(pod, f"Marking for deletion Pod {key[0]}/{key[1]}")
+        await self._evict(pod)
+        self._evicted.add(uid_of(pod))
+        self._counting.pop(key, None)
+
+    def _cancel(self, key: Key, pod: Object) -> None:
+        """Count no longer: nothing is to be tolerated, or the pod is gone."""
+        if self._counting.pop(key, None) is not None:
+            self._tell(pod, f"Cancelling deletion of Pod {key[0]}/{key[1]}")
+        self._marked.discard(uid_of(pod))
+        self._evicted.discard(uid_of(pod))
+
+    async def _evict(self, pod: Object) -> None:
+        conditions = disrupted_conditions(
             pod,
             reason="DeletionByTaintManager",
             message="Taint manager: deleting due to NoExecute taint",
-            now=self._now,
+            now=self._now(),
         )
+        patch = {
+            "metadata": {"uid": uid_of(pod), "resourceVersion": pod["metadata"]["resourceVersion"]},
+            "status": {"conditions": conditions},
+        }
+        try:
+            await self._api.patch("pods", name_of(pod), namespace_of(pod), patch, subresource="status")
+            await self._api.delete("pods", name_of(pod), namespace_of(pod), uid=uid_of(pod))
+        except ApiError as error:
+            if error.code != HTTPStatus.NOT_FOUND:
+                raise
 
     def _tolerations(self, pod: Object) -> list[Object]:
         """The pod's tolerations with the seconds that this sandbox's timing makes of them."""
@@ -109,40 +137,6 @@ class TaintEvictionController:
     def _tell(self, pod: Object, message: str) -> None:
         about = {**pod, "apiVersion": "v1", "kind": "Pod"}
         self._events.record(self.name, about, "TaintManagerEviction", message)
-
-
-async def evict(
-    api: Api, pod: Object, *, reason: str, message: str, now: Clock, grace_period_seconds: int | None = None
-) -> None:
-    """Delete a pod for its own good, and leave the reason in its `DisruptionTarget` condition."""
-    status = pod.get("status") or {}
-    entry: Object = {
-        "type": "DisruptionTarget",
-        "status": "True",
-        "lastProbeTime": None,
-        "lastTransitionTime": to_time(now()),
-        "reason": reason,
-        "message": message,
-    }
-    if pod["metadata"].get("generation"):
-        entry["observedGeneration"] = pod["metadata"]["generation"]
-    others = [known for known in status.get("conditions") or () if known["type"] != entry["type"]]
-    patch = {
-        "metadata": {"uid": uid_of(pod), "resourceVersion": pod["metadata"]["resourceVersion"]},
-        "status": {"conditions": [*others, entry]},
-    }
-    try:
-        await api.patch("pods", name_of(pod), namespace_of(pod), patch, subresource="status")
-        await api.delete(
-            "pods",
-            name_of(pod),
-            namespace_of(pod),
-            uid=uid_of(pod),
-            grace_period_seconds=grace_period_seconds,
-        )
-    except ApiError as error:
-        if error.code != HTTPStatus.NOT_FOUND:
-            raise
 
 
 def _no_execute(node: Object) -> list[Object]:

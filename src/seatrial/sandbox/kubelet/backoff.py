@@ -43,7 +43,8 @@ class RestartBackoff:
         """How long to wait before the next start, for a container that ended at `finished_at`."""
         if self._pause and finished_at - self._last_start > self._forget:
             self._pause = 0.0
-        return max(finished_at + self._pause - now, 0.0)
+        # Never longer than the pause itself, wherever the clock was set to meanwhile.
+        return min(max(finished_at + self._pause - now, 0.0), self._pause)
 
     def started(self, *, now: float) -> None:
         """Take note of a restart: the next pause is longer."""

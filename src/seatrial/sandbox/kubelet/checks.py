@@ -15,6 +15,12 @@ import aiohttp
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.kubelet.durations import go_duration
 from seatrial.sandbox.kubelet.grpc_check import check_health
+from seatrial.sandbox.kubelet.network_failure import (
+    RememberingConnector,
+    dial_failure,
+    exchange_failure,
+    is_refused,
+)
 from seatrial.sandbox.kubelet.node_object import KUBELET_VERSION
 from seatrial.sandbox.kubelet.runtime_client import RuntimeClient
 from seatrial.sandbox.low_ports import bindable
@@ -99,7 +105,7 @@ class Checker:
         except TimeoutError:
             return CheckResult(ok=False, output=f"dial tcp {host}:{port}: i/o timeout")
         except OSError as error:
-            return CheckResult(ok=False, output=_dial_failure(host, port, error), refused=_is_refused(error))
+            return CheckResult(ok=False, output=dial_failure(host, port, error), refused=is_refused(error))
         writer.close()
         return CheckResult(ok=True)
 
@@ -112,8 +118,8 @@ class Checker:
             slow = f'timeout: failed to connect service "{host}:{port}" within {go_duration(timeout_seconds)}'
             return CheckResult(ok=False, output=f"{slow}: context deadline exceeded")
         except OSError as error:
-            failure = _dial_failure(host, port, error)
-            return CheckResult(ok=False, output=f"error: {failure}", refused=_is_refused(error))
+            failure = dial_failure(host, port, error)
+            return CheckResult(ok=False, output=f"error: {failure}", refused=is_refused(error))
         return CheckResult(ok=not why, output=why)
 
     async def _http(self, action: Object, target: CheckTarget, timeout_seconds: float) -> CheckResult:
@@ -131,10 +137,10 @@ class Checker:
             failure = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
             return CheckResult(ok=False, output=f"{shown}: {failure}")
         except aiohttp.ClientConnectorError as error:
-            failure = _dial_failure(host, port, error.os_error)
-            return CheckResult(ok=False, output=f"{shown}: {failure}", refused=_is_refused(error.os_error))
+            failure = dial_failure(host, port, error.os_error)
+            return CheckResult(ok=False, output=f"{shown}: {failure}", refused=is_refused(error.os_error))
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return CheckResult(ok=False, output=f"{shown}: {str(error) or 'EOF'}")
+            return CheckResult(ok=False, output=f"{shown}: {exchange_failure(host, port, error)}")
         if 200 <= status < 400:
             return CheckResult(ok=True)
         return CheckResult(ok=False, output=f"HTTP probe failed with statuscode: {status}")
@@ -160,7 +166,7 @@ class Checker:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=context, limit=0, force_close=True),
+                connector=RememberingConnector(ssl=context, limit=0, force_close=True),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
             )
@@ -175,17 +181,8 @@ def _headers(action: Object, host: str) -> dict[str, str]:
 def _port(port: Any, target: CheckTarget) -> int | None:
     if isinstance(port, int):
         return port
-    return target.ports.get(port) or (int(port) if str(port).isdigit() else None)
+    return target.ports.get(port) or (int(port) if str(port).isdecimal() else None)
 
 
 def _no_such_port(port: Any) -> CheckResult:
     return CheckResult(ok=False, output=f'couldn\'t find port: "{port}"')
-
-
-def _is_refused(error: OSError) -> bool:
-    return isinstance(error, ConnectionRefusedError)
-
-
-def _dial_failure(host: str, port: int, error: OSError) -> str:
-    what = "connection refused" if _is_refused(error) else (error.strerror or str(error)).lower()
-    return f"dial tcp {host}:{port}: connect: {what}"

@@ -46,7 +46,7 @@ class LogFile:
         self._open()
 
     def append(self, records: bytes) -> None:
-        """Write whole records, or drop them where the disk takes no more; the file is rotated when it has grown large."""
+        """Write whole records, or drop them where the disk takes no more; rotate the file when it has grown large."""
         try:
             self._write(records)
             if self._size > MOST_BYTES:

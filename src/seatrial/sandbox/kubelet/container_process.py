@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Final, NoReturn
 
 from seatrial.sandbox.images import registry
-from seatrial.sandbox.kubelet import isolation, process, root_filesystem
+from seatrial.sandbox.kubelet import control_groups, isolation, process, root_filesystem
 from seatrial.sandbox.kubelet.isolation import Isolation
 
 # What Python changes at its start and a program of the host does not expect.
@@ -52,6 +52,7 @@ class Launch:
     isolation: Isolation | None = None
     user: int | None = None
     group: int | None = None
+    control_groups: tuple[Path, ...] = ()
 
 
 def fork_container(
@@ -103,6 +104,7 @@ def _become_container(
     report: int,
 ) -> NoReturn:
     try:
+        control_groups.enter(launch.control_groups)
         if launch.isolation is not None:
             isolation.separate(launch.isolation, report)
             # Seen from a process table of its own, the parent has no number.

@@ -18,7 +18,7 @@ from seatrial.sandbox.api import Object
 from seatrial.sandbox.images.registry import Image, find
 from seatrial.sandbox.kubelet.backoff import RestartBackoff
 from seatrial.sandbox.kubelet.container_checks import ContainerChecks
-from seatrial.sandbox.kubelet.container_setup import describe_container, memory_limit, message_file
+from seatrial.sandbox.kubelet.container_setup import cpu_limit, describe_container, memory_limit, message_file
 from seatrial.sandbox.kubelet.container_state import (
     START_FAILED_EXIT_CODE,
     ContainerState,
@@ -42,6 +42,8 @@ from seatrial.sandbox.kubelet.termination_message import read_termination_messag
 _INIT_SHOWS_END_SECONDS: Final = 1.0
 # The other containers show it for most of a first back-off: until the kubelet's next look at a pod that failed.
 _SHARE_OF_PAUSE: Final = 0.9
+# A kubelet looks at its containers once a second, and tells of a back-off after that; in first back-offs.
+_SHARE_UNNOTICED: Final = 0.15
 # A restart doesn't wait longer than this for the status before it to be written.
 _PUBLISH_SECONDS: Final = 0.25
 # How often a container whose configuration is missing is looked at again, at most.
@@ -119,8 +121,9 @@ class ContainerRunner:
         self._spec = after
         if before["image"] != after["image"] or _restarts_for(before, after):
             self._replaced.set()
-        elif memory_limit(before) != memory_limit(after) and self.running_id:
-            task = asyncio.ensure_future(self._runtime.limit_memory(self.running_id, memory_limit(after)))
+        elif self.running_id and (memory_limit(before), cpu_limit(before)) != (memory_limit(after), cpu_limit(after)):
+            change = self._runtime.limit(self.running_id, memory_bytes=memory_limit(after), cpu_cores=cpu_limit(after))
+            task = asyncio.ensure_future(change)
             self._limits.add(task)
             task.add_done_callback(self._limits.discard)
 
@@ -196,7 +199,7 @@ class ContainerRunner:
     async def _start(self) -> None:
         image = await self._pull()
         container = await self._configure(image)
-        await self._forget_last()
+        await self._forget_last(container.attempt)
         self._tell("Normal", "Created", "Container created")
         self._start_task = asyncio.create_task(self._runtime.start(container))
         try:
@@ -226,17 +229,16 @@ class ContainerRunner:
                 self._tell("Warning", "Failed", f"Error: {error}")
                 self._show_waiting("CreateContainerConfigError", str(error))
             else:
-                self._ever_started = False
-                self.state.restart_count = attempt
                 return container
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._replaced.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._replaced.wait()
             image = await self._pull()
 
-    async def _forget_last(self) -> None:
+    async def _forget_last(self, attempt: int) -> None:
         await self.remove()
         self._record = None
-        outdated = self._host.directory / self.state.name / f"{self.state.restart_count - 2}.log"
+        outdated = self._host.directory / self.state.name / f"{attempt - 2}.log"
         for file in (outdated, outdated.with_name(outdated.name + ".1")):
             file.unlink(missing_ok=True)
 
@@ -244,6 +246,7 @@ class ContainerRunner:
         self._start_task = None
         self._record = record
         self._ever_started = True
+        self.state.restart_count = record.container.attempt
         self._show_image(record.container)
         spec = self.spec
         started = "startupProbe" not in spec
@@ -261,6 +264,7 @@ class ContainerRunner:
 
     def _fail_to_start(self, container: Container, error: str) -> None:
         self._ever_started = True
+        self.state.restart_count = container.attempt
         self._show_image(container)
         self.state.container_id = _full_id(container.id)
         failure = Terminated(
@@ -346,13 +350,16 @@ class ContainerRunner:
         finished_at = ended.finished_at if ended else time.time()
         pause = self._backoff.remaining(finished_at=finished_at, now=time.time())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._host.published(), _PUBLISH_SECONDS)
+            async with asyncio.timeout(_PUBLISH_SECONDS):
+                await self._host.published()
         if pause > 0:
             metadata, name = self._host.pod["metadata"], self.state.name
             pod = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
+            noticed_after = min(pause, self._host.surroundings.timing.restart_base_seconds * _SHARE_UNNOTICED)
+            await asyncio.sleep(noticed_after)
             self._tell("Warning", "BackOff", f"Back-off restarting failed container {name} in pod {pod}")
-            shows_end = self._shows_end_seconds(pause)
-            await asyncio.sleep(shows_end)
+            shows_end = max(self._shows_end_seconds(pause), noticed_after)
+            await asyncio.sleep(shows_end - noticed_after)
             shown = go_duration(self._backoff.seconds)
             self._show_waiting("CrashLoopBackOff", f"back-off {shown} restarting failed container={name} pod={pod}")
             await asyncio.sleep(pause - shows_end)

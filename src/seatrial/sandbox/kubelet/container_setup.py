@@ -12,10 +12,10 @@ from seatrial.sandbox.kubelet.command import resolve_command
 from seatrial.sandbox.kubelet.environment import build_environ, pod_hostname
 from seatrial.sandbox.kubelet.pod_host import PodHost
 from seatrial.sandbox.kubelet.protocol import Container
-from seatrial.sandbox.kubelet.quantity import parse_quantity
 from seatrial.sandbox.kubelet.root_filesystem import Mount
 from seatrial.sandbox.kubelet.root_template import make_template
 from seatrial.sandbox.kubelet.volumes import link_volumes, volume_mounts
+from seatrial.sandbox.pod_resources import quantity
 
 _RULES_MOUNT: Final = "/run/seatrial/redirections.json"
 TERMINATION_LOG: Final = "/dev/termination-log"
@@ -44,8 +44,17 @@ def log_file(host: PodHost, container: str, attempt: int) -> Path:
 
 def memory_limit(spec: Object) -> int:
     """The memory limit of a container's spec in bytes, 0 for none."""
-    limits = (spec.get("resources") or {}).get("limits") or {}
-    return int(parse_quantity(str(limits.get("memory") or "0")))
+    return int(quantity(str(_limits(spec).get("memory") or "0")).value)
+
+
+def cpu_limit(spec: Object) -> float:
+    """The limit of a container's processor time in cores, 0 for none."""
+    return float(quantity(str(_limits(spec).get("cpu") or "0")).value)
+
+
+def _limits(spec: Object) -> Object:
+    limits: Object = (spec.get("resources") or {}).get("limits") or {}
+    return limits
 
 
 async def describe_container(host: PodHost, spec: Object, image: Image, *, attempt: int) -> Container:
@@ -104,6 +113,7 @@ async def describe_container(host: PodHost, spec: Object, image: Image, *, attem
         user=user,
         group=group,
         memory_limit_bytes=memory_limit(spec),
+        cpu_limit_cores=cpu_limit(spec),
         stdin=bool(spec.get("stdin")),
         terminal=bool(spec.get("tty")),
     )

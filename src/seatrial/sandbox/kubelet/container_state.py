@@ -86,6 +86,8 @@ class ContainerState:
     user: tuple[int, int] | None = None
     # A sidecar: an init container that goes on running.
     restartable: bool = False
+    # How it ended before `last`, while it waits.
+    earlier: Terminated | None = None
 
     @property
     def running(self) -> bool:
@@ -115,10 +117,23 @@ class ContainerState:
     def wait(self, reason: str, message: str = "") -> None:
         """It waits to be started."""
         if isinstance(self.current, Terminated):
-            self.last = self.current
+            self.last, self.earlier = self.current, self.last
         self.current = Waiting(reason, message)
         self.started = False
         self.ready = False
+
+    def give_up(self, first_reason: str) -> None:
+        """It won't be started any more: what it waits for doesn't matter, only how it ended, if it ever ran.
+
+        Args:
+            first_reason: what it waited for in the beginning.
+        """
+        if not isinstance(self.current, Waiting):
+            return
+        if self.last is None:
+            self.current = Waiting(first_reason)
+        else:
+            self.current, self.last = self.last, self.earlier
 
 
 def termination_reason(record: ContainerRecord) -> str:

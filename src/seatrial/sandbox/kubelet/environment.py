@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.kubelet.command import expand
-from seatrial.sandbox.kubelet.quantity import resource_field
+from seatrial.sandbox.kubelet.resource_field import resource_field
 
 _NAMED_FIELD: Final = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 _VARIABLE_NAME: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")

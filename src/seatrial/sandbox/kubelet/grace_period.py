@@ -32,6 +32,7 @@ class GracePeriod:
         while self.left_seconds > 0:
             self._shortened.clear()
             try:
-                await asyncio.wait_for(self._shortened.wait(), self.left_seconds)
+                async with asyncio.timeout(self.left_seconds):
+                    await self._shortened.wait()
             except TimeoutError:
                 return

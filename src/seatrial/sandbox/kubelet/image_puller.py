@@ -1,12 +1,12 @@
 """Finding a container's image: nothing is pulled, but whoever watches sees what a kubelet would show.
 
 An image that the sandbox has is there at once; one that it hasn't is "pulled" again and again with back-off
-(ErrImagePull, ImagePullBackOff), until the pod names another.
+(ErrImagePull, ImagePullBackOff), until the pod names another. As with a kubelet, what came of one look at the container
+shows in its status at the next one.
 """
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
@@ -16,8 +16,10 @@ from seatrial.sandbox.kubelet.backoff import LONGEST_SECONDS, RestartBackoff
 from seatrial.sandbox.kubelet.events import EventType
 from seatrial.sandbox.kubelet.image_names import InvalidImageNameError, canonical_name, pull_policy
 
-# How long ErrImagePull is shown before ImagePullBackOff is.
-_SHOW_ERROR_SECONDS: Final = 1.0
+# When a kubelet looks at a container again whose image it could not get, in first pauses: its runtime's news of the pod
+# bring it back at once, afterwards it comes by after 10 to 15 s.
+_SECOND_LOOK: Final = 0.03
+_NEXT_LOOK: Final = 1.25
 
 
 class Tell(Protocol):
@@ -66,20 +68,41 @@ class ImagePuller:
 
     async def pull(self, spec: Callable[[], Object], changed: asyncio.Event) -> Image:
         """The image that the container's spec names, once there is one; `changed` is set when the spec is another."""
-        backoff = self._new_backoff()
         while True:
-            changed.clear()
-            container = spec()
-            try:
-                return self._attempt(container)
-            except _UnavailableError as failure:
-                backoff.started(now=time.time())
-                await self._pause(container["image"], failure, backoff.seconds, changed)
-            if spec()["image"] != container["image"]:
-                backoff = self._new_backoff()
+            image = await self._pull_named(spec()["image"], spec, changed)
+            if image is not None:
+                return image
 
-    def _new_backoff(self) -> RestartBackoff:
-        return RestartBackoff(base_seconds=self._base_seconds, longest_seconds=self._longest_seconds)
+    async def _pull_named(self, name: str, spec: Callable[[], Object], changed: asyncio.Event) -> Image | None:
+        """Look for an image again and again; None as soon as the spec names another."""
+        clock, pause = asyncio.get_running_loop().time, self._base_seconds * _SECOND_LOOK
+        backoff = RestartBackoff(base_seconds=self._base_seconds, longest_seconds=self._longest_seconds)
+        failure: _UnavailableError | None = None
+        retry_at = 0.0
+        while (container := spec())["image"] == name:
+            changed.clear()
+            if failure is not None and failure.pulled and clock() < retry_at:
+                outcome = self._back_off(name, failure)
+            else:
+                is_first = failure is None
+                try:
+                    return self._attempt(container)
+                except _UnavailableError as error:
+                    failure, outcome = error, (error.reason, error.message)
+                backoff.started(now=clock())
+                retry_at = clock() + backoff.seconds
+                if is_first:
+                    self._wait(*outcome)
+            if not await _changes_within(changed, pause):
+                self._wait(*outcome)
+            pause = self._base_seconds * _NEXT_LOOK
+        return None
+
+    def _back_off(self, name: str, failure: _UnavailableError) -> tuple[str, str]:
+        message = f'Back-off pulling image "{name}"'
+        self._tell("Normal", "BackOff", message)
+        self._tell("Warning", "Failed", "Error: ImagePullBackOff")
+        return "ImagePullBackOff", f"{message}: {failure.reason}: {failure.message}"
 
     def _attempt(self, container: Object) -> Image:
         name = container["image"]
@@ -113,19 +136,9 @@ class ImagePuller:
         self._tell("Warning", "Failed", "Error: ErrImagePull")
         raise _UnavailableError("ErrImagePull", message, pulled=True)
 
-    async def _pause(self, name: str, failure: _UnavailableError, seconds: float, changed: asyncio.Event) -> None:
-        self._wait(failure.reason, failure.message)
-        shown = min(seconds, _SHOW_ERROR_SECONDS)
-        if await _changes_within(changed, shown) or not failure.pulled:
-            await _changes_within(changed, 0 if changed.is_set() else seconds - shown)
-            return
-        self._tell("Normal", "BackOff", f'Back-off pulling image "{name}"')
-        self._tell("Warning", "Failed", "Error: ImagePullBackOff")
-        self._wait("ImagePullBackOff", f'Back-off pulling image "{name}": {failure.reason}: {failure.message}')
-        await _changes_within(changed, seconds - shown)
-
 
 async def _changes_within(changed: asyncio.Event, seconds: float) -> bool:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(changed.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await changed.wait()
     return changed.is_set()

@@ -18,15 +18,16 @@ from seatrial.sandbox.api import Api, Object
 from seatrial.sandbox.informer import Informer
 from seatrial.sandbox.kubelet.checks import Checker
 from seatrial.sandbox.kubelet.configuration import ClusterConfiguration
-from seatrial.sandbox.kubelet.events import EventReason, EventRecorder
+from seatrial.sandbox.kubelet.events import EventReason, KubeletEvents
 from seatrial.sandbox.kubelet.log_reader import LogQuery
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.kubelet.node import NodeHeartbeat
 from seatrial.sandbox.kubelet.node_object import KUBELET_VERSION, allocatable_resources
+from seatrial.sandbox.kubelet.node_services import NodeServices
 from seatrial.sandbox.kubelet.pod_addresses import PodAddresses
 from seatrial.sandbox.kubelet.pod_host import Surroundings
 from seatrial.sandbox.kubelet.pod_logs import open_log
-from seatrial.sandbox.kubelet.pod_worker import NodeServices, PodWorker
+from seatrial.sandbox.kubelet.pod_worker import PodWorker
 from seatrial.sandbox.kubelet.protocol import ContainerRecord
 from seatrial.sandbox.kubelet.remote_api import RemoteApi
 from seatrial.sandbox.kubelet.runtime_client import RuntimeClient
@@ -86,7 +87,7 @@ class Kubelet:
     def __init__(self, config: MachineConfig, api: Api, runtime: RuntimeClient) -> None:
         self._config = config
         self._runtime = runtime
-        self._events = EventRecorder(api, node_name=config.node_name)
+        self._events = KubeletEvents(api, node_name=config.node_name)
         self._heartbeat = NodeHeartbeat(api, config)
         self._pods = Informer(api, "pods", field_selector=f"spec.nodeName={config.node_name}")
         self._known_services = Informer(api, "services")
@@ -146,7 +147,11 @@ class Kubelet:
         )
 
     def _tell_started(self) -> None:
-        node = {"kind": "Node", "metadata": {"name": self._config.node_name, "uid": self._config.node_name}}
+        node = {
+            "kind": "Node",
+            "apiVersion": "v1",
+            "metadata": {"name": self._config.node_name, "uid": self._config.node_name},
+        }
         for reason, message in _start_events(self._config.node_name):
             self._events.record(node, EventReason("Normal", reason, message))
 

@@ -90,7 +90,12 @@ class _Machine:
         self._reactor = Reactor()
         self._kubelet = KubeletService(self._reactor, config, handle=self._handle, handle_packet=self._handle_packet)
         self._runtime = ContainerRuntime(
-            self._reactor, images=config.images, tell=self._kubelet.tell, tell_packet=self._kubelet.tell_packet
+            self._reactor,
+            directory=config.directory,
+            sandbox=config.sandbox,
+            images=config.images,
+            tell=self._kubelet.tell,
+            tell_packet=self._kubelet.tell_packet,
         )
         self._control = ControlSocket(self._reactor, config.directory, self._answer)
         self._reactor.on_signal(signal.SIGCHLD, self._reap)

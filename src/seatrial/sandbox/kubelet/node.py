@@ -105,7 +105,8 @@ class NodeHeartbeat:
     async def _renew_status(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._disputed.wait(), self._config.timing.node_status_seconds)
+                async with asyncio.timeout(self._config.timing.node_status_seconds):
+                    await self._disputed.wait()
             self._disputed.clear()
             await self._until_done(self._write_status)
 

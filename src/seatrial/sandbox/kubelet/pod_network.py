@@ -90,4 +90,3 @@ def _ports_of(pod: Object) -> Iterable[int]:
             for port in container.get("ports") or ():
                 if port.get("protocol", "TCP") == "TCP":
                     yield int(port["containerPort"])
-

@@ -10,11 +10,26 @@ from typing import Final, Literal
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.kubelet.container_state import ContainerState, Terminated, Waiting
+from seatrial.sandbox.kubelet.pod_limits import EVICTED
 from seatrial.sandbox.kubelet.pod_resources import pod_resources
+from seatrial.sandbox.kubelet.restart_rules import is_restarted
 from seatrial.sandbox.kubelet.times import format_seconds
 
 Phase = Literal["Pending", "Running", "Succeeded", "Failed"]
+_DISRUPTED: Final = "DisruptionTarget"
 TERMINAL_PHASES: Final = frozenset({"Succeeded", "Failed"})
+# What is told of a container that never ran, when its pod is gone: it counts as a failure.
+_NOT_LOCATED: Final[Object] = {
+    "state": {
+        "terminated": {
+            "exitCode": 137,
+            "reason": "ContainerStatusUnknown",
+            "message": "The container could not be located when the pod was terminated",
+            "startedAt": None,
+            "finishedAt": None,
+        }
+    }
+}
 _OWNED_CONDITIONS: Final = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
 
@@ -57,24 +72,40 @@ class PodFacts:
 
 
 def pod_phase(facts: PodFacts) -> Phase:
-    """Which phase the pod is in."""
-    if facts.reason:
+    """Which phase follows from what the pod's containers do."""
+    if facts.reason or any(_failed_for_good(facts, state) for state in facts.init_containers.values()):
         return "Failed"
-    if facts.ending and not any(state.running for state in facts.all_containers):
-        return _final_phase(facts)
-    if not all(_is_past(state) for state in facts.init_containers.values()):
+    never_ran = (isinstance(state.current, Waiting) and state.last is None for state in facts.containers.values())
+    if not _is_initialized(facts) or any(never_ran):
         return "Pending"
-    waits = any(isinstance(state.current, Waiting) and state.last is None for state in facts.containers.values())
-    return "Pending" if waits else "Running"
+    if any(state.running for state in facts.all_containers) or not (facts.ending or _is_over(facts)):
+        return "Running"
+    return "Succeeded" if all(state.completed for state in facts.containers.values()) else "Failed"
 
 
-def _final_phase(facts: PodFacts) -> Phase:
-    init_failed = any(
-        isinstance(state.current, Terminated) and state.current.exit_code != 0 and not state.restartable
-        for state in facts.init_containers.values()
-    )
-    succeeded = all(state.completed for state in facts.containers.values())
-    return "Succeeded" if succeeded and not init_failed else "Failed"
+def _failed_for_good(facts: PodFacts, state: ContainerState) -> bool:
+    """Whether an init container has failed and isn't restarted."""
+    failed = isinstance(state.current, Terminated) and state.current.exit_code != 0 and not state.restartable
+    return failed and (facts.ending or not _comes_back(facts, state, "initContainers"))
+
+
+def _is_over(facts: PodFacts) -> bool:
+    """Whether all containers have ended and none is restarted."""
+    return not any(_comes_back(facts, state, "containers") for state in facts.containers.values())
+
+
+def _comes_back(facts: PodFacts, state: ContainerState, section: str) -> bool:
+    if not isinstance(state.current, Terminated):
+        return True
+    spec = next(spec for spec in facts.pod["spec"][section] if spec["name"] == state.name)
+    return is_restarted(spec, facts.pod, section=section, exit_code=state.current.exit_code)
+
+
+def _is_initialized(facts: PodFacts) -> bool:
+    """Whether the init containers have done what they should: also sidecars that ended with their pod have."""
+    if any(not isinstance(state.current, Waiting) or state.last is not None for state in facts.containers.values()):
+        return True
+    return all(_is_past(state) for state in facts.init_containers.values())
 
 
 def _is_past(state: ContainerState) -> bool:
@@ -108,7 +139,11 @@ def pod_status(facts: PodFacts, *, now: float) -> Object:
     specs = {spec["name"]: spec for section in sections for spec in pod["spec"].get(section) or ()}
     if facts.init_containers:
         status["initContainerStatuses"] = [container_status(s, specs[s.name]) for s in facts.init_containers.values()]
-    status["containerStatuses"] = [container_status(s, specs[s.name]) for s in facts.containers.values()]
+    lost = _NOT_LOCATED if facts.finished and _is_initialized(facts) else {}
+    status["containerStatuses"] = [
+        container_status(s, specs[s.name]) | ({} if isinstance(s.current, Terminated) else lost)
+        for s in facts.containers.values()
+    ]
     if facts.ephemeral_containers:
         statuses = (container_status(s, specs[s.name]) for s in facts.ephemeral_containers.values())
         status["ephemeralContainerStatuses"] = [{k: v for k, v in s.items() if k != "started"} for s in statuses]
@@ -122,10 +157,10 @@ def _has_begun(state: ContainerState) -> bool:
 
 
 def _shown_phase(facts: PodFacts, phase: Phase, old: Object) -> str:
-    """A final phase is told when nothing runs any more; until then it shows in the conditions alone."""
-    if phase not in TERMINAL_PHASES or facts.finished:
-        return phase
-    return str(old.get("phase") or "Pending")
+    """A final phase is told when nothing is left of the pod; until then it shows in the conditions alone."""
+    if facts.finished:
+        return phase if phase in TERMINAL_PHASES else "Failed"
+    return phase if phase not in TERMINAL_PHASES else str(old.get("phase") or "Pending")
 
 
 def container_status(state: ContainerState, spec: Object) -> Object:
@@ -173,7 +208,12 @@ def _conditions(facts: PodFacts, phase: Phase, old: Sequence[Object], *, now: fl
         _with_times({"type": name, "observedGeneration": generation, **content}, before.get(name), now=now)
         for name, content in wanted
     ]
-    return conditions + [condition for condition in old if condition["type"] not in _OWNED_CONDITIONS]
+    others = [condition for condition in old if condition["type"] not in _OWNED_CONDITIONS]
+    if facts.reason != EVICTED:
+        return conditions + others
+    disrupted = {"type": _DISRUPTED, "status": "True", "reason": "TerminationByKubelet", "message": facts.message}
+    told = _with_times({"observedGeneration": generation, **disrupted}, before.get(_DISRUPTED), now=now)
+    return [*conditions, *(condition for condition in others if condition["type"] != _DISRUPTED), told]
 
 
 def _truth(value: bool) -> Object:  # noqa: FBT001 -- the value itself

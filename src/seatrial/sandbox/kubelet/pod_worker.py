@@ -11,30 +11,30 @@ import functools
 import shutil
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from seatrial.sandbox.api import Api, ApiError, Object
+from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.kubelet.container_restoration import known_statuses, restore_state
 from seatrial.sandbox.kubelet.container_runner import ContainerRunner, Section
 from seatrial.sandbox.kubelet.container_setup import hosts_path
 from seatrial.sandbox.kubelet.container_state import ContainerState, Waiting
 from seatrial.sandbox.kubelet.durations import go_duration
 from seatrial.sandbox.kubelet.environment import PodPlace
-from seatrial.sandbox.kubelet.events import EventReason, EventRecorder
+from seatrial.sandbox.kubelet.events import EventReason
 from seatrial.sandbox.kubelet.grace_period import GracePeriod
 from seatrial.sandbox.kubelet.hosts_file import hosts_file
-from seatrial.sandbox.kubelet.pod_addresses import NoAddressLeftError, PodAddresses
-from seatrial.sandbox.kubelet.pod_host import Surroundings, grace_seconds
+from seatrial.sandbox.kubelet.node_services import NodeServices
+from seatrial.sandbox.kubelet.pod_addresses import NoAddressLeftError
+from seatrial.sandbox.kubelet.pod_host import grace_seconds
+from seatrial.sandbox.kubelet.pod_limits import EVICTED, EVICTION_GRACE_SECONDS, PodLimits
 from seatrial.sandbox.kubelet.pod_network import PodNetwork
 from seatrial.sandbox.kubelet.pod_status import TERMINAL_PHASES, PodFacts
 from seatrial.sandbox.kubelet.protocol import ContainerRecord
 from seatrial.sandbox.kubelet.status_writer import StatusWriter
 from seatrial.sandbox.kubelet.times import parse_time
-from seatrial.sandbox.kubelet.volumes import MountError, VolumeSources, is_refreshed, set_up_volumes
+from seatrial.sandbox.kubelet.volumes import MountError, is_refreshed, set_up_volumes
 
 # Half a second and two minutes, where the first pause before an image is pulled again is ten seconds.
 _FIRST_MOUNT_PAUSE: Final = 0.05
@@ -47,33 +47,7 @@ _FIRST_DELETE_PAUSE_SECONDS: Final = 0.1
 _LONGEST_DELETE_PAUSE_SECONDS: Final = 10.0
 # A token is renewed when 80 % of its time is over, as the kubelet does.
 _TOKEN_AGE: Final = 0.8
-_DEADLINE_MESSAGE: Final = "Pod was active on the node longer than the specified deadline"
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeServices:
-    """What all workers of a node share.
-
-    Args:
-        api: the API server.
-        events: tells events.
-        surroundings: what containers need.
-        volumes: where the content of volumes comes from.
-        addresses: the node's pod addresses.
-        host_ip: the node's address.
-        allocatable: the node's resources.
-        pods_directory: where the pods' files are.
-    """
-
-    api: Api
-    events: EventRecorder
-    surroundings: Surroundings
-    volumes: VolumeSources
-    addresses: PodAddresses
-    host_ip: str
-    allocatable: Mapping[str, str]
-    pods_directory: Path
 
 
 class PodWorker:
@@ -138,6 +112,8 @@ class PodWorker:
             runner.spec_changed()
         self._start_ephemeral_containers()
         self._stale.set()
+        if self._is_deleted:
+            self._give_up_starts()
         if self._grace is not None and self._is_deleted:
             self._grace.shorten(self._deletion_grace_seconds)
         self._updated.set()
@@ -146,7 +122,8 @@ class PodWorker:
     def services_changed(self) -> None:
         """Services came or went, which the pod finds by their names."""
         if self._set_up_done.is_set():
-            self._write_hosts()
+            with contextlib.suppress(OSError):  # a full disk: what was there is what containers see
+                self._write_hosts()
 
     def remove(self) -> None:
         """The Pod object is gone: whatever still runs has no right to."""
@@ -209,6 +186,11 @@ class PodWorker:
         return float(self.pod["metadata"].get("deletionGracePeriodSeconds") or 0)
 
     @property
+    def _first_reason(self) -> str:
+        """Why a container waits in the beginning."""
+        return "PodInitializing" if self.pod["spec"].get("initContainers") else "ContainerCreating"
+
+    @property
     def _own_address(self) -> str:
         return "" if self.pod["spec"].get("hostNetwork") else self._facts.pod_ip
 
@@ -240,8 +222,8 @@ class PodWorker:
         self, spec: Object, section: Section, known: Mapping[str, Object], latest: Mapping[str, ContainerRecord]
     ) -> ContainerRunner:
         name, facts = spec["name"], self._facts
-        first = "PodInitializing" if self.pod["spec"].get("initContainers") else "ContainerCreating"
-        state = ContainerState(name, Waiting("ContainerCreating" if section == "ephemeralContainers" else first))
+        is_late = section == "ephemeralContainers"
+        state = ContainerState(name, Waiting("ContainerCreating" if is_late else self._first_reason))
         state.restartable = section == "initContainers" and spec.get("restartPolicy") == "Always"
         runner = ContainerRunner(self, state, section=section)
         record = latest.get(name)
@@ -288,30 +270,38 @@ class PodWorker:
             if not life.cancelled():
                 life.result()
         self._facts.ending = True
+        self._give_up_starts()
         if not (self._is_deleted or self._removed):
             # The end of the containers is shown first, the pod's final phase when nothing is left of it.
             self.changed()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.published(), _SHOW_SECONDS)
+                async with asyncio.timeout(_SHOW_SECONDS):
+                    await self.published()
         await self._stop_containers()
         self._facts.finished = True
         self._facts.has_sandbox = False
 
+    def _give_up_starts(self) -> None:
+        """Nothing of the pod is started any more."""
+        for state in self._facts.all_containers:
+            state.give_up(self._first_reason)
+
     async def _wait_for_stop(self) -> None:
-        """Wait until the pod has to end: deleted, gone, or past its deadline."""
+        """Wait until the pod has to end: deleted, gone, or beyond its limits."""
+        limits = PodLimits(self.directory, look_seconds=self.surroundings.timing.eviction_look_seconds)
         while not (self._is_deleted or self._removed):
-            seconds = self.pod["spec"].get("activeDeadlineSeconds")
-            left = None if seconds is None else self._facts.start_time + seconds - time.time()
-            if left is not None and left <= 0:
-                self._facts.reason, self._facts.message = "DeadlineExceeded", _DEADLINE_MESSAGE
-                self.record_event(EventReason("Normal", "DeadlineExceeded", _DEADLINE_MESSAGE))
+            exceeded = await limits.exceeded(self.pod, started_at=self._facts.start_time)
+            if exceeded is not None:
+                self._facts.reason, self._facts.message = exceeded.reason, exceeded.message
+                self.record_event(exceeded)
                 return
-            await self._wait_update(left)
+            await self._wait_update(limits.seconds_to_look(self.pod, started_at=self._facts.start_time))
 
     async def _wait_update(self, seconds: float | None = None) -> None:
         self._updated.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._updated.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._updated.wait()
 
     async def _wait_removal(self, seconds: float) -> None:
         """Wait a moment, unless the object goes before."""
@@ -383,6 +373,9 @@ class PodWorker:
                 self.record_event(EventReason("Warning", "FailedCreatePodSandBox", str(error)))
             except MountError as error:
                 self.record_event(EventReason("Warning", "FailedMount", str(error)))
+            except OSError as error:
+                text = f"Failed to create pod sandbox: {error.strerror or error}"
+                self.record_event(EventReason("Warning", "FailedCreatePodSandBox", text))
             else:
                 await asyncio.sleep(self._services.surroundings.timing.pod_start_seconds)
                 self._facts.has_sandbox = True
@@ -431,7 +424,8 @@ class PodWorker:
             self._stale.clear()
             told = (self.pod["metadata"].get("labels"), self.pod["metadata"].get("annotations"))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stale.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._stale.wait()
                 if told == (self.pod["metadata"].get("labels"), self.pod["metadata"].get("annotations")):
                     continue
             try:
@@ -447,6 +441,8 @@ class PodWorker:
             self._quiet = True
             await self._wait_removal(self._services.surroundings.timing.pod_stop_seconds)
             seconds = self._deletion_grace_seconds
+        if self._facts.reason == EVICTED:
+            seconds = min(seconds, EVICTION_GRACE_SECONDS)
         if self._removed:
             seconds = 0.0
         grace = self._grace = GracePeriod(seconds)

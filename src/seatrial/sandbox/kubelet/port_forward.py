@@ -73,7 +73,7 @@ def parse_port(text: str) -> int:
     Raises:
         PortError: it is none.
     """
-    if not text.isdigit() or not 1 <= int(text) <= 65535:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise PortError(f'unable to parse "{text}" as a port')
     return int(text)
 

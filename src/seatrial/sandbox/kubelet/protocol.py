@@ -45,6 +45,7 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     user: int | None = None
     group: int | None = None
     memory_limit_bytes: int = 0
+    cpu_limit_cores: float = 0.0
     stdin: bool = False
     terminal: bool = False
 
@@ -102,12 +103,13 @@ class ExecInContainer(msgspec.Struct, frozen=True, tag="exec"):
     timeout_seconds: float
 
 
-class LimitMemory(msgspec.Struct, frozen=True, tag="limit"):
-    """Change how much memory a running container may have; 0 for as much as there is."""
+class LimitContainer(msgspec.Struct, frozen=True, tag="limit"):
+    """Change how much memory and processor time a running container may have; 0 for as much as there is."""
 
     request_id: int
     container_id: str
-    bytes: int
+    memory_bytes: int
+    cpu_cores: float
 
 
 class OpenExec(msgspec.Struct, frozen=True, tag="open-exec"):
@@ -156,7 +158,7 @@ Request = (
     | AttachContainer
     | CloseStdin
     | FollowLog
-    | LimitMemory
+    | LimitContainer
 )
 
 

@@ -20,9 +20,9 @@ from seatrial.sandbox.kubelet.attachments import Attachment
 from seatrial.sandbox.kubelet.container_log import LogFile, StreamWriter
 from seatrial.sandbox.kubelet.container_process import Launch, StartError, fork_container
 from seatrial.sandbox.kubelet.container_streams import ContainerStreams, open_streams, unread_bytes
+from seatrial.sandbox.kubelet.control_groups import ControlGroups, Limits, find_hierarchy
 from seatrial.sandbox.kubelet.descriptor_channel import close_all
 from seatrial.sandbox.kubelet.isolation import Isolation
-from seatrial.sandbox.kubelet.memory_watch import MemoryWatch
 from seatrial.sandbox.kubelet.protocol import (
     AttachContainer,
     CloseStdin,
@@ -31,7 +31,7 @@ from seatrial.sandbox.kubelet.protocol import (
     ExecInContainer,
     Exited,
     FollowLog,
-    LimitMemory,
+    LimitContainer,
     ListContainers,
     Logged,
     Message,
@@ -44,6 +44,7 @@ from seatrial.sandbox.kubelet.protocol import (
     encode_line,
 )
 from seatrial.sandbox.kubelet.reactor import Reactor, Timer
+from seatrial.sandbox.kubelet.resource_limits import ResourceLimits
 from seatrial.sandbox.kubelet.root_filesystem import Root
 from seatrial.sandbox.kubelet.sessions import Sessions
 from seatrial.sandbox.low_ports import first_bindable_port
@@ -55,6 +56,7 @@ _START_FAILED: Final = (
     "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
 )
 _CHUNK_BYTES: Final = 65536
+_KILLED_EXIT_CODE: Final = 128 + signal.SIGKILL
 # How long what a container writes is gathered, and how often as long again while it goes on: a line at a time costs a
 # wake-up each.
 _GATHER_SECONDS: Final = 0.003
@@ -94,6 +96,8 @@ class ContainerRuntime:
 
     Args:
         reactor: the machine's loop.
+        directory: the machine's.
+        sandbox: which one it belongs to.
         images: the user's own images, name to command.
         tell: takes what the kubelet is to know; whether one listens is not the runtime's business.
         tell_packet: the same for what comes with descriptors.
@@ -103,6 +107,8 @@ class ContainerRuntime:
         self,
         reactor: Reactor,
         *,
+        directory: Path,
+        sandbox: str,
         images: Mapping[str, tuple[str, ...]],
         tell: Callable[[Message], None],
         tell_packet: Callable[[bytes, Sequence[int]], None] = lambda _packet, _descriptors: None,
@@ -115,7 +121,11 @@ class ContainerRuntime:
         self._running: dict[int, _Running] = {}
         self._execs: dict[int, _Exec] = {}
         self._records: dict[str, ContainerRecord] = {}
-        self._memory = MemoryWatch(reactor, kill=self._kill_for_memory)
+        self._limits = ResourceLimits(
+            reactor,
+            groups=ControlGroups(find_hierarchy(), directory=directory, sandbox=sandbox),
+            kill=self._kill_for_memory,
+        )
         # Found out once, for all containers: one in a user namespace takes itself to be allowed everything.
         namespaces.available()
         first_bindable_port()
@@ -136,8 +146,8 @@ class ContainerRuntime:
                 self._tell(self._remove(request))
             case ListContainers():
                 self._tell(Reply(request.request_id, records=self.records, isolates=namespaces.available()))
-            case LimitMemory():
-                self._limit_memory(request)
+            case LimitContainer():
+                self._limit(request)
             case ExecInContainer():
                 self._exec(request)
             case CloseStdin():
@@ -172,15 +182,17 @@ class ContainerRuntime:
             if not is_known and self._is_left_over(pid):
                 process.kill_group(pid)
                 process.send_signal(pid, signal.SIGKILL)
+        self._limits.sweep()
 
     def _start(self, request: StartContainer) -> Reply:
         container = request.container
         opened: ContainerStreams | None = None
+        groups = self._limits.prepare(container)
         try:
             log = LogFile(Path(container.log_file))
             opened = open_streams(stdin=container.stdin, terminal=container.terminal)
             pid = fork_container(
-                self._launch(container),
+                self._launch(container, groups=groups),
                 images=self._images,
                 stdin=opened.stdin,
                 stdout=opened.stdout,
@@ -191,6 +203,7 @@ class ContainerRuntime:
             if opened is not None:
                 opened.close_theirs()
                 opened.close_ours()
+            self._limits.ended(container.id, 0)
             return Reply(request.request_id, error=f"{_START_FAILED}{error}")
         opened.close_theirs()
         record = ContainerRecord(container=container, pid=pid, started_at=time.time())
@@ -198,13 +211,21 @@ class ContainerRuntime:
         running = _Running(record=record, log=log, streams=streams, input=opened.input)
         self._running[pid] = running
         self._records[container.id] = record
-        self._memory.set_limit(pid, container.memory_limit_bytes)
+        self._limits.started(container, pid, groups=groups)
         for fd in streams:
             os.set_blocking(fd, False)
         self._watch_output(running)
         return Reply(request.request_id, records=(record,))
 
-    def _launch(self, container: Container, argv: tuple[str, ...] = (), *, inside: int = 0) -> Launch:
+    def _launch_inside(self, running: _Running, argv: tuple[str, ...]) -> Launch:
+        """A command in a container that runs."""
+        record = running.record
+        groups = self._limits.groups_of(record.container.id)
+        return self._launch(record.container, argv, groups=groups, inside=record.pid)
+
+    def _launch(
+        self, container: Container, argv: tuple[str, ...] = (), *, groups: tuple[Path, ...], inside: int = 0
+    ) -> Launch:
         return Launch(
             name=container.name,
             image=container.image,
@@ -214,6 +235,7 @@ class ContainerRuntime:
             isolation=self._isolation(container, inside=inside) if container.root else None,
             user=container.user,
             group=container.group,
+            control_groups=groups,
         )
 
     def _isolation(self, container: Container, *, inside: int) -> Isolation:
@@ -239,10 +261,11 @@ class ContainerRuntime:
             process.kill_group(pid)
             process.send_signal(pid, signal.SIGKILL)
 
-    def _limit_memory(self, request: LimitMemory) -> None:
+    def _limit(self, request: LimitContainer) -> None:
         running = self._find(request.container_id)
         if running is not None:
-            self._memory.set_limit(running.record.pid, request.bytes)
+            limits = Limits(memory_bytes=request.memory_bytes, cpu_cores=request.cpu_cores)
+            self._limits.change(request.container_id, running.record.pid, limits)
         self._tell(Reply(request.request_id, error="" if running else "not running"))
 
     def _signal(self, request: SignalContainer) -> Reply:
@@ -355,8 +378,8 @@ class ContainerRuntime:
 
     def _finish(self, running: _Running, exit_code: int) -> None:
         old = running.record
-        self._memory.set_limit(old.pid, 0)
         process.kill_group(old.pid)
+        exceeded_memory = self._limits.ended(old.container.id, old.pid)
         for fd in sorted(running.streams, key=lambda fd: running.streams[fd].stream != "stderr"):
             with contextlib.suppress(OSError):
                 while chunk := os.read(fd, _CHUNK_BYTES):
@@ -374,7 +397,7 @@ class ContainerRuntime:
             started_at=old.started_at,
             finished_at=time.time(),
             exit_code=exit_code,
-            oom_killed=running.oom_killed,
+            oom_killed=running.oom_killed or (exceeded_memory and exit_code == _KILLED_EXIT_CODE),
         )
         if old.container.id in self._records:
             self._records[old.container.id] = record
@@ -394,7 +417,7 @@ class ContainerRuntime:
         if running is None:
             self._tell(Reply(request.request_id, error="container not running", exit_code=126))
             return
-        launch = self._launch(running.record.container, request.argv, inside=running.record.pid)
+        launch = self._launch_inside(running, request.argv)
         if request.terminal:
             launch = replace(launch, environ={"TERM": "xterm", **launch.environ})
         self._sessions.open(request, launch, descriptors)
@@ -425,7 +448,7 @@ class ContainerRuntime:
             self._tell(Reply(request.request_id, error="container not running", exit_code=126))
             return
         reader, writer = os.pipe2(os.O_CLOEXEC)
-        launch = self._launch(running.record.container, request.argv, inside=running.record.pid)
+        launch = self._launch_inside(running, request.argv)
         try:
             pid = fork_container(launch, images=self._images, stdout=writer, stderr=writer)
         except (StartError, OSError) as error:

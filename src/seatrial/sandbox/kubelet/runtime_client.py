@@ -18,7 +18,7 @@ from seatrial.sandbox.kubelet.protocol import (
     ExecInContainer,
     Exited,
     FollowLog,
-    LimitMemory,
+    LimitContainer,
     ListContainers,
     Logged,
     OpenExec,
@@ -113,9 +113,10 @@ class RuntimeClient:
         """Send a signal; one that is not running any more needs none."""
         await self._ask(SignalContainer(next(self._request_ids), container_id, number), fail=False)
 
-    async def limit_memory(self, container_id: str, limit_bytes: int) -> None:
-        """Change how much memory a container may have, 0 for as much as there is."""
-        await self._ask(LimitMemory(next(self._request_ids), container_id, limit_bytes), fail=False)
+    async def limit(self, container_id: str, *, memory_bytes: int, cpu_cores: float) -> None:
+        """Change how much memory and processor time a running container may have, 0 for as much as there is."""
+        request = LimitContainer(next(self._request_ids), container_id, memory_bytes, cpu_cores)
+        await self._ask(request, fail=False)
 
     async def remove(self, container_id: str) -> None:
         """Forget a container."""
@@ -177,7 +178,10 @@ class RuntimeClient:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._log_waiters.setdefault(container_id, []).append(waiter)
         reply = await self._ask(FollowLog(next(self._request_ids), container_id), fail=False)
-        return None if reply.error else waiter
+        if reply.error:
+            self._wake_followers(container_id)
+            return None
+        return waiter
 
     async def _ask(
         self, request: Request, *, fail: bool = True, descriptors: tuple[int, int, int] | None = None

@@ -67,13 +67,16 @@ class StatusWriter:
                 await self._write()
             except ApiError as error:
                 _log.warning("pod status not written", pod=self._facts.pod["metadata"]["name"], error=str(error))
-                self._dirty.set()
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            except Exception:  # noqa: BLE001 -- a pod whose status is never written again could never end
+                _log.exception("pod status not written", pod=self._facts.pod["metadata"]["name"])
             else:
                 pause = _FIRST_PAUSE_SECONDS
                 if not self._dirty.is_set():
                     self._clean.set()
+                continue
+            self._dirty.set()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     async def _write(self) -> None:
         if self.gone:
@@ -120,4 +123,4 @@ class StatusWriter:
 def _version(pod: Object) -> int:
     """Versions of one object can be compared as numbers (Kubernetes, "API Concepts", resource versions)."""
     version = pod["metadata"].get("resourceVersion", "0")
-    return int(version) if version.isdigit() else 0
+    return int(version) if version.isdecimal() else 0

@@ -20,7 +20,7 @@ from seatrial.sandbox.kubelet.environment import (
     pod_field,
 )
 from seatrial.sandbox.kubelet.host_paths import prepare_host_path
-from seatrial.sandbox.kubelet.quantity import resource_field
+from seatrial.sandbox.kubelet.resource_field import resource_field
 from seatrial.sandbox.kubelet.root_filesystem import Mount
 from seatrial.sandbox.kubelet.volume_payload import File, write_payload
 
@@ -100,7 +100,10 @@ def volume_mounts(container: Object, pod_directory: Path, *, environ: Mapping[st
         source = volume_directory(pod_directory, mount["name"])
         part = mount.get("subPath") or expand(mount.get("subPathExpr") or "", environ)
         if part:
-            source = _inside(source, part)
+            volume, source = source, _inside(source, part)
+            if not source.resolve().is_relative_to(volume.resolve()):
+                # By a symbolic link that a container made there.
+                raise ValueError(f'failed to prepare subPath for volumeMount "{mount["name"]}": {part} leads out of it')
             if not source.exists():
                 source.mkdir(parents=True)
                 source.chmod(_EVERYBODYS)

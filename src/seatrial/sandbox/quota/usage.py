@@ -11,6 +11,7 @@ from typing import Final
 from seatrial.kube.quantity import Quantity
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.pod_resources import Amounts, amounts_of, pod_amounts
+from seatrial.sandbox.storage_classes import class_of
 
 ONE: Final = Quantity(Decimal(1))
 ZERO: Final = Quantity(Decimal(0))
@@ -88,14 +89,6 @@ def _claim_usage(claim: Object) -> Amounts:
         if name:
             usage[f"{name}{_CLASS_INFIX}{_STORAGE}"] = requested
     return usage
-
-
-def class_of(claim: Object) -> str:
-    """A claim's storage class, by its field or the annotation that came before it."""
-    annotations = claim["metadata"].get("annotations") or {}
-    return str(
-        annotations.get("volume.beta.kubernetes.io/storage-class") or claim["spec"].get("storageClassName") or ""
-    )
 
 
 def is_about(name: str, table: str) -> bool:

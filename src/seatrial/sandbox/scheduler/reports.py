@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from seatrial.sandbox.api import Api, ApiError, Object
+from seatrial.sandbox.controllers.disruption_target import disrupted_conditions
 from seatrial.sandbox.controllers.objects import condition, is_terminating, name_of, namespace_of, uid_of
 from seatrial.sandbox.controllers.timestamps import Clock, to_micro_time, to_time
 
@@ -79,16 +80,13 @@ class Reporter:
         """End a pod so that a more important one finds room."""
         if not is_terminating(victim):
             scheduler = by["spec"].get("schedulerName", SCHEDULER)
-            target: Object = {
-                "type": "DisruptionTarget",
-                **_generation(victim),
-                "status": "True",
-                "lastProbeTime": None,
-                "lastTransitionTime": to_time(self._now()),
-                "reason": "PreemptionByScheduler",
-                "message": f"{scheduler}: preempting to accommodate a higher priority pod",
-            }
-            await self._patch_status(victim, {"conditions": _with_condition(victim, target)})
+            conditions = disrupted_conditions(
+                victim,
+                reason="PreemptionByScheduler",
+                message=f"{scheduler}: preempting to accommodate a higher priority pod",
+                now=self._now(),
+            )
+            await self._patch_status(victim, {"conditions": conditions})
             try:
                 await self._api.delete("pods", name_of(victim), namespace_of(victim), uid=uid_of(victim))
             except ApiError as error:

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from seatrial.sandbox.api import Api, ApiError, Object
+from seatrial.sandbox.controllers.disruption_target import TYPE as DISRUPTION_TARGET
 from seatrial.sandbox.controllers.objects import (
     condition,
     is_active,
@@ -276,8 +277,12 @@ class Scheduler:
             await self._bind(pod, node.name)
         except (ApiError, TimeoutError) as error:
             _log.warning("volumes not bound", pod=name_of(pod), node=node.name, error=str(error))
-            self._state.remove(pod)
-            self._later(key_of(pod))
+        except Exception:  # noqa: BLE001 -- likewise
+            _log.exception("volumes not bound", pod=name_of(pod), node=node.name)
+        else:
+            return
+        self._state.remove(pod)
+        self._later(key_of(pod))
 
     # A pod that fits nowhere.
 
@@ -338,7 +343,7 @@ _STORAGE: Final[Sequence[str]] = ("persistentvolumeclaims", "persistentvolumes",
 
 
 def _is_preempted(pod: Object) -> bool:
-    target = condition(pod, "DisruptionTarget")
+    target = condition(pod, DISRUPTION_TARGET)
     return target is not None and target.get("reason") == "PreemptionByScheduler"
 
 

@@ -6,7 +6,6 @@ SPDY runs over either: over the connection that was upgraded to it, or tunnelled
 
 import asyncio
 import contextlib
-import ssl
 from typing import Final, Protocol
 
 from aiohttp import WSMsgType, web
@@ -46,7 +45,8 @@ class ConnectionChannel:
         """What came in; empty when the peer sends no more, or is gone."""
         try:
             return await self._reader.read(_CHUNK)
-        except (ConnectionError, ssl.SSLError):
+        except OSError:
+            # Reset, timed out, or TLS broken off: it is gone in any case.
             return b""
 
     async def write(self, data: bytes) -> None:
@@ -59,7 +59,7 @@ class ConnectionChannel:
     async def close(self) -> None:
         """Send what is written, then hang up."""
         self._writer.close()
-        with contextlib.suppress(ConnectionError, ssl.SSLError):
+        with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 
 

@@ -14,7 +14,6 @@ from seatrial.sandbox.streaming.spdy_headers import HeaderCompressor, HeaderDeco
 SYN_STREAM: Final = 1
 SYN_REPLY: Final = 2
 RST_STREAM: Final = 3
-SETTINGS: Final = 4
 PING: Final = 6
 GOAWAY: Final = 7
 HEADERS: Final = 8

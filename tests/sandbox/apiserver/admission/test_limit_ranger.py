@@ -103,3 +103,11 @@ async def test_a_claim_is_bounded_by_its_size(api: LocalApi) -> None:
         spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
         with pytest.raises(ApiError, match=message):
             await api.create("persistentvolumeclaims", {"metadata": {"name": "c"}, "spec": spec}, "default")
+
+
+async def test_init_containers_keep_the_bounds_too(api: LocalApi) -> None:
+    """What runs first is bounded like what runs then."""
+    await limit(api, max={"cpu": "1"})
+    first = [{**asking(limits={"cpu": "2"})[0], "name": "first"}]
+    said = await refusal(api, initContainers=first)
+    assert said == "maximum cpu usage per Container is 1, but limit is 2"

@@ -81,6 +81,7 @@ def test_expressions_that_hold(text: str) -> None:
         ("duration('soon')", "invalid duration"),
         ("optional.none().value()", "dereference"),
         ("1 && true", "no such overload"),
+        ("quantity('1e999999999').isInteger()", "quantities must match"),
     ],
 )
 def test_expressions_that_fail(text: str, message: str) -> None:
@@ -151,6 +152,9 @@ def with_rule(text: str, **more: Any) -> Object:
         ("self.name == 1", "found no matching overload for '_==_'"),
         ("self.size.all(x, x > 1)", "cannot be range of a comprehension"),
         ("self.size >", "Syntax error"),
+        ("_nosuch()", "undeclared reference to '_nosuch'"),
+        ("optional.of(1).optMap()", "variable name must be a simple identifier"),
+        ("optional.of(1).optMap(1, 2)", "variable name must be a simple identifier"),
     ],
 )
 def test_rules_are_checked_against_the_schema(text: str, message: str) -> None:

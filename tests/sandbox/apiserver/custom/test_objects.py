@@ -1,5 +1,7 @@
 """Custom resources over HTTP: versions, subresources, tables, patches, selection."""
 
+import json
+from collections.abc import AsyncIterator
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.custom.definition import KEY
 from tests.sandbox.apiserver.conftest import Served
-from tests.sandbox.apiserver.custom.definitions import BOATS, GROUP, HULL, boat, define, definition, version
+from tests.sandbox.apiserver.custom.definitions import BOATS, GROUP, HULL, boat, define, definition, gone, version
 
 URL = f"/apis/{GROUP}/v1/namespaces/default/boats"
 MERGE = "application/merge-patch+json"
@@ -269,3 +271,20 @@ async def test_status_counts_where_it_is_no_subresource(served: Served) -> None:
     patch: Object = {"status": {"state": "sunk"}}
     changed = await ask(served, "PATCH", f"{URL}/nina", patch, Content_Type=MERGE)
     assert changed.body["metadata"]["generation"] == 2
+
+
+async def test_a_body_that_arrives_after_its_definition_went_makes_nothing(boats: Served) -> None:
+    """What is created is judged by what is served when all of it has been said."""
+    text = json.dumps(boat()).encode()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield text[:10]
+        await boats.api.delete(KEY, BOATS)
+        await gone(boats.api, BOATS)
+        yield text[10:]
+
+    headers = {"Content-Type": "application/json"}
+    async with boats.session.post(URL, data=slowly(), headers=headers) as answer:
+        assert answer.status == 404
+    await define(boats.api, definition(version()))
+    assert (await ask(boats, "GET", URL)).body["items"] == []

@@ -59,7 +59,7 @@ def check_pod(attempt: Attempt, around: Surroundings) -> None:
     problems: list[str] = []
     for item in _items(around, attempt.namespace):
         if item.get("type") == "Container":
-            for container in spec.get("containers") or ():
+            for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
                 resources = container.get("resources") or {}
                 requests, limits = amounts_of(resources.get("requests")), amounts_of(resources.get("limits"))
                 problems += _problems(item, requests, limits)

@@ -116,7 +116,7 @@ def _expression_errors(rule: Object, key: str, wanted: str, kind: Kind, path: st
     except SyntaxProblem as problem:
         label = "compilation failed" if key == "rule" else "messageExpression compilation failed"
         return [invalid(where, shown, f"{label}: {_pointed(text, problem)}")]
-    except (CelError, KeyError, RecursionError) as error:
+    except (CelError, LookupError, ValueError, RecursionError) as error:
         return [invalid(where, shown, f"compilation failed: {error}")]
     if result.name not in (wanted, "dyn"):
         detail = f"cel expression must evaluate to a {wanted}"

@@ -12,7 +12,7 @@ from seatrial.sandbox.apiserver.custom.cel.evaluation import BudgetError, run
 from seatrial.sandbox.apiserver.custom.cel.values import NONE, CelError, Optional, from_json
 from seatrial.sandbox.apiserver.custom.node import ABSENT, Node, Path, below, counterpart, counterparts
 from seatrial.sandbox.apiserver.custom.rule_syntax import compile_rule
-from seatrial.sandbox.apiserver.custom.validation import same
+from seatrial.sandbox.apiserver.json_text import same
 from seatrial.sandbox.apiserver.statuses import FieldError, duplicate, forbidden_field, invalid, required
 
 TOTAL_BUDGET = 5_000_000

@@ -6,7 +6,7 @@ from typing import Any
 from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.apiserver import statuses
 from seatrial.sandbox.apiserver.managed_fields import ordered
-from seatrial.sandbox.apiserver.selectors import label_requirements
+from seatrial.sandbox.apiserver.selectors import parse_label_selector
 from seatrial.sandbox.apiserver.statuses import FieldError, invalid
 
 _LARGEST = (1 << 31) - 1
@@ -85,7 +85,7 @@ def scale_errors(obj: Object, paths: ScalePaths) -> list[FieldError]:
 def _selector_errors(obj: Object, path: str) -> list[FieldError]:
     try:
         selector = _at(obj, path, str, "string") or ""
-        label_requirements(selector)
+        parse_label_selector(selector)
     except PathError as error:
         return [invalid(path, "", str(error))]
     except ApiError as error:

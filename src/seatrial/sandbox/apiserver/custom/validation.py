@@ -9,6 +9,7 @@ from typing import Any
 
 from seatrial.sandbox.apiserver.custom.formats import FORMATS
 from seatrial.sandbox.apiserver.custom.node import ABSENT, Node, Path, below, counterpart, counterparts
+from seatrial.sandbox.apiserver.json_text import same
 from seatrial.sandbox.apiserver.statuses import FieldError, go_json, invalid, required, unsupported
 
 _INTEGER_BITS = {"int32": 32, "int64": 64, "": 64}
@@ -46,17 +47,6 @@ def kind_of(value: Any) -> str:
         return "boolean"
     kinds = ((str, "string"), (int, "integer"), (float, "number"), (list, "array"), (dict, "object"))
     return next(name for kind, name in kinds if isinstance(value, kind))
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal; unlike in Python, true is not 1."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
 
 
 def is_whole(value: Any) -> bool:

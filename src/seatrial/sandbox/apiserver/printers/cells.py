@@ -10,14 +10,12 @@ from seatrial.sandbox.apiserver.printers.cluster_cells import (
     NONE,
     UNSET,
     access_modes,
+    age_of,
     displayed_name,
     volume_phase,
 )
 from seatrial.sandbox.apiserver.printers.pod_cells import pod_cells
-
-
-def _age(obj: Object) -> str:
-    return age(obj["metadata"].get("creationTimestamp"))
+from seatrial.sandbox.apiserver.selectors import selector_text
 
 
 def _selector(selector: Object | None) -> str:
@@ -25,13 +23,8 @@ def _selector(selector: Object | None) -> str:
     if not selector:
         return NONE
     if not ({"matchLabels", "matchExpressions"} & set(selector)):
-        return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
-    parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for term in selector.get("matchExpressions") or ():
-        values = ",".join(term.get("values") or ())
-        form = {"In": f"{term['key']} in ({values})", "NotIn": f"{term['key']} notin ({values})"}
-        parts.append(form.get(term["operator"], term["key"] if term["operator"] == "Exists" else f"!{term['key']}"))
-    return ",".join(parts) or NONE
+        selector = {"matchLabels": selector}
+    return selector_text(selector) or NONE
 
 
 def _template(obj: Object, spec: Object | None = None) -> tuple[str, str]:
@@ -49,7 +42,7 @@ def _deployment(obj: Object) -> list[Any]:
         f"{status.get('readyReplicas', 0)}/{spec.get('replicas', 0)}",
         status.get("updatedReplicas", 0),
         status.get("availableReplicas", 0),
-        _age(obj),
+        age_of(obj),
         *_template(obj),
         _selector(spec.get("selector")),
     ]
@@ -58,12 +51,12 @@ def _deployment(obj: Object) -> list[Any]:
 def _replica_set(obj: Object) -> list[Any]:
     spec, status = obj["spec"], obj.get("status") or {}
     counts = [spec.get("replicas", 0), status.get("replicas", 0), status.get("readyReplicas", 0)]
-    return [*counts, _age(obj), *_template(obj), _selector(spec.get("selector"))]
+    return [*counts, age_of(obj), *_template(obj), _selector(spec.get("selector"))]
 
 
 def _stateful_set(obj: Object) -> list[Any]:
     ready = (obj.get("status") or {}).get("readyReplicas", 0)
-    return [f"{ready}/{obj['spec'].get('replicas', 0)}", _age(obj), *_template(obj)]
+    return [f"{ready}/{obj['spec'].get('replicas', 0)}", age_of(obj), *_template(obj)]
 
 
 def _daemon_set(obj: Object) -> list[Any]:
@@ -78,7 +71,7 @@ def _daemon_set(obj: Object) -> list[Any]:
     pod = (obj["spec"].get("template") or {}).get("spec") or {}
     counts = [status.get(name, 0) for name in names]
     selector = _selector(pod.get("nodeSelector"))
-    return [*counts, selector, _age(obj), *_template(obj), _selector(obj["spec"].get("selector"))]
+    return [*counts, selector, age_of(obj), *_template(obj), _selector(obj["spec"].get("selector"))]
 
 
 def _revision(obj: Object) -> list[Any]:
@@ -89,7 +82,7 @@ def _revision(obj: Object) -> list[Any]:
         shown = (
             f"{owner['kind'].lower()}.{group}/{owner['name']}" if group else f"{owner['kind'].lower()}/{owner['name']}"
         )
-    return [shown, obj.get("revision", 0), _age(obj)]
+    return [shown, obj.get("revision", 0), age_of(obj)]
 
 
 def _job(obj: Object) -> list[Any]:
@@ -107,7 +100,7 @@ def _job(obj: Object) -> list[Any]:
         completions = f"{done}/1 of {parallelism}" if parallelism > 1 else f"{done}/1"
     seconds = seconds_between(status.get("startTime"), status.get("completionTime"))
     duration = "" if seconds is None else human_duration(seconds)
-    return [state, completions, duration, _age(obj), *_template(obj), _selector(spec.get("selector"))]
+    return [state, completions, duration, age_of(obj), *_template(obj), _selector(spec.get("selector"))]
 
 
 def _cron_job(obj: Object) -> list[Any]:
@@ -119,7 +112,7 @@ def _cron_job(obj: Object) -> list[Any]:
         "True" if spec.get("suspend") else "False",
         len(status.get("active") or ()),
         age(last) if last else NONE,
-        _age(obj),
+        age_of(obj),
         *_template(obj, spec["jobTemplate"]["spec"]),
         _selector(spec["jobTemplate"]["spec"].get("selector")),
     ]
@@ -136,7 +129,7 @@ def _service(obj: Object) -> list[Any]:
         spec.get("clusterIP") or NONE,
         _external(spec, obj.get("status") or {}),
         ",".join(ports) or NONE,
-        _age(obj),
+        age_of(obj),
         _selector(spec.get("selector")),
     ]
 
@@ -164,7 +157,7 @@ def _endpoints(obj: Object) -> list[Any]:
         for port in ports:
             addresses = [address["ip"] for address in subset.get("addresses") or ()]
             pairs += [f"{address}:{port['port']}" if port else address for address in addresses]
-    return [_shortened(pairs, 3, NONE), _age(obj)]
+    return [_shortened(pairs, 3, NONE), age_of(obj)]
 
 
 def _endpoint_slice(obj: Object) -> list[Any]:
@@ -174,7 +167,7 @@ def _endpoint_slice(obj: Object) -> list[Any]:
         obj.get("addressType", ""),
         _shortened(ports, 3, "<unset>"),
         _shortened(addresses, 3, "<unset>"),
-        _age(obj),
+        age_of(obj),
     ]
 
 
@@ -199,7 +192,7 @@ def _node(obj: Object) -> list[Any]:
     return [
         state,
         ",".join(roles) or NONE,
-        _age(obj),
+        age_of(obj),
         info.get("kubeletVersion", ""),
         addresses.get("InternalIP", NONE),
         addresses.get("ExternalIP", NONE),
@@ -234,7 +227,7 @@ def _event(obj: Object) -> list[Any]:
 def _budget(obj: Object) -> list[Any]:
     spec = obj.get("spec") or {}
     allowed = (obj.get("status") or {}).get("disruptionsAllowed", 0)
-    return [str(spec.get("minAvailable", "N/A")), str(spec.get("maxUnavailable", "N/A")), allowed, _age(obj)]
+    return [str(spec.get("minAvailable", "N/A")), str(spec.get("maxUnavailable", "N/A")), allowed, age_of(obj)]
 
 
 def _autoscaler(obj: Object) -> list[Any]:
@@ -249,7 +242,7 @@ def _autoscaler(obj: Object) -> list[Any]:
     replicas = (obj.get("status") or {}).get("currentReplicas", 0)
     name = f"{reference.get('kind')}/{reference.get('name')}"
     shown = "<unset>" if least is None else str(least)
-    return [name, ", ".join(targets) or NONE, shown, spec.get("maxReplicas", 0), replicas, _age(obj)]
+    return [name, ", ".join(targets) or NONE, shown, spec.get("maxReplicas", 0), replicas, age_of(obj)]
 
 
 def _role(obj: Object) -> list[Any]:
@@ -267,7 +260,7 @@ def _role_binding(obj: Object) -> list[Any]:
         )
 
     role = f"{reference.get('kind')}/{reference.get('name')}"
-    return [role, _age(obj), named("User"), named("Group"), named("ServiceAccount")]
+    return [role, age_of(obj), named("User"), named("Group"), named("ServiceAccount")]
 
 
 def _ingress(obj: Object) -> list[Any]:
@@ -276,7 +269,7 @@ def _ingress(obj: Object) -> list[Any]:
     entries = ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
     address = ",".join(entry.get("ip") or entry.get("hostname", "") for entry in entries)
     ports = "80, 443" if spec.get("tls") else "80"
-    return [spec.get("ingressClassName") or NONE, _shortened(hosts, 3, "*"), address, ports, _age(obj)]
+    return [spec.get("ingressClassName") or NONE, _shortened(hosts, 3, "*"), address, ports, age_of(obj)]
 
 
 def _claim(obj: Object) -> list[Any]:
@@ -289,7 +282,7 @@ def _claim(obj: Object) -> list[Any]:
         access_modes(status.get("accessModes")) if volume else "",
         spec.get("storageClassName", ""),
         spec.get("volumeAttributesClassName") or UNSET,
-        _age(obj),
+        age_of(obj),
         spec.get("volumeMode", UNSET),
     ]
 
@@ -300,7 +293,7 @@ def _quota(obj: Object) -> list[Any]:
     shown = {name: f"{name}: {used.get(name, '0')}/{hard[name]}" for name in sorted(hard)}
     limits = [text for name, text in shown.items() if name.startswith("limits.")]
     requests = [text for name, text in shown.items() if not name.startswith("limits.")]
-    return [", ".join(requests), ", ".join(limits), _age(obj)]
+    return [", ".join(requests), ", ".join(limits), age_of(obj)]
 
 
 _CELLS: dict[str, Callable[[Object], list[Any]]] = {
@@ -316,25 +309,25 @@ _CELLS: dict[str, Callable[[Object], list[Any]]] = {
     "services": _service,
     "endpoints": _endpoints,
     "endpointslices.discovery.k8s.io": _endpoint_slice,
-    "scales": lambda obj: [obj["spec"].get("replicas", 0), obj["status"].get("replicas", 0), _age(obj)],
+    "scales": lambda obj: [obj["spec"].get("replicas", 0), obj["status"].get("replicas", 0), age_of(obj)],
     "nodes": _node,
-    "namespaces": lambda obj: [(obj.get("status") or {}).get("phase", ""), _age(obj)],
-    "configmaps": lambda obj: [len(obj.get("data") or ()) + len(obj.get("binaryData") or ()), _age(obj)],
-    "secrets": lambda obj: [obj.get("type", ""), len(obj.get("data") or ()), _age(obj)],
-    "serviceaccounts": lambda obj: [_age(obj)],
-    "leases.coordination.k8s.io": lambda obj: [(obj.get("spec") or {}).get("holderIdentity", ""), _age(obj)],
+    "namespaces": lambda obj: [(obj.get("status") or {}).get("phase", ""), age_of(obj)],
+    "configmaps": lambda obj: [len(obj.get("data") or ()) + len(obj.get("binaryData") or ()), age_of(obj)],
+    "secrets": lambda obj: [obj.get("type", ""), len(obj.get("data") or ()), age_of(obj)],
+    "serviceaccounts": lambda obj: [age_of(obj)],
+    "leases.coordination.k8s.io": lambda obj: [(obj.get("spec") or {}).get("holderIdentity", ""), age_of(obj)],
     "poddisruptionbudgets.policy": _budget,
     "horizontalpodautoscalers.autoscaling": _autoscaler,
     "roles.rbac.authorization.k8s.io": _role,
     "clusterroles.rbac.authorization.k8s.io": _role,
     "rolebindings.rbac.authorization.k8s.io": _role_binding,
     "clusterrolebindings.rbac.authorization.k8s.io": _role_binding,
-    "networkpolicies.networking.k8s.io": lambda obj: [_selector(obj["spec"].get("podSelector")), _age(obj)],
+    "networkpolicies.networking.k8s.io": lambda obj: [_selector(obj["spec"].get("podSelector")), age_of(obj)],
     "ingresses.networking.k8s.io": _ingress,
     "priorityclasses.scheduling.k8s.io": lambda obj: [
         obj.get("value", 0),
         bool(obj.get("globalDefault")),
-        _age(obj),
+        age_of(obj),
         obj.get("preemptionPolicy", ""),
     ],
     "resourcequotas": _quota,

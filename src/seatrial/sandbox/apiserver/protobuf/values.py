@@ -1,6 +1,6 @@
 """Values that are messages in protobuf and plain in JSON: quantities, times, durations, documents.
 
-`read_value` and `write_value` know each by the name of its kind in `messages`. Times and durations are written as
+`READERS` and `WRITERS` know each by the name of its kind in `messages`. Times and durations are written as
 Kubernetes' JSON has them.
 """
 

@@ -1,7 +1,7 @@
 """Jobs and CronJobs."""
 
+from seatrial.kube.selectors import LabelSelector
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.apiserver.selectors import labels_match, selector_requirements
 from seatrial.sandbox.apiserver.statuses import FieldError, invalid, required, unsupported
 from seatrial.sandbox.apiserver.strategies.base import Strategy, fill
 from seatrial.sandbox.apiserver.strategies.workloads import (
@@ -10,6 +10,7 @@ from seatrial.sandbox.apiserver.strategies.workloads import (
     numbers_errors,
     template_errors,
 )
+from seatrial.sandbox.controllers.cron_schedule import Schedule, ScheduleError
 
 UNLIMITED = 2147483647
 CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
@@ -66,7 +67,7 @@ def _job_errors(job: Object) -> list[FieldError]:
     wrong = label_selector_errors(selector, "spec.selector")
     if wrong:
         return errors + wrong
-    if not labels_match(selector_requirements(selector) or (), labels):
+    if not LabelSelector.from_dict(selector).matches(labels):
         rule = "`selector` does not match template `labels`"
         errors.append(invalid("spec.template.metadata.labels", labels, rule))
     return errors
@@ -129,6 +130,10 @@ def _schedule_errors(schedule: str) -> list[FieldError]:
         shown = "[" + " ".join(fields) + "]"
         rule = f"expected exactly 5 fields, found {len(fields)}: {shown}"
         return [invalid("spec.schedule", schedule, rule)]
+    try:
+        Schedule(schedule)
+    except ScheduleError as error:
+        return [invalid("spec.schedule", schedule, str(error))]
     return []
 
 

@@ -5,10 +5,10 @@ from typing import Final
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.metadata import labels_errors, name_errors
-from seatrial.sandbox.apiserver.quantities import value_of
 from seatrial.sandbox.apiserver.statuses import FieldError, forbidden_field, invalid, required, unsupported
 from seatrial.sandbox.apiserver.strategies.handler_validation import NOT_NEGATIVE, PORT_RANGE, port_name_errors
 from seatrial.sandbox.apiserver.strategies.workloads import label_selector_errors
+from seatrial.sandbox.pod_resources import quantity
 
 _POLICIES: Final = ("Cluster", "Local")
 _ACCESS_MODES: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
@@ -114,7 +114,9 @@ def _block_errors(block: Object | None, path: str) -> list[FieldError]:
 def quota_errors(obj: Object) -> list[FieldError]:
     """Amounts."""
     hard = (obj.get("spec") or {}).get("hard") or {}
-    return [invalid(f"spec.hard[{key}]", amount, NOT_NEGATIVE) for key, amount in hard.items() if value_of(amount) < 0]
+    return [
+        invalid(f"spec.hard[{key}]", amount, NOT_NEGATIVE) for key, amount in hard.items() if quantity(amount).value < 0
+    ]
 
 
 def limit_range_errors(obj: Object) -> list[FieldError]:
@@ -131,7 +133,7 @@ def limit_range_errors(obj: Object) -> list[FieldError]:
         for low, high in pairs:
             lows, highs = limit.get(low) or {}, limit.get(high) or {}
             for key in sorted(lows.keys() & highs.keys()):
-                if value_of(lows[key]) > value_of(highs[key]):
+                if quantity(lows[key]).value > quantity(highs[key]).value:
                     text = f"{words[low]} {lows[key]} is greater than {words[high]} {highs[key]}"
                     errors.append(invalid(f"spec.limits[{index}].{low}[{key}]", lows[key], text))
     return errors
@@ -146,7 +148,7 @@ def claim_errors(obj: Object) -> list[FieldError]:
     size = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     if size is None:
         errors.append(required("spec.resources[storage]"))
-    elif value_of(size) <= 0:
+    elif quantity(size).value <= 0:
         errors.append(invalid("spec.resources[storage]", size, "must be greater than zero"))
     return errors
 

@@ -9,7 +9,7 @@ from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.statuses import FieldError, invalid, required, too_long
 
 _LARGEST: Final = 1024 * 1024
-_KEY: Final = re.compile(r"^[-._a-zA-Z0-9]+$")
+_KEY: Final = re.compile(r"^[-._a-zA-Z0-9]+\Z")
 _KEY_RULE: Final = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
     "or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"

@@ -6,23 +6,19 @@ from typing import Final
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.metadata import qualified_name_errors
 from seatrial.sandbox.apiserver.statuses import FieldError, invalid, required, unsupported
+from seatrial.sandbox.apiserver.strategies.configuration_validation import key_errors
 
-_ENV_NAME: Final = re.compile(r"^[ -<>-~]+$")
+_ENV_NAME: Final = re.compile(r"^[ -<>-~]+\Z")
 _ENV_NAME_RULE: Final = (
     "a valid environment variable name must consist only of printable ASCII characters other than '='"
 )
 _SOURCES: Final = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
-_CONFIG_KEY: Final = re.compile(r"^[-._a-zA-Z0-9]+$")
-_CONFIG_KEY_RULE: Final = (
-    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
-    "or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
-)
 _LABELS: Final = frozenset({"spec.restartPolicy", "spec.schedulerName", "status.phase", "spec.host"})
 FIELDS: Final = (
     "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
     "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
 )  # fmt: skip
-_SUBSCRIPT: Final = re.compile(r"^metadata\.(labels|annotations)\['(.*)'\]$")
+_SUBSCRIPT: Final = re.compile(r"^metadata\.(labels|annotations)\['(.*)'\]\Z")
 _ONE_ONLY: Final = "may not have more than one field specified at a time"
 
 
@@ -78,11 +74,7 @@ def _field_errors(reference: Object, path: str) -> list[FieldError]:
 def _key_errors(reference: Object, path: str) -> list[FieldError]:
     errors = [] if reference.get("name") else [required(f"{path}.name")]
     key = reference.get("key", "")
-    if not key:
-        errors.append(required(f"{path}.key"))
-    elif not _CONFIG_KEY.match(key):
-        errors.append(invalid(f"{path}.key", key, _CONFIG_KEY_RULE))
-    return errors
+    return errors + (key_errors(key, f"{path}.key") if key else [required(f"{path}.key")])
 
 
 def environment_source_errors(sources: list[Object], path: str) -> list[FieldError]:

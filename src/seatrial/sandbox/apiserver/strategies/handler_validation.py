@@ -9,7 +9,7 @@ from seatrial.sandbox.apiserver.statuses import FieldError, forbidden_field, inv
 NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 PORT_RANGE: Final = "must be between 1 and 65535, inclusive"
 _HANDLERS: Final = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")
-_PORT_NAME: Final = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+_PORT_NAME: Final = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 _TIMES: Final = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
 
 
@@ -64,10 +64,10 @@ def port_name_errors(name: str, path: str) -> list[FieldError]:
     rules = (
         (len(name) <= 15, "must be no more than 15 characters"),
         (
-            _PORT_NAME.match(name) or not re.match(r"^[-a-z0-9]*$", name),
+            _PORT_NAME.match(name) or not re.fullmatch(r"[-a-z0-9]*", name),
             "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)",
         ),
-        (re.match(r"^[-a-z0-9]*$", name), "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"),
+        (re.fullmatch(r"[-a-z0-9]*", name), "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"),
         (re.search(r"[a-z]", name), "must contain at least one letter (a-z)"),
         ("--" not in name, "must not contain consecutive hyphens"),
         (not name.startswith("-") and not name.endswith("-"), "must not begin or end with a hyphen"),

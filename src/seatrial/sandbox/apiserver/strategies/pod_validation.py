@@ -8,7 +8,6 @@ from typing import Any
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.metadata import labels_errors, name_errors, qualified_name_errors
-from seatrial.sandbox.apiserver.quantities import value_of
 from seatrial.sandbox.apiserver.statuses import FieldError, duplicate, forbidden_field, invalid, required, unsupported
 from seatrial.sandbox.apiserver.strategies.environment_validation import environment_errors, environment_source_errors
 from seatrial.sandbox.apiserver.strategies.handler_validation import (
@@ -25,6 +24,7 @@ from seatrial.sandbox.apiserver.strategies.placement_validation import (
     toleration_errors,
 )
 from seatrial.sandbox.apiserver.strategies.volume_validation import mount_errors, volume_errors
+from seatrial.sandbox.pod_resources import quantity
 
 _RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
@@ -42,7 +42,7 @@ def pod_spec_errors(spec: Object, path: str, *, pod: bool = False) -> list[Field
         for index, container in enumerate(spec.get(key) or []):
             where = f"{path}.{key}[{index}]"
             host_network, init = bool(spec.get("hostNetwork")), key != "containers"
-            errors += _container_errors(container, where, names, host_network=host_network, init=init)
+            errors += container_errors(container, where, names, host_network=host_network, init=init)
             if container.get("name") and container["name"] in seen:
                 errors.append(duplicate(f"{where}.name", container["name"]))
             seen.add(container.get("name", ""))
@@ -107,7 +107,7 @@ def _choice(holder: Object, key: str, allowed: tuple[str, ...], path: str) -> li
     return [unsupported(f"{path}.{key}", value, allowed)]
 
 
-def _container_errors(
+def container_errors(
     container: Object,
     path: str,
     volumes: set[str],
@@ -115,6 +115,7 @@ def _container_errors(
     host_network: bool,
     init: bool,
 ) -> list[FieldError]:
+    """What is wrong with one container; `volumes` are the names of those that it may mount."""
     errors: list[FieldError] = []
     name, image = container.get("name", ""), container.get("image", "")
     errors += name_errors(name, "label", f"{path}.name") if name else [required(f"{path}.name")]
@@ -185,7 +186,7 @@ def _resource_errors(resources: Object, path: str) -> list[FieldError]:
         for name, amount in amounts.items():
             errors += _amount_errors(name, amount, f"{path}.{group}[{name}]")
     for name, amount in requests.items():
-        if name in limits and value_of(amount) > value_of(limits[name]):
+        if name in limits and quantity(amount).value > quantity(limits[name]).value:
             rule = f"must be less than or equal to {name} limit of {limits[name]}"
             errors.append(invalid(f"{path}.requests", amount, rule))
     return errors
@@ -198,7 +199,7 @@ def _amount_errors(name: str, amount: str, path: str) -> list[FieldError]:
     elif name not in _RESOURCES and not name.startswith("hugepages-"):
         errors.append(invalid(path, name, "must be a standard resource type or fully qualified"))
         errors.append(invalid(path, name, "must be a standard resource for containers"))
-    if value_of(amount) < 0:
+    if quantity(amount).value < 0:
         errors.append(invalid(path, amount, NOT_NEGATIVE))
     return errors
 
@@ -216,7 +217,7 @@ def pod_warnings(pod: Object) -> list[str]:
             seen.setdefault(key, number)
         for group in ("limits", "requests"):
             for name, amount in ((container.get("resources") or {}).get(group) or {}).items():
-                if name == "memory" and value_of(amount) % 1:
+                if name == "memory" and quantity(amount).value % 1:
                     text = f'fractional byte value "{amount}" is invalid, must be an integer'
                     found.append(f"{where}.resources.{group}[{name}]: {text}")
     return found

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.apiserver.statuses import FieldError, duplicate, invalid, required, unprocessable, unsupported
+from seatrial.sandbox.apiserver.statuses import (
+    FieldError,
+    duplicate,
+    failure,
+    invalid,
+    required,
+    unprocessable,
+    unsupported,
+)
 from seatrial.sandbox.apiserver.strategies.base import Strategy, Surroundings, fill
 from seatrial.sandbox.apiserver.strategies.handler_validation import port_name_errors
 
@@ -75,7 +83,10 @@ def _allocate_address(service: Object, around: Surroundings) -> None:
             text = f"failed to allocate IP {wanted}: {problem}"
             raise unprocessable("", "Service", name, [invalid("spec.clusterIPs", [wanted], text)])
     else:
-        wanted = next(address for address in _candidates(around.service_cidr) if address not in taken)
+        wanted = next((address for address in _candidates(around.service_cidr) if address not in taken), "")
+        if not wanted:
+            text = "Internal error occurred: failed to allocate a serviceIP: range is full"
+            raise failure(500, "InternalError", text)
     spec["clusterIP"] = wanted
     spec["clusterIPs"] = [wanted]
 
@@ -127,6 +138,9 @@ def _allocate_ports(service: Object, around: Surroundings) -> None:
             raise unprocessable("", "Service", name, [invalid(path, wanted, rule)])
         if wanted and wanted in taken:
             raise unprocessable("", "Service", name, [invalid(path, wanted, "provided port is already allocated")])
+        if not wanted and not free:
+            text = "Internal error occurred: failed to allocate a nodePort: range is full"
+            raise failure(500, "InternalError", text)
         port["nodePort"] = wanted or choose.choice(free)
         taken.add(port["nodePort"])
         free = [number for number in free if number != port["nodePort"]]

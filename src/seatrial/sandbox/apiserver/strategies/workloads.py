@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
+from seatrial.kube.selectors import LabelSelector
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.apiserver.metadata import labels_errors, qualified_name_errors
-from seatrial.sandbox.apiserver.selectors import Requirement, labels_match, selector_requirements
+from seatrial.sandbox.apiserver.metadata import label_value_errors, labels_errors, qualified_name_errors
 from seatrial.sandbox.apiserver.statuses import FieldError, forbidden_field, invalid, required, unsupported
 from seatrial.sandbox.apiserver.strategies.base import Strategy, fill
 from seatrial.sandbox.apiserver.strategies.handler_validation import NOT_NEGATIVE
@@ -81,6 +81,10 @@ def _daemon_set(obj: Object) -> None:
         fill(strategy.setdefault("rollingUpdate", {}), maxUnavailable=1, maxSurge=0)
 
 
+def _begin_daemon_templates(obj: Object) -> None:
+    obj["metadata"]["annotations"][_TEMPLATE_GENERATION] = "1"
+
+
 def _count_daemon_templates(new: Object, old: Object) -> None:
     """Number the templates, in an annotation that nobody else can set."""
     number = int((old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION) or 1)
@@ -94,7 +98,6 @@ def selector_errors(spec: Object, *, path: str = "spec") -> list[FieldError]:
     template = spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels")
     errors: list[FieldError] = []
-    requirements: tuple[Requirement, ...] = ()
     if selector is None:
         errors.append(required(f"{path}.selector"))
     elif not selector:
@@ -103,8 +106,7 @@ def selector_errors(spec: Object, *, path: str = "spec") -> list[FieldError]:
         errors += label_selector_errors(selector, f"{path}.selector")
         if errors:
             return [*errors, invalid(f"{path}.selector", selector, "invalid label selector")]
-        requirements = selector_requirements(selector) or ()
-    if selector != {} and not (requirements and labels_match(requirements, labels or {})):
+    if selector != {} and not LabelSelector.from_dict(selector).matches(labels):
         rule = "`selector` does not match template `labels`"
         errors.append(invalid(f"{path}.template.metadata.labels", labels, rule))
     return errors
@@ -126,6 +128,8 @@ def label_selector_errors(selector: Object, path: str) -> list[FieldError]:
         elif operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
             errors.append(invalid(f"{where}.operator", operator, "not a valid selector operator"))
         errors += qualified_name_errors(expression.get("key", ""), f"{where}.key")
+        for number, value in enumerate(values):
+            errors += label_value_errors(value, f"{where}.values[{number}]")
     return errors
 
 
@@ -208,6 +212,18 @@ def _replica_set_errors(obj: Object) -> list[FieldError]:
     return numbers_errors(spec, "replicas", "minReadySeconds") + selector_errors(spec) + template_errors(spec)
 
 
+def _replication_controller_errors(obj: Object) -> list[FieldError]:
+    spec = obj["spec"]
+    selector, labels = spec.get("selector"), spec["template"]["metadata"].get("labels") or {}
+    errors = numbers_errors(spec, "minReadySeconds")
+    errors += labels_errors(selector, "spec.selector") if selector else [required("spec.selector")]
+    errors += numbers_errors(spec, "replicas")
+    if selector and not selector.items() <= labels.items():
+        rule = "`selector` does not match template `labels`"
+        errors.append(invalid("spec.template.metadata.labels", labels, rule))
+    return errors + template_errors(spec)
+
+
 def _stateful_set_errors(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
     errors = numbers_errors(spec, "replicas", "minReadySeconds") + selector_errors(spec) + template_errors(spec)
@@ -254,7 +270,9 @@ DEPLOYMENT = Strategy(defaults=_deployment, validate=_deployment_errors, validat
 REPLICA_SET = Strategy(
     defaults=_replica_set, validate=_replica_set_errors, validate_update=same_selector, empty_status={"replicas": 0}
 )
-REPLICATION_CONTROLLER = Strategy(defaults=_replication_controller, empty_status={"replicas": 0})
+REPLICATION_CONTROLLER = Strategy(
+    defaults=_replication_controller, validate=_replication_controller_errors, empty_status={"replicas": 0}
+)
 STATEFUL_SET = Strategy(
     defaults=_stateful_set,
     validate=_stateful_set_errors,
@@ -263,6 +281,7 @@ STATEFUL_SET = Strategy(
 )
 DAEMON_SET = Strategy(
     defaults=_daemon_set,
+    prepare_create=_begin_daemon_templates,
     prepare_update=_count_daemon_templates,
     validate=_daemon_set_errors,
     validate_update=same_selector,

@@ -16,6 +16,7 @@ from typing import NoReturn
 from seatrial.sandbox.images.serving import complain, pod_address
 from seatrial.sandbox.low_ports import bindable
 
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _MAX_REDIRECTS = 5
 
 
@@ -53,12 +54,8 @@ def _fetch(asked: argparse.Namespace, environ: Mapping[str, str]) -> int:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme != "http":
             raise _WrongUsageError(f"not an http URL: {url}")
-        connection = http.client.HTTPConnection(
-            _resolved(parts.hostname or "", environ),
-            bindable(parts.port or 80),
-            timeout=asked.T,
-            source_address=(pod_address(environ), 0),
-        )
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=asked.T)
+        connection.sock = _connect(parts.hostname or "", parts.port or 80, timeout=asked.T, environ=environ)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         method = "POST" if asked.post_data is not None else "GET"
         connection.request(method, path, asked.post_data, {"Host": parts.netloc, "User-Agent": "Wget", **headers})
@@ -97,10 +94,9 @@ def nc(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     flags.add_argument("port", type=int)
     try:
         asked = flags.parse_args(argv[1:])
-        target = (_resolved(asked.host, environ), bindable(asked.port))
-        with socket.create_connection(target, asked.w, source_address=(pod_address(environ), 0)) as connection:
+        with _connect(asked.host, asked.port, timeout=asked.w, environ=environ) as connection:
             if asked.v:
-                complain(f"{asked.host} ({target[0]}:{asked.port}) open")
+                complain(f"{asked.host} ({connection.getpeername()[0]}:{asked.port}) open")
             if not asked.z:
                 _exchange(connection)
     except (_WrongUsageError, OSError) as error:
@@ -115,6 +111,17 @@ def _exchange(connection: socket.socket) -> None:
     while data := connection.recv(65536):
         sys.stdout.buffer.write(data)
     sys.stdout.flush()
+
+
+def _connect(host: str, port: int, *, timeout: float | None, environ: Mapping[str, str]) -> socket.socket:
+    """A connection from the pod's own address; a pod's `localhost` is the pod itself, then the machine."""
+    here = pod_address(environ)
+    if host in _LOCAL:
+        try:
+            return socket.create_connection((here, bindable(port)), timeout, source_address=(here, 0))
+        except ConnectionRefusedError:
+            host = "127.0.0.1"
+    return socket.create_connection((_resolved(host, environ), bindable(port)), timeout, source_address=(here, 0))
 
 
 def _resolved(host: str, environ: Mapping[str, str]) -> str:

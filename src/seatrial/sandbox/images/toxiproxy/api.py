@@ -117,9 +117,10 @@ class Api:
 
     async def _update(self, request: web.Request) -> web.Response:
         proxy = self._proxy(request)
-        body = await _body(request)
-        listen, upstream = body.get("listen") or proxy.listen, body.get("upstream") or proxy.upstream
-        enabled = bool(body.get("enabled", proxy.enabled))
+        body = _object(await _body(request), "Proxy")
+        listen, upstream = _text(body, "listen") or proxy.listen, _text(body, "upstream") or proxy.upstream
+        enabled = _flag(body, "enabled", default=proxy.enabled)
+        _check_addresses(listen, upstream)
         if (listen, upstream) != (proxy.listen, proxy.upstream):
             proxy.stop()
             proxy.listen, proxy.upstream = listen, upstream
@@ -137,7 +138,7 @@ class Api:
 
     async def _create_toxic(self, request: web.Request) -> web.Response:
         proxy = self._proxy(request)
-        settings = _toxic_settings(await _body(request))
+        settings = _toxic_settings(_object(await _body(request), "Toxic"))
         if proxy.toxic(settings.name) is not None:
             raise Refused(409, "toxic already exists")
         proxy.add(settings)
@@ -149,9 +150,9 @@ class Api:
     async def _update_toxic(self, request: web.Request) -> web.Response:
         proxy = self._proxy(request)
         old = _toxic(proxy, request)
-        body = await _body(request)
+        body = _object(await _body(request), "Toxic")
         try:
-            toxic = old.toxic.changed(body.get("attributes") or {})
+            toxic = old.toxic.changed(_object(body.get("attributes") or {}, "Attributes"))
         except ValueError as error:
             raise Refused(400, f"bad request body: {error}") from error
         settings = replace(old, toxic=toxic, toxicity=_toxicity(body, old.toxicity))
@@ -193,33 +194,36 @@ def _toxic(proxy: Proxy, request: web.Request) -> ToxicSettings:
 
 def _proxy_settings(body: Any, *, index: int | None = None) -> tuple[str, str, str, bool]:
     at = "" if index is None else f" at proxy {index + 1}"
-    if not isinstance(body, dict):
-        raise Refused(400, "bad request body: json: cannot unmarshal into Go value of type Proxy")
+    proxy = _object(body, "Proxy")
     for key in ("name", "upstream"):
-        if not body.get(key):
+        if not _text(proxy, key):
             raise Refused(400, f"missing required field: {key}{at}")
-    listen, upstream = body.get("listen") or "localhost:0", body["upstream"]
-    for address in (listen, upstream):
+    listen, upstream = _text(proxy, "listen") or "localhost:0", _text(proxy, "upstream")
+    _check_addresses(listen, upstream)
+    return _text(proxy, "name"), listen, upstream, _flag(proxy, "enabled", default=True)
+
+
+def _check_addresses(*addresses: str) -> None:
+    for address in addresses:
         try:
             split_address(address)
         except ValueError as error:
             raise Refused(500, f"listen tcp: {error}") from error
-    return body["name"], listen, upstream, bool(body.get("enabled", True))
 
 
 def _toxic_settings(body: Mapping[str, Any]) -> ToxicSettings:
-    stream = str(body.get("stream") or "downstream").lower()
+    stream = (_text(body, "stream") or "downstream").lower()
     if stream not in _STREAMS:
         raise Refused(400, "stream was invalid, can be either upstream or downstream")
-    kind = KINDS.get(str(body.get("type", "")))
+    kind = KINDS.get(_text(body, "type"))
     if kind is None:
         raise Refused(400, "invalid toxic type")
-    name = body.get("name") or f"{kind.kind}_{stream}"
+    name = _text(body, "name") or f"{kind.kind}_{stream}"
     try:
-        toxic = kind().changed(body.get("attributes") or {})
+        toxic = kind().changed(_object(body.get("attributes") or {}, "Attributes"))
     except ValueError as error:
         raise Refused(400, f"bad request body: {error}") from error
-    return ToxicSettings(str(name), toxic, stream, _toxicity(body, 1.0))
+    return ToxicSettings(name, toxic, stream, _toxicity(body, 1.0))
 
 
 def _toxicity(body: Mapping[str, Any], default: float) -> float:
@@ -254,6 +258,26 @@ async def _body(request: web.Request) -> Any:
         return json.loads(await request.read() or b"{}")
     except ValueError as error:
         raise Refused(400, f"bad request body: {error}") from error
+
+
+def _object(body: Any, kind: str) -> Mapping[str, Any]:
+    if not isinstance(body, dict):
+        raise Refused(400, f"bad request body: json: cannot unmarshal into Go value of type {kind}")
+    return body
+
+
+def _text(body: Mapping[str, Any], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str | None):
+        raise Refused(400, f"bad request body: json: cannot unmarshal into Go struct field .{key} of type string")
+    return value or ""
+
+
+def _flag(body: Mapping[str, Any], key: str, *, default: bool) -> bool:
+    value = body.get(key)
+    if not isinstance(value, bool | None):
+        raise Refused(400, f"bad request body: json: cannot unmarshal into Go struct field .{key} of type bool")
+    return default if value is None else value
 
 
 @web.middleware

@@ -14,6 +14,7 @@ Dial = Callable[[str, int], tuple[str, int]]
 """Where an address of the pod's point of view lies: `localhost` is the pod, not the machine."""
 
 _RESET = struct.pack("ii", 1, 0)
+_HIGHEST_PORT = 65535
 
 
 class Connection:
@@ -162,8 +163,10 @@ class Proxy:
 def split_address(text: str) -> tuple[str, int]:
     """Host and port of `host:port`, `:port` or `[::]:port`; raises `ValueError`."""
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit():
+    if not colon or not port.isdecimal():
         raise ValueError(f"address {text}: missing port in address")
+    if int(port) > _HIGHEST_PORT:
+        raise ValueError(f"address {port}: invalid port")
     return host.strip("[]"), int(port)
 
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from seatrial.sandbox.images.toxiproxy.pipe import Chunk, Pipe
 
 _SLICE_SECONDS = 0.1
+_LARGEST = 2**63 - 1
 
 
 class ResetWanted(Exception):  # noqa: N818 -- it is no error: the toxic asks for it
@@ -50,7 +51,8 @@ class Toxic:
         for name, value in attributes.items():
             if name not in known:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+            is_whole = isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0
+            if not is_whole or abs(value) > _LARGEST:
                 raise ValueError(f"json: cannot unmarshal {_go_kind(value)} into Go struct field {name} of type int64")
             values[name] = int(value)
         return type(self)(**{**self.attributes(), **values})

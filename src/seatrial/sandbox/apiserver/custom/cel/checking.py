@@ -8,7 +8,7 @@ from typing import Any
 
 from seatrial.sandbox.apiserver.custom.cel.evaluation import field_name
 from seatrial.sandbox.apiserver.custom.cel.functions import FUNCTIONS, METHODS
-from seatrial.sandbox.apiserver.custom.cel.macros import Comprehension, macro_of, qualified
+from seatrial.sandbox.apiserver.custom.cel.macros import Comprehension, macro_of, mapped, qualified
 from seatrial.sandbox.apiserver.custom.cel.syntax import (
     Call,
     Expression,
@@ -136,16 +136,18 @@ def _call(tree: Call, variables: dict[str, Kind]) -> Kind:
             raise SyntaxProblem("invalid argument to has() macro", tree.at)
         check(tree.args[0], variables)
         return BOOL
-    if tree.target is not None and name in ("optMap", "optFlatMap") and isinstance(tree.args[0], Identifier):
+    if tree.target is not None and name in ("optMap", "optFlatMap"):
         check(tree.target, variables)
-        check(tree.args[-1], {**variables, tree.args[0].name: DYN})
+        variable, body = mapped(tree)
+        check(body, {**variables, variable: DYN})
         return DYN
     space = qualified(tree) if tree.target is not None else None
     target = check(tree.target, variables) if tree.target is not None and space is None else None
     args = [check(arg, variables) for arg in tree.args]
     if space is not None:
         return BOOL if space.startswith("sets.") else DYN
-    if target is None and (name.startswith("_") or name in ("@in", "!_", "-_")):
+    # No name that can be written is an operator's.
+    if target is None and not name.isidentifier():
         return _operator(tree, args)
     known = name in METHODS or name in _OPTIONAL_METHODS if target is not None else name in FUNCTIONS
     if not known:

@@ -10,7 +10,7 @@ from typing import Any
 
 from seatrial.sandbox.apiserver.custom.cel.extensions import NAMESPACES
 from seatrial.sandbox.apiserver.custom.cel.functions import FUNCTIONS, METHODS
-from seatrial.sandbox.apiserver.custom.cel.macros import MACROS, Comprehension, Entry, macro_of, qualified
+from seatrial.sandbox.apiserver.custom.cel.macros import MACROS, Comprehension, Entry, macro_of, mapped, qualified
 from seatrial.sandbox.apiserver.custom.cel.operators import BINARY, index, negate, no_overload
 from seatrial.sandbox.apiserver.custom.cel.syntax import (
     Call,
@@ -308,9 +308,8 @@ _SPECIAL: dict[str, Callable[..., Compute]] = {
 
 
 def _optional_method(name: str, target: Compute, tree: Call) -> Compute:
-    args = tree.args
-    variable = args[0].name if name in ("optMap", "optFlatMap") and isinstance(args[0], Identifier) else ""
-    body = compile_tree(args[-1]) if args else None
+    variable, inner = mapped(tree) if name in ("optMap", "optFlatMap") else ("", tree.args[0] if tree.args else None)
+    body = compile_tree(inner) if inner is not None else None
 
     def compute(scope: Scope) -> Any:
         scope.count()

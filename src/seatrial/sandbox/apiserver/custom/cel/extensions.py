@@ -11,16 +11,11 @@ from fractions import Fraction
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+from seatrial.kube.quantity import QuantityError, parse_quantity
 from seatrial.sandbox.apiserver.custom.cel.operators import compare, contains, is_number, no_overload
 from seatrial.sandbox.apiserver.custom.cel.values import NONE, CelError, Optional
 from seatrial.sandbox.apiserver.custom.formats import FORMATS
 
-_QUANTITY = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E)?)\Z")
-_SCALES = {
-    "": Fraction(1), "n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000), "k": Fraction(10**3),
-    **{name: Fraction(1000**power) for power, name in enumerate("MGTPE", 2)},
-    **{f"{name}i": Fraction(1024**power) for power, name in enumerate("KMGTPE", 1)},
-}  # fmt: skip
 _SEMVER = re.compile(r"^(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?\Z")
 
 
@@ -93,11 +88,12 @@ def _is_valid(make: Callable[..., Any]) -> Callable[[Any], bool]:
 
 def quantity(text: Any) -> Quantity:
     """Read a quantity."""
-    match = _QUANTITY.match(text) if isinstance(text, str) else None
-    if match is None:
-        raise CelError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
-    exponent = Fraction(10) ** int(match[2][1:]) if match[2] else _SCALES[match[3] or ""]
-    return Quantity(Fraction(match[1]) * exponent)
+    if not isinstance(text, str):
+        raise no_overload("quantity", text)
+    try:
+        return Quantity(Fraction(parse_quantity(text).value))
+    except QuantityError as error:
+        raise CelError(error.message) from error
 
 
 def _amount(value: Any) -> Fraction:
@@ -140,7 +136,7 @@ def _version(text: Any, normalize: Any = False) -> Version:  # noqa: FBT002 -- C
     if match is None:
         raise CelError(f"semver parse error: {text}")
     before = match[4]
-    release = [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in (before or "").split(".") if part]
+    release = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in (before or "").split(".") if part]
     return Version((int(match[1]), int(match[2]), int(match[3]), before is None, tuple(release)))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from seatrial.sandbox.apiserver.custom.cel.extensions import NAMESPACES
 from seatrial.sandbox.apiserver.custom.cel.operators import no_overload
-from seatrial.sandbox.apiserver.custom.cel.syntax import Call, Expression, Identifier, Select
+from seatrial.sandbox.apiserver.custom.cel.syntax import Call, Expression, Identifier, Select, SyntaxProblem
 from seatrial.sandbox.apiserver.custom.cel.values import CelError
 
 Entry = tuple[tuple[Any, Any], Callable[[], Any] | None, Callable[[], Any]]
@@ -52,6 +52,13 @@ def macro_of(tree: Call) -> Comprehension | None:
     if count == 3 and name in ("all", "exists", "exists_one") and len(leading) == 2:
         return Comprehension(name, tree.target, tuple(leading), tree.args[2])
     return None
+
+
+def mapped(tree: Call) -> tuple[str, Expression]:
+    """The variable and the expression of `optional.optMap(x, x + 1)`; SyntaxProblem."""
+    if len(tree.args) != 2 or not isinstance(tree.args[0], Identifier):
+        raise SyntaxProblem(f"{tree.function}() variable name must be a simple identifier", tree.at)
+    return tree.args[0].name, tree.args[1]
 
 
 def qualified(tree: Call) -> str | None:

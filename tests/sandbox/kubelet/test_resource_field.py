@@ -1,22 +1,11 @@
-"""Amounts that containers ask for through the downward API."""
-
-from decimal import Decimal
+"""Amounts that containers are told of through the downward API."""
 
 import pytest
 
-from seatrial.sandbox.kubelet.quantity import parse_quantity, resource_field
+from seatrial.sandbox.kubelet.resource_field import resource_field
 
 CONTAINER = {"resources": {"limits": {"cpu": "250m"}, "requests": {"cpu": "125m", "memory": "32Mi"}}}
 NODE = {"cpu": "2", "memory": "8Gi"}
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("250m", Decimal("0.25")), ("1Ki", Decimal(1024)), ("2k", Decimal(2000)), ("1e3", Decimal(1000))],
-)
-def test_suffixes_are_understood(text: str, value: Decimal) -> None:
-    """Decimal and binary ones, and exponents."""
-    assert parse_quantity(text) == value
 
 
 @pytest.mark.parametrize(
@@ -32,3 +21,9 @@ def test_suffixes_are_understood(text: str, value: Decimal) -> None:
 def test_values_are_divided_and_rounded_up(resource: str, divisor: str | None, value: str) -> None:
     """A missing limit is what the node has."""
     assert resource_field(CONTAINER, {"resource": resource, "divisor": divisor}, allocatable=NODE) == value
+
+
+def test_what_is_no_resource_is_refused() -> None:
+    """A reference has to name limits or requests of something."""
+    with pytest.raises(ValueError, match="Unsupported container resource: cpu"):
+        resource_field(CONTAINER, {"resource": "cpu"}, allocatable=NODE)
