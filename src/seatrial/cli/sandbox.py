@@ -19,6 +19,7 @@ from seatrial.cli.sandbox_control import (
     partition,
 )
 from seatrial.cli.sandbox_lookup import (
+    DEFAULT_NAME,
     all_homes_in,
     home_named,
     name_flag,
@@ -234,7 +235,7 @@ def kubeconfig(name: str, merge: bool, state_dir: Path | None) -> None:
     from seatrial.sandbox.kubeconfig_merge import merge_context, user_kubeconfig
 
     into = user_kubeconfig(os.environ)
-    context = _CONTEXT if name == "default" else f"{_CONTEXT}-{name}"
+    context = _CONTEXT if name == DEFAULT_NAME else f"{_CONTEXT}-{name}"
     merge_context(found.kubeconfig, into, name=context)
     click.echo(f"{into} has the context {context}.  Try:  kubectl --context {context} get nodes")
 

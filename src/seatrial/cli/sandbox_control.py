@@ -201,7 +201,7 @@ Examples:
   # what is parted, and an end to it
   seatrial sandbox partition
   seatrial sandbox partition --heal
-"""
+""",
 )
 @name_option
 @click.option("--zone", metavar="ZONE", help="The zone to cut off.")
@@ -253,7 +253,7 @@ Examples:
   # one request in five is refused for too much load
   seatrial sandbox api --error-rate 0.2 --error-status 429
   seatrial sandbox api --clear
-"""
+""",
 )
 @name_option
 @disturbance_options

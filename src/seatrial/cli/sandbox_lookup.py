@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+DEFAULT_NAME = "default"
+
 
 def name_option(command: F) -> F:
     """`--name`: which sandbox."""
     return click.option(
-        "--name", default="default", show_default=True, metavar="NAME", help="Which sandbox; several can run at once."
+        "--name",
+        default=DEFAULT_NAME,
+        show_default=True,
+        metavar="NAME",
+        help="Which sandbox; several can run at once.",
     )(command)
 
 
@@ -58,7 +64,7 @@ def not_running(name: str) -> SandboxError:
 
 def name_flag(name: str) -> str:
     """The flag that names a sandbox on a command line, nothing for the default one."""
-    return "" if name == "default" else f" --name {name}"
+    return "" if name == DEFAULT_NAME else f" --name {name}"
 
 
 def print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

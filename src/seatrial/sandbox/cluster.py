@@ -18,7 +18,7 @@ import structlog
 
 from seatrial.errors import SandboxError
 from seatrial.sandbox.addresses import API_SERVER_PORT, AddressBlock, blocks
-from seatrial.sandbox.api import ApiError, Object
+from seatrial.sandbox.api import ApiError
 from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_kubeconfig
 from seatrial.sandbox.cluster_config import GROUP, ClusterConfig, NodePlan
 from seatrial.sandbox.control.components import Components
@@ -28,6 +28,7 @@ from seatrial.sandbox.control.doorman import Doorman
 from seatrial.sandbox.control.machines import Machines
 from seatrial.sandbox.control.partitions import Partitions
 from seatrial.sandbox.controllers.manager import ControllerManager
+from seatrial.sandbox.controllers.objects import is_ready
 from seatrial.sandbox.home import Home
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.launcher import Launcher, LauncherProcess
@@ -221,11 +222,11 @@ class Cluster:
     async def _watch_nodes(self, missing: set[str]) -> None:
         api = self._running_server().api
         nodes = await api.list("nodes")
-        missing -= {node["metadata"]["name"] for node in nodes.items if _is_ready(node)}
+        missing -= {node["metadata"]["name"] for node in nodes.items if is_ready(node)}
         if not missing:
             return
         async for event in api.watch("nodes", resource_version=nodes.resource_version):
-            if event.type in ("ADDED", "MODIFIED") and _is_ready(event.object):
+            if event.type in ("ADDED", "MODIFIED") and is_ready(event.object):
                 missing.discard(event.object["metadata"]["name"])
             if not missing:
                 return
@@ -278,8 +279,3 @@ def _is_taken(block: AddressBlock) -> bool:
         except OSError:
             return True
     return False
-
-
-def _is_ready(node: Object) -> bool:
-    conditions = node.get("status", {}).get("conditions") or ()
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

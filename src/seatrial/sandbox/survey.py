@@ -5,10 +5,11 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from seatrial.errors import SandboxError
+from seatrial.sandbox.api import Object
 from seatrial.sandbox.client import ApplyError, SandboxClient
+from seatrial.sandbox.controllers.objects import is_ready
 from seatrial.sandbox.footprint import footprint_of
 from seatrial.sandbox.owner import Sandbox
 
@@ -59,23 +60,18 @@ async def survey(sandbox: Sandbox) -> Survey:
         memory_bytes=cost.memory_bytes,
         processes=cost.processes,
         pods=len(pods["items"]),
-        pods_ready=sum(map(_is_ready, pods["items"])),
+        pods_ready=sum(map(is_ready, pods["items"])),
         nodes=tuple(_node(node, placed[node["metadata"]["name"]]) for node in nodes["items"]),
         timings=sandbox.record.timings,
     )
 
 
-def _node(node: Mapping[str, Any], pods: int) -> NodeSurvey:
+def _node(node: Object, pods: int) -> NodeSurvey:
     addresses = {each["type"]: each["address"] for each in node["status"].get("addresses") or ()}
     return NodeSurvey(
         name=node["metadata"]["name"],
         zone=node["metadata"].get("labels", {}).get("topology.kubernetes.io/zone", ""),
         address=addresses.get("InternalIP", ""),
-        ready=_is_ready(node),
+        ready=is_ready(node),
         pods=pods,
     )
-
-
-def _is_ready(thing: Mapping[str, Any]) -> bool:
-    conditions = thing.get("status", {}).get("conditions") or ()
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from seatrial.sandbox.api import Object
+from seatrial.sandbox.api import ApiError, Object
+from seatrial.sandbox.apiserver.local import local_api
 from seatrial.sandbox.controllers.cron_schedule import Schedule, ScheduleError, zone_of
 from seatrial.sandbox.timing import SANDBOX
 from tests.sandbox.controllers.world import NAMESPACE, World, job, running_world
@@ -124,9 +125,14 @@ async def test_a_faster_clock_brings_jobs_sooner() -> None:
 
 @looptime
 async def test_a_schedule_that_cant_be_read_is_told() -> None:
-    """An event says what is wrong with it, and with a time zone that isn't one."""
-    async with running_world() as world:
-        await world.api.create(CRON_JOBS, cron_job("@every 1x"), NAMESPACE)
+    """The API server takes none; of one that is there all the same an event says what is wrong with it."""
+    api = local_api()
+    async with running_world(api=api) as world:
+        with pytest.raises(ApiError, match="failed to parse duration @every 1x"):
+            await world.api.create(CRON_JOBS, cron_job("@every 1x"), NAMESPACE)
+        made = await world.api.create(CRON_JOBS, cron_job("@yearly"), NAMESPACE)
+        broken = {**made, "spec": {**made["spec"], "schedule": "@every 1x"}}
+        api._operations.store.put(CRON_JOBS, NAMESPACE, "tick", broken)
         await world.until(lambda: "UnparseableSchedule" in reasons(world))
         assert not started(world)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from seatrial.sandbox.api import Object
+from seatrial.sandbox.controllers.daemon_set import FailureBackoff
 from seatrial.sandbox.timing import SANDBOX
 from tests.sandbox.controllers.world import NAMESPACE, World, daemon_set, is_leaving, running_world
 
@@ -240,3 +241,15 @@ async def test_deleting_the_set_deletes_its_pods() -> None:
             await world.api.delete(SETS, "agent", NAMESPACE, propagation_policy=policy)
             await world.until(lambda: not world.seen(SETS) and not world.seen("pods"))
             await world.until(lambda: not world.seen("controllerrevisions.apps"))
+
+
+async def test_the_failures_of_a_daemon_set_that_is_gone_are_forgotten() -> None:
+    """The pauses of others stay."""
+    backoff = FailureBackoff(base_seconds=10, longest_seconds=100)
+    first, second = ({"metadata": {"uid": uid}} for uid in ("first", "second"))
+    for owner in ("gone", "other"):
+        assert backoff.seconds_left(owner, "node1", first) == 0
+        assert backoff.seconds_left(owner, "node1", second) > 0
+    backoff.forget("gone")
+    assert backoff.seconds_left("gone", "node1", second) == 0
+    assert backoff.seconds_left("other", "node1", second) > 0

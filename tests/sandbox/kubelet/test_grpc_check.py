@@ -69,7 +69,6 @@ async def test_a_server_says_how_it_is(answer: bytes, status: str, message: str,
 
 async def test_a_server_of_another_protocol_fails() -> None:
     """It isn't taken for a healthy one."""
-
     ended = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,6 +1,6 @@
 """The smallest pod there is."""
 
-import psutil
+import asyncio
 
 from tests.sandbox.kubelet.node_under_test import NodeUnderTest, container, make_pod
 
@@ -13,8 +13,9 @@ async def test_a_pod_of_pause_takes_next_to_nothing(node: NodeUnderTest) -> None
     pod = await node.create(make_pod(container=PAUSE))
     await node.history.wait("web", lambda pod: container(pod).get("ready"))
     (process,) = await node.processes(pod)
-    assert isinstance(process, psutil.Process)
-    assert process.memory_full_info().uss < _MOST_BYTES
+    async with asyncio.timeout(60):
+        while process.memory_full_info().uss >= _MOST_BYTES:  # noqa: ASYNC110 -- another process becomes smaller
+            await asyncio.sleep(0.01)
 
 
 async def test_pause_ends_well_when_it_is_told_to(node: NodeUnderTest) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.kubelet.container_log import format_time
+from tests.processes import processes_that_mention
 from tests.sandbox.kubelet.node_under_test import (
     HOST_MOUNT,
     SLEEP,
@@ -127,9 +128,10 @@ async def test_what_a_container_leaves_behind_goes_with_it(node: NodeUnderTest) 
     """Children in its session and daemons that left it are killed when its main process ends."""
     script = "sleep 1001 & setsid -f sleep 1002; > up; exec sleep 1003"
     spec = {"command": ["/bin/sh", "-c", script], "readinessProbe": UP}
-    pod = await node.create(make_pod(container=spec, restartPolicy="Never"))
-    await node.history.wait("web", is_ready)
-    processes = await node.processes(pod)
+    await node.create(make_pod(container=spec, restartPolicy="Never"))
+    address = (await node.history.wait("web", is_ready))["status"]["podIP"]
+    running = await asyncio.to_thread(processes_that_mention, f"SEATRIAL_POD_IP={address}")
+    processes = [each for each in running if each.name() == "sleep"]
     assert {" ".join(p.cmdline()) for p in processes} == {"sleep 1001", "sleep 1002", "sleep 1003"}
     next(p for p in processes if p.cmdline()[1] == "1003").kill()
     await node.history.wait("web", lambda pod: pod["status"]["phase"] == "Failed")

@@ -62,7 +62,7 @@ async def test_it_is_looked_at_when_something_can_have_changed(tmp_path: Path) -
 async def test_a_pod_whose_volume_grows_too_large_is_evicted(node: NodeUnderTest) -> None:
     """Failed for the reason Evicted, with an event and the condition that disruptions have."""
     spec = {
-        "command": ["/bin/sh", "-c", 'head -c 300000 /dev/zero > "$SEATRIAL_ROOTFS/v/big"; sleep 1000'],
+        "command": ["/bin/sh", "-c", "trap '' TERM; head -c 300000 /dev/zero > $SEATRIAL_ROOTFS/v/big; sleep 1000"],
         "volumeMounts": [{"name": "v", "mountPath": "/v"}],
     }
     volumes = [{"name": "v", "emptyDir": {"sizeLimit": "64Ki"}}]

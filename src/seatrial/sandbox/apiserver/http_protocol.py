@@ -6,7 +6,9 @@ Status. The rest is 400, as Go words it, and no entry in the log: anybody may se
 
 import asyncio
 import re
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from weakref import WeakSet
 
 import msgspec
 from aiohttp import web
@@ -52,6 +54,21 @@ class ApiProtocol(RequestHandler):
 
 class ApiHttpServer(web.Server):
     """Makes an `ApiProtocol` for each connection."""
+
+    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], **settings: Any) -> None:
+        super().__init__(handler, **settings)
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """A connection stands."""
+        super().connection_made(handler, transport)
+        self._transports.add(transport)
+
+    async def abort(self) -> None:
+        """Leave no connection that waits for its client to agree that it ends, as TLS would have it."""
+        for transport in list(self._transports):
+            transport.abort()
+        await asyncio.sleep(0)  # the sockets are closed in the next round
 
     def __call__(self) -> RequestHandler:
         """The handler of a new connection."""

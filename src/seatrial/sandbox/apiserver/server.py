@@ -177,7 +177,10 @@ class ApiServer:
         self._free_memory.close()
         await self._connections.close()
         if self._runner is not None:
+            server = self._runner.server
             await self._runner.cleanup()
+            if isinstance(server, ApiHttpServer):
+                await server.abort()
             self._runner = None
         if self._audit is not None:
             await self._audit.close()

@@ -91,9 +91,9 @@ def condition(item: Object, kind: str) -> Object | None:
     return None
 
 
-def is_ready(pod: Object) -> bool:
-    """The pod's Ready condition is True."""
-    ready = condition(pod, "Ready")
+def is_ready(item: Object) -> bool:
+    """The Ready condition of a pod or a node is True."""
+    ready = condition(item, "Ready")
     return ready is not None and ready["status"] == "True"
 
 

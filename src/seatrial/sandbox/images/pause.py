@@ -16,13 +16,12 @@ _SCRIPT = f"trap 'exit 0' TERM INT; while :; do read -r _ <&{_PIPE[0]}; done"
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Wait for SIGTERM or SIGINT and exit with 0."""
-    # The first process of a container loses the signals that it has no handler for.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(0))
     if os.access(_SHELL, os.X_OK):
         _become_shell(argv[0], environ)
-    while True:
-        signal.pause()
+    stop = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop)
+    signal.sigwait(stop)
+    return 0
 
 
 def _become_shell(name: str, environ: Mapping[str, str]) -> None:

@@ -22,6 +22,7 @@ from seatrial.sandbox.kubelet.container_process import Launch, StartError, fork_
 from seatrial.sandbox.kubelet.container_streams import ContainerStreams, open_streams, unread_bytes
 from seatrial.sandbox.kubelet.control_groups import ControlGroups, Limits, find_hierarchy
 from seatrial.sandbox.kubelet.descriptor_channel import close_all
+from seatrial.sandbox.kubelet.early_signals import EarlySignals
 from seatrial.sandbox.kubelet.isolation import Isolation
 from seatrial.sandbox.kubelet.protocol import (
     AttachContainer,
@@ -121,6 +122,7 @@ class ContainerRuntime:
         self._running: dict[int, _Running] = {}
         self._execs: dict[int, _Exec] = {}
         self._records: dict[str, ContainerRecord] = {}
+        self._signals = EarlySignals(reactor, is_running=self._running.__contains__)
         self._limits = ResourceLimits(
             reactor,
             groups=ControlGroups(find_hierarchy(), directory=directory, sandbox=sandbox),
@@ -274,7 +276,7 @@ class ContainerRuntime:
             return Reply(request.request_id, error="not running")
         if request.signal == signal.SIGKILL:
             process.kill_group(running.record.pid)
-        process.send_signal(running.record.pid, request.signal)
+        self._signals.send(running.record.pid, request.signal, started_at=running.record.started_at)
         return Reply(request.request_id)
 
     def _remove(self, request: RemoveContainer) -> Reply:

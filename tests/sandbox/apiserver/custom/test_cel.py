@@ -239,3 +239,19 @@ def test_texts_with_a_format_are_values_of_their_own() -> None:
     """A `date-time` is a timestamp to a rule."""
     schema = with_rule("self.since.getFullYear() == 2024")
     assert failures(schema, {"since": "2024-05-05T00:00:00Z"}) == []
+
+
+@pytest.mark.parametrize("value", ["'ab'", "[1]"])
+def test_nothing_grows_without_bound(value: str) -> None:
+    """A text or a list that is doubled again and again is cut off."""
+    text = value
+    for number in range(40):
+        text = f"cel.bind(x{number}, {text}, x{number} + x{number})"
+    with pytest.raises(CelError, match="cost limit exceeded"):
+        compute(text)
+
+
+def test_loops_in_loops_are_cut_off() -> None:
+    """They use up the steps that a rule may take."""
+    with pytest.raises(BudgetError):
+        compute("l.all(x, l.all(y, l.all(z, x + y + z >= 0)))", l=list(range(300)))

@@ -15,7 +15,7 @@ from seatrial.sandbox.apiserver.custom.rule_syntax import compile_rule
 from seatrial.sandbox.apiserver.json_text import same
 from seatrial.sandbox.apiserver.statuses import FieldError, duplicate, forbidden_field, invalid, required
 
-TOTAL_BUDGET = 5_000_000
+TOTAL_BUDGET = 500_000
 _BLOCKING = frozenset(
     {
         "FieldValueNotSupported",

@@ -147,9 +147,22 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, wanted: _Wanted)
     if not {"p"} & wanted.flags:
         member.mode = (member.mode or 0o644) & ~_umask()
     member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
-    archive.extract(member, ".", filter="tar")
+    _keep_inside(member)
+    archive.extraction_filter = lambda extracted, _path: extracted
+    archive.extract(member, ".")
     if "m" in wanted.flags and not member.issym():
-        os.utime(member.name.lstrip("/"))
+        os.utime(member.name)
+
+
+def _keep_inside(member: tarfile.TarInfo) -> None:
+    """What `tarfile.tar_filter` does, which Python has since 3.11.4: relative names, none that lead out, tame modes."""
+    member.name = member.name.lstrip("/")
+    member.mode = (member.mode or 0o644) & 0o755
+    here, target = Path.cwd().resolve(), Path(member.name).resolve()
+    if not target.is_relative_to(here):
+        raise tarfile.TarError(
+            f"{member.name!r} would be extracted to {str(target)!r}, which is outside the destination"
+        )
 
 
 def _umask() -> int:

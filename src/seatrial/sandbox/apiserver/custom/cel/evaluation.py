@@ -23,7 +23,7 @@ from seatrial.sandbox.apiserver.custom.cel.syntax import (
 )
 from seatrial.sandbox.apiserver.custom.cel.values import NONE, CelError, Optional, TypeValue
 
-BUDGET = 500_000
+BUDGET = 200_000
 _TYPES = ("bool", "bytes", "double", "dyn", "int", "list", "map", "null_type", "string", "type", "uint")
 _UNESCAPED = {"__underscores__": "__", "__dot__": ".", "__dash__": "-", "__slash__": "/"}
 

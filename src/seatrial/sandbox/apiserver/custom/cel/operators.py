@@ -70,14 +70,26 @@ def compare(name: str, one: Any, other: Any) -> int:
     return int(one > other) - int(one < other)
 
 
+# More than an object can hold, and far below what a rule could make of it by doubling.
+_LARGEST = 4 * 1024 * 1024
+
+
+def _check_size(one: Any, other: Any) -> None:
+    if len(one) + len(other) > _LARGEST:
+        raise CelError("operation cancelled: actual cost limit exceeded")
+
+
 def add(one: Any, other: Any) -> Any:
     """`+`: numbers, texts, bytes, lists, times."""
     if _same_numbers(one, other):
         return _number(one, one + other)
     if isinstance(one, list) and isinstance(other, list):
+        _check_size(one, other)
         return _joined(one, other)
     times = isinstance(one, dt.datetime | dt.timedelta) and isinstance(other, dt.datetime | dt.timedelta)
     texts = isinstance(one, str | bytes) and type(one) is type(other)
+    if texts:
+        _check_size(one, other)
     if (times and not (isinstance(one, dt.datetime) and isinstance(other, dt.datetime))) or texts:
         return one + other
     raise no_overload("_+_", one, other)

@@ -81,7 +81,7 @@ def _find_all(value: str, pattern: str, limit: int = -1) -> list[str]:
     return found if limit < 0 else found[:limit]
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compiled(pattern: str) -> Any:
     try:
         return compile_pattern(pattern)
     except PatternError as error:
