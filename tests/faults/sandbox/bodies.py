@@ -78,13 +78,13 @@ class Body:
 
 
 def until(answer: Callable[[], Any]) -> Any:
-    """The first answer that isn't empty."""
+    """The first answer that isn't empty; a command that fails has none yet."""
     end = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < end:
         try:
             if found := answer():
                 return found
-        except (OSError, psutil.Error, json.JSONDecodeError):
+        except (AssertionError, OSError, psutil.Error, json.JSONDecodeError):
             pass
         time.sleep(0.02)
     raise AssertionError(f"{answer} comes to nothing")

@@ -3,6 +3,7 @@
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,10 +41,13 @@ def client(served: Served) -> Iterator[RawClient]:
 
 
 @contextmanager
-def _connections(client: RawClient, count: int) -> Iterator[list[ssl.SSLSocket]]:
-    """Connections of their own."""
-    made = [client.connect() for _ in range(count)]
+def _connections(client: RawClient, *said: str) -> Iterator[list[ssl.SSLSocket]]:
+    """Connections of their own, each with what is said on it at once: the server's patience begins with it."""
+    made = []
     try:
+        for text in said:
+            made.append(client.connect())
+            made[-1].sendall(text.encode())
         yield made
     finally:
         for connection in made:
@@ -68,10 +72,8 @@ def _create(client: RawClient, name: str, size: int) -> None:
 
 def test_silent_clients_are_cut_off(served: Served, client: RawClient) -> None:
     """Two hundred connections that say nothing, or half a request, are closed; meanwhile others are served."""
-    heads = (b"", b"GET /api", b"GET /api HTTP/1.1\r\nHost: x\r\nX: ")
-    with _connections(client, 200) as idle:
-        for index, connection in enumerate(idle):
-            connection.sendall(heads[index % 3])
+    heads = ("", "GET /api", "GET /api HTTP/1.1\r\nHost: x\r\nX: ")
+    with _connections(client, *(heads[index % 3] for index in range(200))) as idle:
         assert client.request("GET", "/version").status == 200
         assert all(map(_is_closed, idle))
 
@@ -80,9 +82,7 @@ def test_a_body_that_never_ends(served: Served, client: RawClient) -> None:
     """Requests whose bodies don't arrive get 504 and free their places: as many writes as may be in flight again."""
     head = f"POST {_CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer administrator\r\n"
     head += "Content-Length: 100\r\n\r\n{"
-    with _connections(client, 210) as slow:
-        for connection in slow:
-            connection.sendall(head.encode())
+    with _connections(client, *[head] * 210) as slow:
         statuses = {connection.recv(12) for connection in slow}
         assert statuses <= {b"HTTP/1.1 504", b"HTTP/1.1 429"}
         assert b"HTTP/1.1 504" in statuses
@@ -106,14 +106,16 @@ def test_broken_handshakes(served: Served, client: RawClient) -> None:
 def test_a_watcher_that_stops_reading(served: Served, client: RawClient) -> None:
     """It is dropped once its backlog or the server's patience ends; memory stays bounded, another watcher sees all."""
     request = f"GET {_CONFIG_MAPS}?watch=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer administrator\r\n\r\n"
-    with _connections(client, 20) as deaf:
-        for connection in deaf:
-            connection.sendall(request.encode())
-            assert connection.recv(12) == b"HTTP/1.1 200"
+    with _connections(client, *[request] * 20) as deaf:
+        assert {connection.recv(12) for connection in deaf} == {b"HTTP/1.1 200"}
         before = psutil.Process().memory_info().rss
         _create(client, "big", 10)
+        # More than the kernel takes for them, and then for longer than the server waits.
         for number in range(150):
             _patch(client, "big", f"{number:03d}" * 30_000)
+        enough = time.monotonic() + 3 * watch_stream.WRITE_PATIENCE_SECONDS
+        while time.monotonic() < enough:
+            _patch(client, "big", str(time.monotonic_ns()))
         grown = psutil.Process().memory_info().rss - before
         assert all(map(_is_closed, deaf))
     assert grown < 250e6, f"{grown / 1e6:.0f} MB"
