@@ -50,7 +50,7 @@ def _run(order: Order) -> int:
     # What both sides of the fork need, and only that, before it; each loads the rest at the same time as the other.
     import aiohttp.web  # noqa: F401, PLC0415 -- loaded here to be shared
 
-    import seatrial.sandbox.reachability  # noqa: F401, PLC0415 -- memory that both sides share
+    import seatrial.sandbox.network.reachability  # noqa: F401, PLC0415 -- memory that both sides share
     from seatrial.sandbox import launcher as launchers  # noqa: PLC0415
     from seatrial.sandbox.tls_buffers import shrink_tls_buffers  # noqa: PLC0415
 

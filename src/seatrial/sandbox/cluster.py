@@ -17,7 +17,6 @@ from typing import Any, Final
 import structlog
 
 from seatrial.errors import SandboxError
-from seatrial.sandbox.addresses import API_SERVER_PORT, AddressBlock, blocks
 from seatrial.sandbox.api import ApiError
 from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_kubeconfig
 from seatrial.sandbox.cluster_config import GROUP, ClusterConfig, NodePlan
@@ -32,10 +31,11 @@ from seatrial.sandbox.controllers.objects import is_ready
 from seatrial.sandbox.home import Home
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.launcher import Launcher, LauncherProcess
+from seatrial.sandbox.network.addresses import API_SERVER_PORT, AddressBlock, blocks
+from seatrial.sandbox.network.reachability import REACHABILITY
+from seatrial.sandbox.network.service_proxy import ServiceProxy
 from seatrial.sandbox.pki import Authority
-from seatrial.sandbox.reachability import REACHABILITY
 from seatrial.sandbox.scheduler import Scheduler
-from seatrial.sandbox.service_proxy import ServiceProxy
 
 _log = structlog.get_logger(__name__)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from seatrial.errors import UsageError
-from seatrial.sandbox.addresses import MAX_NODES
 from seatrial.sandbox.disturbance import CALM, Disturbance
+from seatrial.sandbox.network.addresses import MAX_NODES
 from seatrial.sandbox.timing import SANDBOX, Timing
 
 DEFAULT_NODES: Final = 4

@@ -17,7 +17,7 @@ import structlog
 
 from seatrial.sandbox.api import Api, ApiError, Object
 from seatrial.sandbox.controllers.timestamps import Clock, to_time, utc_now
-from seatrial.sandbox.similar_events import SimilarEvents
+from seatrial.sandbox.rules.similar_events import SimilarEvents
 
 _log = structlog.get_logger(__name__)
 

@@ -29,7 +29,7 @@ import msgspec
 from seatrial.errors import SandboxError
 from seatrial.sandbox.kubelet import process
 from seatrial.sandbox.kubelet.channel import Channel
-from seatrial.sandbox.kubelet.control_groups import remove_groups
+from seatrial.sandbox.kubelet.container_isolation.control_groups import remove_groups
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.kubelet.reactor import Reactor
 from seatrial.sandbox.leftovers import remove_directory, sweep

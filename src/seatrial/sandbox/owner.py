@@ -189,7 +189,7 @@ def sweep_leftovers(home: Home) -> None:
     if not home.directory.exists():
         return
     from seatrial.sandbox import leftovers  # noqa: PLC0415 -- rarely needed
-    from seatrial.sandbox.kubelet.control_groups import remove_groups  # noqa: PLC0415 -- the same
+    from seatrial.sandbox.kubelet.container_isolation.control_groups import remove_groups  # noqa: PLC0415 -- the same
 
     record = home.read()
     if record is not None:

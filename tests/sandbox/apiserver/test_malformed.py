@@ -10,7 +10,7 @@ import pytest
 from yarl import URL
 
 from seatrial.sandbox.apiserver import json_text, yaml_text
-from seatrial.sandbox.apiserver.given_fields import is_entry
+from seatrial.sandbox.apiserver.patching.given_fields import is_entry
 from tests.sandbox.apiserver.conftest import ADMIN_TOKEN, Served
 
 _CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.role_aggregation import aggregated_rules
+from seatrial.sandbox.rules.role_aggregation import aggregated_rules
 from tests.sandbox.apiserver.conftest import Served
 from tests.sandbox.apiserver.objects import config_map, pod
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.sandbox.low_ports import bindable
+from seatrial.sandbox.network.low_ports import bindable
 from tests.sandbox.cluster.sandboxes import Kubectl, listener_at
 
 

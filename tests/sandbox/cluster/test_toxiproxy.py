@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from seatrial.sandbox.low_ports import bindable
+from seatrial.sandbox.network.low_ports import bindable
 from tests.sandbox.cluster.sandboxes import Kubectl
 
 MANIFEST = """

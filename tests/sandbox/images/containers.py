@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 
-from seatrial.sandbox.low_ports import bindable
+from seatrial.sandbox.network.low_ports import bindable
 
 _RUNNER = """
 import json, os, sys

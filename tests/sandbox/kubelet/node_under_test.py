@@ -15,10 +15,10 @@ import psutil
 
 from seatrial.sandbox.api import Api, Object
 from seatrial.sandbox.apiserver.local import local_api
-from seatrial.sandbox.kubelet.descriptor_channel import descriptor_sockets
 from seatrial.sandbox.kubelet.kubelet import Kubelet
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.kubelet.runtime_client import RuntimeClient
+from seatrial.sandbox.kubelet.streams.descriptor_channel import descriptor_sockets
 
 # A container's first process obeys only the signals that it has a handler for.
 SLEEP = ["/bin/sh", "-c", "trap 'exit 143' TERM; sleep 1000 & wait"]

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import aiohttp.web  # noqa: F401 -- loaded before the fork, as in a machine: built-in servers start at once
 
-from seatrial.sandbox.kubelet import control_groups, process
+from seatrial.sandbox.kubelet import process
 from seatrial.sandbox.kubelet.channel import Channel
-from seatrial.sandbox.kubelet.descriptor_channel import MachineEnd
+from seatrial.sandbox.kubelet.container_isolation import control_groups
 from seatrial.sandbox.kubelet.protocol import Message, decode_request, encode_line
 from seatrial.sandbox.kubelet.reactor import Reactor
 from seatrial.sandbox.kubelet.runtime import ContainerRuntime
+from seatrial.sandbox.kubelet.streams.descriptor_channel import MachineEnd
 
 
 def main(fd: int, packets_fd: int, parent: int) -> None:

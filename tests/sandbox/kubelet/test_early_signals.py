@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from seatrial.sandbox.kubelet import namespaces
+from seatrial.sandbox.kubelet.container_isolation import namespaces
 from seatrial.sandbox.kubelet.early_signals import is_heeded
 from tests.sandbox.kubelet.node_under_test import NodeUnderTest, container, make_pod
 

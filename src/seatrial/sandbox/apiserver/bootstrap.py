@@ -4,7 +4,7 @@ import ipaddress
 
 from seatrial.sandbox.apiserver.calls import Call
 from seatrial.sandbox.apiserver.operations import Operations
-from seatrial.sandbox.storage_classes import built_in_classes
+from seatrial.sandbox.rules.storage_classes import built_in_classes
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 

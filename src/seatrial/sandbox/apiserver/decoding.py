@@ -17,7 +17,7 @@ from seatrial.sandbox.apiserver.go_time import complaint_about
 from seatrial.sandbox.apiserver.json_text import type_name
 from seatrial.sandbox.apiserver.schema import FieldType, Structure
 from seatrial.sandbox.apiserver.statuses import bad_request
-from seatrial.sandbox.pod_resources import quantity
+from seatrial.sandbox.rules.pod_resources import quantity
 
 _QUANTITY_RULE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 

@@ -10,18 +10,18 @@ from dataclasses import replace
 
 from seatrial.sandbox.api import Object, ObjectList, WatchEvent
 from seatrial.sandbox.apiserver import deletion, statuses
+from seatrial.sandbox.apiserver.access.tokens import TokenSigner
 from seatrial.sandbox.apiserver.bootstrap import furnish
 from seatrial.sandbox.apiserver.built_in_resources import built_in
 from seatrial.sandbox.apiserver.calls import INTERNAL, Call, DeleteOptions
 from seatrial.sandbox.apiserver.custom.service import CustomResources
-from seatrial.sandbox.apiserver.merge_patch import merge
 from seatrial.sandbox.apiserver.operations import Operations, Transform
+from seatrial.sandbox.apiserver.patching.merge_patch import merge
+from seatrial.sandbox.apiserver.publishing.versions import create_in_version, is_of_another_version
 from seatrial.sandbox.apiserver.resources import Resource
 from seatrial.sandbox.apiserver.selectors import Selector
 from seatrial.sandbox.apiserver.store import Store, TooOldError
 from seatrial.sandbox.apiserver.subresources import Subresources
-from seatrial.sandbox.apiserver.tokens import TokenSigner
-from seatrial.sandbox.apiserver.versions import create_in_version, is_of_another_version
 from seatrial.sandbox.apiserver.watching import event_of
 
 

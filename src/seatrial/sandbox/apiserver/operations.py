@@ -11,12 +11,13 @@ from typing import Any, Literal
 import msgspec
 
 from seatrial.sandbox.api import ApiError, Object
-from seatrial.sandbox.apiserver import managed_fields, metadata, schema, statuses
+from seatrial.sandbox.apiserver import metadata, schema, statuses
 from seatrial.sandbox.apiserver.admission.attempt import Attempt
 from seatrial.sandbox.apiserver.admission.chain import Admission
 from seatrial.sandbox.apiserver.calls import Call
 from seatrial.sandbox.apiserver.custom.scale import without_times
 from seatrial.sandbox.apiserver.decoding import Decoder, DecodingError, copy_json
+from seatrial.sandbox.apiserver.patching import managed_fields
 from seatrial.sandbox.apiserver.resources import Registry, Resource
 from seatrial.sandbox.apiserver.selectors import Selector
 from seatrial.sandbox.apiserver.store import Record, Store

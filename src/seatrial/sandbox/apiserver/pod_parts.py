@@ -7,10 +7,11 @@ in the Kubernetes documentation.
 """
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.apiserver import managed_fields, statuses
+from seatrial.sandbox.apiserver import statuses
 from seatrial.sandbox.apiserver.admission.attempt import Attempt
 from seatrial.sandbox.apiserver.calls import Call
 from seatrial.sandbox.apiserver.operations import Operations, Transform
+from seatrial.sandbox.apiserver.patching import managed_fields
 from seatrial.sandbox.apiserver.resources import Resource
 from seatrial.sandbox.apiserver.strategies.pod_spec import default_container
 from seatrial.sandbox.apiserver.strategies.pod_validation import container_errors, pod_spec_errors

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from seatrial.sandbox.apiserver.authorization import Attributes
+from seatrial.sandbox.apiserver.access.authorization import Attributes
 from seatrial.sandbox.apiserver.statuses import bad_request
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+\Z")

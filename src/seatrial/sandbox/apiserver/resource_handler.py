@@ -10,8 +10,9 @@ from aiohttp import web
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver import deletion, statuses
+from seatrial.sandbox.apiserver.access.escalation import EscalationGuard
+from seatrial.sandbox.apiserver.access.reviews import Reviews
 from seatrial.sandbox.apiserver.answers import encoded_answer, list_answer, object_answer
-from seatrial.sandbox.apiserver.apply_request import ApplyRequests
 from seatrial.sandbox.apiserver.bodies import (
     CUSTOM_PATCH_TYPES,
     PATCH_TYPES,
@@ -21,24 +22,23 @@ from seatrial.sandbox.apiserver.bodies import (
     unsupported_media,
 )
 from seatrial.sandbox.apiserver.calls import Call, User
-from seatrial.sandbox.apiserver.connections import Connections
 from seatrial.sandbox.apiserver.conversion import from_stored, is_converted
 from seatrial.sandbox.apiserver.decoding import demand_types
 from seatrial.sandbox.apiserver.delete_options import delete_options
-from seatrial.sandbox.apiserver.documents import page_not_found
-from seatrial.sandbox.apiserver.escalation import EscalationGuard
 from seatrial.sandbox.apiserver.lists import Page, find, list_options
 from seatrial.sandbox.apiserver.negotiation import Form, negotiate, not_acceptable
+from seatrial.sandbox.apiserver.onward.connections import Connections
 from seatrial.sandbox.apiserver.operations import Operations, Transform
-from seatrial.sandbox.apiserver.patches import check_patch_options, patcher
+from seatrial.sandbox.apiserver.patching.apply_request import ApplyRequests
+from seatrial.sandbox.apiserver.patching.patches import check_patch_options, patcher
 from seatrial.sandbox.apiserver.printers.table import check_include
 from seatrial.sandbox.apiserver.protobuf.objects import is_describable
+from seatrial.sandbox.apiserver.publishing.documents import page_not_found
+from seatrial.sandbox.apiserver.publishing.versions import create_in_version, is_of_another_version, update_in_version
 from seatrial.sandbox.apiserver.request_info import CONNECTING, RequestInfo, is_true
 from seatrial.sandbox.apiserver.resources import Resource
-from seatrial.sandbox.apiserver.reviews import Reviews
 from seatrial.sandbox.apiserver.selectors import Selector
 from seatrial.sandbox.apiserver.subresources import Subresources
-from seatrial.sandbox.apiserver.versions import create_in_version, is_of_another_version, update_in_version
 from seatrial.sandbox.apiserver.watch_stream import WatchStream, whole
 
 _REVIEW_GROUPS = ("authentication.k8s.io", "authorization.k8s.io")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.sandbox.apiserver import schema
 from seatrial.sandbox.apiserver.custom.definition import version_rank
-from seatrial.sandbox.apiserver.group_priority import priority_of
+from seatrial.sandbox.apiserver.publishing.group_priority import priority_of
 
 if TYPE_CHECKING:
     from seatrial.sandbox.apiserver.custom.kind import CustomKind

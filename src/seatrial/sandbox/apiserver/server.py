@@ -20,31 +20,32 @@ from multidict import CIMultiDict
 
 from seatrial.errors import SandboxError
 from seatrial.sandbox.api import ApiError
-from seatrial.sandbox.apiserver import api_services, bootstrap, metrics_api, statuses
+from seatrial.sandbox.apiserver import bootstrap, metrics_api, statuses
+from seatrial.sandbox.apiserver.access.authentication import Authenticator
+from seatrial.sandbox.apiserver.access.authorization import Authorizer, denial
+from seatrial.sandbox.apiserver.access.bootstrap_roles import furnish_roles
+from seatrial.sandbox.apiserver.access.escalation import EscalationGuard
+from seatrial.sandbox.apiserver.access.impersonation import demand_rights, impersonated
+from seatrial.sandbox.apiserver.access.reviews import Reviews
+from seatrial.sandbox.apiserver.access.tokens import TokenSigner
 from seatrial.sandbox.apiserver.audit import AuditLog, Level, current_trail
-from seatrial.sandbox.apiserver.authentication import Authenticator
-from seatrial.sandbox.apiserver.authorization import Authorizer, denial
-from seatrial.sandbox.apiserver.bootstrap_roles import furnish_roles
 from seatrial.sandbox.apiserver.built_in_resources import built_in
 from seatrial.sandbox.apiserver.calls import User
-from seatrial.sandbox.apiserver.connections import Connections
 from seatrial.sandbox.apiserver.custom.service import CustomResources
-from seatrial.sandbox.apiserver.documents import Documents
-from seatrial.sandbox.apiserver.escalation import EscalationGuard
 from seatrial.sandbox.apiserver.free_memory import FreeMemory
 from seatrial.sandbox.apiserver.http_protocol import IDLE_SECONDS, ApiHttpServer, ApiRequest, legible
-from seatrial.sandbox.apiserver.impersonation import demand_rights, impersonated
 from seatrial.sandbox.apiserver.in_flight import MOST_READING, MOST_WRITING, InFlight
 from seatrial.sandbox.apiserver.kubeconfig import write_kubeconfig
 from seatrial.sandbox.apiserver.local import LocalApi
 from seatrial.sandbox.apiserver.negotiation import encode, refusal_form
+from seatrial.sandbox.apiserver.onward.connections import Connections
 from seatrial.sandbox.apiserver.operations import Operations
+from seatrial.sandbox.apiserver.publishing import api_services
+from seatrial.sandbox.apiserver.publishing.documents import Documents
 from seatrial.sandbox.apiserver.request_info import RequestInfo, parse
 from seatrial.sandbox.apiserver.resource_handler import ResourceHandler
-from seatrial.sandbox.apiserver.reviews import Reviews
 from seatrial.sandbox.apiserver.store import Store
 from seatrial.sandbox.apiserver.subresources import Subresources
-from seatrial.sandbox.apiserver.tokens import TokenSigner
 from seatrial.sandbox.pki import Authority
 
 __all__ = ["ApiServer", "ApiServerConfig", "write_kubeconfig"]

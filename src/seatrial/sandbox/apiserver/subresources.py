@@ -8,17 +8,17 @@ from typing import Any
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver import statuses
+from seatrial.sandbox.apiserver.access.tokens import MOST_SECONDS, TokenSigner
 from seatrial.sandbox.apiserver.admission.attempt import Attempt
 from seatrial.sandbox.apiserver.calls import Call
 from seatrial.sandbox.apiserver.custom.scale import read_scale, with_replicas
 from seatrial.sandbox.apiserver.eviction import evict
-from seatrial.sandbox.apiserver.managed_fields import track_update
 from seatrial.sandbox.apiserver.metadata import new_uid, now
 from seatrial.sandbox.apiserver.operations import Operations, Transform
+from seatrial.sandbox.apiserver.patching.managed_fields import track_update
 from seatrial.sandbox.apiserver.pod_parts import update_part
 from seatrial.sandbox.apiserver.resources import Resource
 from seatrial.sandbox.apiserver.selectors import selector_text
-from seatrial.sandbox.apiserver.tokens import MOST_SECONDS, TokenSigner
 
 _SCALED_SPEC = {"kind": "Scale", "apiVersion": "autoscaling/v1"}
 

@@ -21,11 +21,11 @@ from seatrial.sandbox.apiserver import statuses
 from seatrial.sandbox.apiserver.conversion import from_stored, is_converted
 from seatrial.sandbox.apiserver.lists import ListOptions, parse_revision
 from seatrial.sandbox.apiserver.negotiation import Form
+from seatrial.sandbox.apiserver.onward.socket_answers import is_websocket, send_events
 from seatrial.sandbox.apiserver.printers.table import partial, table
 from seatrial.sandbox.apiserver.protobuf.objects import write_event
 from seatrial.sandbox.apiserver.resources import Resource
 from seatrial.sandbox.apiserver.selectors import Selector
-from seatrial.sandbox.apiserver.socket_answers import is_websocket, send_events
 from seatrial.sandbox.apiserver.store import Record, Store, Subscription, TooOldError
 from seatrial.sandbox.apiserver.watching import Event, event_of
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from seatrial.errors import SandboxError
-from seatrial.sandbox.addresses import node_index_of
-from seatrial.sandbox.reachability import Reachability
+from seatrial.sandbox.network.addresses import node_index_of
+from seatrial.sandbox.network.reachability import Reachability
 
 OUTSIDE: Final = ""
 """The place of what belongs to no zone."""

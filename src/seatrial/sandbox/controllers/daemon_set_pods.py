@@ -12,7 +12,7 @@ from typing import Final
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.controllers.objects import annotations_of, by_age, labels_of, name_of
 from seatrial.sandbox.controllers.tolerations import untolerated
-from seatrial.sandbox.node_selection import named_nodes, terms_match
+from seatrial.sandbox.rules.node_selection import named_nodes, terms_match
 
 HASH: Final = "controller-revision-hash"
 GENERATION: Final = "pod-template-generation"

@@ -13,9 +13,9 @@ from seatrial.sandbox.controllers.context import ControllerContext
 from seatrial.sandbox.controllers.objects import annotations_of, is_terminating, name_of, namespace_of, uid_of
 from seatrial.sandbox.controllers.volume_provisioner import VolumeProvisioner
 from seatrial.sandbox.informer import Key, key_of
-from seatrial.sandbox.pod_resources import amounts_of
-from seatrial.sandbox.storage_classes import PROVISIONER, class_of
-from seatrial.sandbox.volume_matching import (
+from seatrial.sandbox.rules.pod_resources import amounts_of
+from seatrial.sandbox.rules.storage_classes import PROVISIONER, class_of
+from seatrial.sandbox.rules.volume_matching import (
     BIND_COMPLETED,
     SELECTED_NODE,
     belongs_to,

@@ -10,9 +10,9 @@ from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.controllers.context import ControllerContext
 from seatrial.sandbox.controllers.objects import is_finished, namespace_of, with_value
 from seatrial.sandbox.informer import Key, key_of
-from seatrial.sandbox.pod_resources import Amounts, amounts_of, plus
 from seatrial.sandbox.quota.scopes import is_in_scope
 from seatrial.sandbox.quota.usage import ZERO, is_about, tables_of, usage_of
+from seatrial.sandbox.rules.pod_resources import Amounts, amounts_of, plus
 from seatrial.sandbox.work_queue import WorkQueue
 
 _QUOTAS: Final = "resourcequotas"

@@ -6,7 +6,7 @@ from typing import Final
 from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.controllers.context import ControllerContext
 from seatrial.sandbox.controllers.objects import name_of
-from seatrial.sandbox.role_aggregation import aggregated_rules
+from seatrial.sandbox.rules.role_aggregation import aggregated_rules
 from seatrial.sandbox.work_queue import WorkQueue
 
 _RESOURCE: Final = "clusterroles.rbac.authorization.k8s.io"

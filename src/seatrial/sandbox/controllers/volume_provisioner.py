@@ -13,8 +13,8 @@ from typing import Final
 from seatrial.sandbox.api import Api, ApiError, Object
 from seatrial.sandbox.controllers.objects import labels_of, name_of, namespace_of, uid_of
 from seatrial.sandbox.event_recorder import EventRecorder
-from seatrial.sandbox.storage_classes import PROVISIONER, TOPOLOGY_KEY, class_of
-from seatrial.sandbox.volume_matching import reach_of
+from seatrial.sandbox.rules.storage_classes import PROVISIONER, TOPOLOGY_KEY, class_of
+from seatrial.sandbox.rules.volume_matching import reach_of
 
 _VOLUMES: Final = "persistentvolumes"
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from seatrial.sandbox.kubelet.root_filesystem import host_path
+from seatrial.sandbox.kubelet.container_isolation.root_filesystem import host_path
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from seatrial.sandbox.low_ports import bindable
-from seatrial.sandbox.reachability import REACHABILITY
+from seatrial.sandbox.network.low_ports import bindable
+from seatrial.sandbox.network.reachability import REACHABILITY
 
 if TYPE_CHECKING:
     from aiohttp import web

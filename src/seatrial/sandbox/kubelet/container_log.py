@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from seatrial.sandbox.kubelet.container_streams import Stream
+from seatrial.sandbox.kubelet.streams.container_streams import Stream
 
 # Longer lines are split, as container runtimes do.
 LONGEST_LINE_BYTES: Final = 16 * 1024

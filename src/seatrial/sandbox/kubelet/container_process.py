@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import IO, Final, NoReturn
 
 from seatrial.sandbox.images import registry
-from seatrial.sandbox.kubelet import control_groups, isolation, process, root_filesystem
-from seatrial.sandbox.kubelet.isolation import Isolation
+from seatrial.sandbox.kubelet import process
+from seatrial.sandbox.kubelet.container_isolation import control_groups, isolation, root_filesystem
+from seatrial.sandbox.kubelet.container_isolation.isolation import Isolation
 
 # What Python changes at its start and a program of the host does not expect.
 _SIGNALS_TO_RESET: Final = (

@@ -17,7 +17,6 @@ from typing import Final, Literal
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.images.registry import Image, find
 from seatrial.sandbox.kubelet.backoff import RestartBackoff
-from seatrial.sandbox.kubelet.container_checks import ContainerChecks
 from seatrial.sandbox.kubelet.container_setup import cpu_limit, describe_container, memory_limit, message_file
 from seatrial.sandbox.kubelet.container_state import (
     START_FAILED_EXIT_CODE,
@@ -33,6 +32,7 @@ from seatrial.sandbox.kubelet.image_names import canonical_name, image_id
 from seatrial.sandbox.kubelet.image_puller import ImagePuller
 from seatrial.sandbox.kubelet.node_object import RUNTIME_NAME
 from seatrial.sandbox.kubelet.pod_host import PodHost, grace_seconds
+from seatrial.sandbox.kubelet.probing.container_checks import ContainerChecks
 from seatrial.sandbox.kubelet.protocol import Container, ContainerRecord
 from seatrial.sandbox.kubelet.restart_rules import is_restarted
 from seatrial.sandbox.kubelet.runtime_client import RuntimeFailedError

@@ -9,13 +9,13 @@ from seatrial.sandbox.api import Object
 from seatrial.sandbox.images.iptables import RULES_VARIABLE
 from seatrial.sandbox.images.registry import Image, is_users
 from seatrial.sandbox.kubelet.command import resolve_command
+from seatrial.sandbox.kubelet.container_isolation.root_filesystem import Mount
+from seatrial.sandbox.kubelet.container_isolation.root_template import make_template
 from seatrial.sandbox.kubelet.environment import build_environ, pod_hostname
 from seatrial.sandbox.kubelet.pod_host import PodHost
 from seatrial.sandbox.kubelet.protocol import Container
-from seatrial.sandbox.kubelet.root_filesystem import Mount
-from seatrial.sandbox.kubelet.root_template import make_template
 from seatrial.sandbox.kubelet.volumes import link_volumes, volume_mounts
-from seatrial.sandbox.pod_resources import quantity
+from seatrial.sandbox.rules.pod_resources import quantity
 
 _RULES_MOUNT: Final = "/run/seatrial/redirections.json"
 TERMINATION_LOG: Final = "/dev/termination-log"

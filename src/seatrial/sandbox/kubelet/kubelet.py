@@ -16,7 +16,6 @@ import structlog
 
 from seatrial.sandbox.api import Api, Object
 from seatrial.sandbox.informer import Informer
-from seatrial.sandbox.kubelet.checks import Checker
 from seatrial.sandbox.kubelet.configuration import ClusterConfiguration
 from seatrial.sandbox.kubelet.events import EventReason, KubeletEvents
 from seatrial.sandbox.kubelet.log_reader import LogQuery
@@ -28,11 +27,12 @@ from seatrial.sandbox.kubelet.pod_addresses import PodAddresses
 from seatrial.sandbox.kubelet.pod_host import Surroundings
 from seatrial.sandbox.kubelet.pod_logs import open_log
 from seatrial.sandbox.kubelet.pod_worker import PodWorker
+from seatrial.sandbox.kubelet.probing.checks import Checker
 from seatrial.sandbox.kubelet.protocol import ContainerRecord
 from seatrial.sandbox.kubelet.remote_api import RemoteApi
 from seatrial.sandbox.kubelet.runtime_client import RuntimeClient
 from seatrial.sandbox.kubelet.server import KubeletServer, LogStream, NoSuchLogError
-from seatrial.sandbox.kubelet.stream_routes import StreamedPod, StreamRoutes
+from seatrial.sandbox.kubelet.streams.stream_routes import StreamedPod, StreamRoutes
 from seatrial.sandbox.kubelet.usage import UsageMeter
 from seatrial.sandbox.kubelet.usage_routes import UsageRoutes
 from seatrial.sandbox.kubelet.volumes import VolumeSources

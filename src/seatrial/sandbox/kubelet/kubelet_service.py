@@ -11,11 +11,11 @@ from typing import Any, Final, NoReturn
 
 from seatrial.sandbox.kubelet import process
 from seatrial.sandbox.kubelet.channel import Channel
-from seatrial.sandbox.kubelet.descriptor_channel import MachineEnd, close_all, descriptor_sockets
 from seatrial.sandbox.kubelet.kubelet import run_kubelet
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.kubelet.protocol import Message, Request, decode_request, encode_line
 from seatrial.sandbox.kubelet.reactor import Reactor, Timer
+from seatrial.sandbox.kubelet.streams.descriptor_channel import MachineEnd, close_all, descriptor_sockets
 
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0

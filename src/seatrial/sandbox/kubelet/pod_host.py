@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.kubelet.checks import Checker
 from seatrial.sandbox.kubelet.environment import Configuration, PodPlace
 from seatrial.sandbox.kubelet.events import EventReason
 from seatrial.sandbox.kubelet.pod_network import PodNetwork
+from seatrial.sandbox.kubelet.probing.checks import Checker
 from seatrial.sandbox.kubelet.runtime_client import RuntimeClient
 from seatrial.sandbox.timing import Timing
 

@@ -14,7 +14,7 @@ from typing import Final
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.kubelet.events import EventReason
 from seatrial.sandbox.kubelet.volumes import volume_directory
-from seatrial.sandbox.pod_resources import quantity
+from seatrial.sandbox.rules.pod_resources import quantity
 
 EVICTED: Final = "Evicted"
 EVICTION_GRACE_SECONDS: Final = 1.0

@@ -16,10 +16,10 @@ import structlog
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.images.iptables import read_rules
 from seatrial.sandbox.kubelet.pod_addresses import PodAddresses
-from seatrial.sandbox.listener import Listener
-from seatrial.sandbox.low_ports import bindable
-from seatrial.sandbox.reachability import REACHABILITY
-from seatrial.sandbox.relay import ClientSide
+from seatrial.sandbox.network.listener import Listener
+from seatrial.sandbox.network.low_ports import bindable
+from seatrial.sandbox.network.reachability import REACHABILITY
+from seatrial.sandbox.network.relay import ClientSide
 
 RULES_FILE: Final = "redirections.json"
 

@@ -5,7 +5,7 @@ known only where every container has one, or where it is set for the pod itself.
 """
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.pod_resources import Side, pod_amounts
+from seatrial.sandbox.rules.pod_resources import Side, pod_amounts
 
 
 def pod_resources(spec: Object) -> Object:

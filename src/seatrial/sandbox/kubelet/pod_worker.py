@@ -16,6 +16,7 @@ from typing import Any, Final
 import structlog
 
 from seatrial.sandbox.api import ApiError, Object
+from seatrial.sandbox.kubelet.container_isolation.hosts_file import hosts_file
 from seatrial.sandbox.kubelet.container_restoration import known_statuses, restore_state
 from seatrial.sandbox.kubelet.container_runner import ContainerRunner, Section
 from seatrial.sandbox.kubelet.container_setup import hosts_path
@@ -24,7 +25,6 @@ from seatrial.sandbox.kubelet.durations import go_duration
 from seatrial.sandbox.kubelet.environment import PodPlace
 from seatrial.sandbox.kubelet.events import EventReason
 from seatrial.sandbox.kubelet.grace_period import GracePeriod
-from seatrial.sandbox.kubelet.hosts_file import hosts_file
 from seatrial.sandbox.kubelet.node_services import NodeServices
 from seatrial.sandbox.kubelet.pod_addresses import NoAddressLeftError
 from seatrial.sandbox.kubelet.pod_host import grace_seconds

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from seatrial.sandbox.kubelet.root_filesystem import Mount
+from seatrial.sandbox.kubelet.container_isolation.root_filesystem import Mount
 
 
 class Container(msgspec.Struct, frozen=True, kw_only=True):

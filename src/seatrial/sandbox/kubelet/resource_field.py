@@ -3,7 +3,7 @@
 from decimal import ROUND_CEILING
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.pod_resources import quantity
+from seatrial.sandbox.rules.pod_resources import quantity
 
 
 def resource_field(container: Object, reference: Object, *, allocatable: Object) -> str:

@@ -15,15 +15,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from seatrial.sandbox.kubelet import namespaces, process
-from seatrial.sandbox.kubelet.attachments import Attachment
+from seatrial.sandbox.kubelet import process
+from seatrial.sandbox.kubelet.container_isolation import namespaces
+from seatrial.sandbox.kubelet.container_isolation.control_groups import ControlGroups, Limits, find_hierarchy
+from seatrial.sandbox.kubelet.container_isolation.isolation import Isolation
+from seatrial.sandbox.kubelet.container_isolation.resource_limits import ResourceLimits
+from seatrial.sandbox.kubelet.container_isolation.root_filesystem import Root
 from seatrial.sandbox.kubelet.container_log import LogFile, StreamWriter
 from seatrial.sandbox.kubelet.container_process import Launch, StartError, fork_container
-from seatrial.sandbox.kubelet.container_streams import ContainerStreams, open_streams, unread_bytes
-from seatrial.sandbox.kubelet.control_groups import ControlGroups, Limits, find_hierarchy
-from seatrial.sandbox.kubelet.descriptor_channel import close_all
 from seatrial.sandbox.kubelet.early_signals import EarlySignals
-from seatrial.sandbox.kubelet.isolation import Isolation
 from seatrial.sandbox.kubelet.protocol import (
     AttachContainer,
     CloseStdin,
@@ -45,10 +45,11 @@ from seatrial.sandbox.kubelet.protocol import (
     encode_line,
 )
 from seatrial.sandbox.kubelet.reactor import Reactor, Timer
-from seatrial.sandbox.kubelet.resource_limits import ResourceLimits
-from seatrial.sandbox.kubelet.root_filesystem import Root
-from seatrial.sandbox.kubelet.sessions import Sessions
-from seatrial.sandbox.low_ports import first_bindable_port
+from seatrial.sandbox.kubelet.streams.attachments import Attachment
+from seatrial.sandbox.kubelet.streams.container_streams import ContainerStreams, open_streams, unread_bytes
+from seatrial.sandbox.kubelet.streams.descriptor_channel import close_all
+from seatrial.sandbox.kubelet.streams.sessions import Sessions
+from seatrial.sandbox.network.low_ports import first_bindable_port
 
 # Tells to which container a process belongs that left its session.
 CONTAINER_ID_VARIABLE: Final = "SEATRIAL_CONTAINER_ID"

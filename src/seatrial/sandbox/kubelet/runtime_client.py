@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-from seatrial.sandbox.kubelet.descriptor_channel import KubeletEnd, PacketTooLongError, close_all
 from seatrial.sandbox.kubelet.protocol import (
     AttachContainer,
     CloseStdin,
@@ -30,6 +29,7 @@ from seatrial.sandbox.kubelet.protocol import (
     decode_message,
     encode_line,
 )
+from seatrial.sandbox.kubelet.streams.descriptor_channel import KubeletEnd, PacketTooLongError, close_all
 
 _LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024
 _decode_reply: Final = msgspec.json.Decoder(Reply).decode

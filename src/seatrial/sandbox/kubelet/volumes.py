@@ -13,15 +13,15 @@ from typing import Final, Protocol
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.kubelet.command import expand
+from seatrial.sandbox.kubelet.container_isolation.host_paths import prepare_host_path
+from seatrial.sandbox.kubelet.container_isolation.root_filesystem import Mount
 from seatrial.sandbox.kubelet.environment import (
     Configuration,
     ConfigurationMissingError,
     PodPlace,
     pod_field,
 )
-from seatrial.sandbox.kubelet.host_paths import prepare_host_path
 from seatrial.sandbox.kubelet.resource_field import resource_field
-from seatrial.sandbox.kubelet.root_filesystem import Mount
 from seatrial.sandbox.kubelet.volume_payload import File, write_payload
 
 _DEFAULT_MODE: Final = 0o644

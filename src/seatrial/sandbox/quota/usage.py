@@ -10,8 +10,8 @@ from typing import Final
 
 from seatrial.kube.quantity import Quantity
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.pod_resources import Amounts, amounts_of, pod_amounts
-from seatrial.sandbox.storage_classes import class_of
+from seatrial.sandbox.rules.pod_resources import Amounts, amounts_of, pod_amounts
+from seatrial.sandbox.rules.storage_classes import class_of
 
 ONE: Final = Quantity(Decimal(1))
 ZERO: Final = Quantity(Decimal(0))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from seatrial.sandbox.controllers.tolerations import untolerated
-from seatrial.sandbox.node_selection import terms_match
+from seatrial.sandbox.rules.node_selection import terms_match
 from seatrial.sandbox.scheduler.cluster_state import Nodes
 from seatrial.sandbox.scheduler.node_info import NodeInfo
 from seatrial.sandbox.scheduler.pod_affinity import AffinityCounts

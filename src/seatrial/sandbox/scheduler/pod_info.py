@@ -17,7 +17,7 @@ from seatrial.sandbox.controllers.objects import (
     uid_of,
 )
 from seatrial.sandbox.informer import Key
-from seatrial.sandbox.node_selection import named_nodes
+from seatrial.sandbox.rules.node_selection import named_nodes
 from seatrial.sandbox.scheduler.resource_request import ResourceRequest, request_of
 
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"

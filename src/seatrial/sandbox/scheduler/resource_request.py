@@ -5,7 +5,7 @@ from typing import Final
 
 from seatrial.kube.quantity import Quantity
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.pod_resources import amounts_of, pod_amounts
+from seatrial.sandbox.rules.pod_resources import amounts_of, pod_amounts
 
 PODS: Final = "pods"
 _MILLI: Final = 1000

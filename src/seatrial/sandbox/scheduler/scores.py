@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from seatrial.sandbox.controllers.tolerations import untolerated
-from seatrial.sandbox.node_selection import term_matches
+from seatrial.sandbox.rules.node_selection import term_matches
 from seatrial.sandbox.scheduler.cluster_state import ClusterState
 from seatrial.sandbox.scheduler.node_info import NodeInfo
 from seatrial.sandbox.scheduler.pod_affinity import affinity_scores

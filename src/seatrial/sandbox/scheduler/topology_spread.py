@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from seatrial.sandbox.controllers.tolerations import untolerated
-from seatrial.sandbox.node_selection import terms_match
+from seatrial.sandbox.rules.node_selection import terms_match
 from seatrial.sandbox.scheduler.cluster_state import Nodes
 from seatrial.sandbox.scheduler.node_info import NodeInfo
 from seatrial.sandbox.scheduler.pod_info import PodInfo, SpreadConstraint

@@ -14,9 +14,9 @@ from seatrial.sandbox.controllers.ephemeral_volumes import ephemeral_volumes_of
 from seatrial.sandbox.controllers.objects import is_terminating, name_of, namespace_of, uid_of
 from seatrial.sandbox.controllers.volume_protection import claims_of
 from seatrial.sandbox.informer import Informer
+from seatrial.sandbox.rules.storage_classes import class_of
+from seatrial.sandbox.rules.volume_matching import SELECTED_NODE, best_volume, is_bound, reaches
 from seatrial.sandbox.scheduler.node_info import NodeInfo
-from seatrial.sandbox.storage_classes import class_of
-from seatrial.sandbox.volume_matching import SELECTED_NODE, best_volume, is_bound, reaches
 
 _CLAIMS: Final = "persistentvolumeclaims"
 _VOLUMES: Final = "persistentvolumes"

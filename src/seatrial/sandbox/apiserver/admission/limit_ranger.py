@@ -11,7 +11,7 @@ from seatrial.kube.quantity import Quantity
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.admission.attempt import Attempt
 from seatrial.sandbox.apiserver.strategies.base import Surroundings
-from seatrial.sandbox.pod_resources import Amounts, amounts_of, pod_amounts
+from seatrial.sandbox.rules.pod_resources import Amounts, amounts_of, pod_amounts
 
 ANNOTATION: Final = "kubernetes.io/limit-ranger"
 _TABLE: Final = "limitranges"

@@ -7,8 +7,8 @@ from typing import Final
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver import statuses
+from seatrial.sandbox.apiserver.access.node_authorizer import node_of
 from seatrial.sandbox.apiserver.admission.attempt import Attempt
-from seatrial.sandbox.apiserver.node_authorizer import node_of
 from seatrial.sandbox.apiserver.strategies.base import Surroundings
 
 _LEASES: Final = "kube-node-lease"

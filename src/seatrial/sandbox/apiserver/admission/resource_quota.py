@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.admission.attempt import Attempt
 from seatrial.sandbox.apiserver.strategies.base import Surroundings
-from seatrial.sandbox.pod_resources import Amounts, add, amounts_of, subtract
 from seatrial.sandbox.quota.scopes import is_in_scope
 from seatrial.sandbox.quota.usage import ZERO, is_about, unstated, usage_of
+from seatrial.sandbox.rules.pod_resources import Amounts, add, amounts_of, subtract
 
 TABLE: Final = "resourcequotas"
 # Nothing of these is counted, or counting would follow itself.

@@ -6,7 +6,7 @@ from typing import Final
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.admission.attempt import Attempt
 from seatrial.sandbox.apiserver.strategies.base import Surroundings
-from seatrial.sandbox.pod_resources import amounts_of
+from seatrial.sandbox.rules.pod_resources import amounts_of
 
 CLAIM_PROTECTION: Final = "kubernetes.io/pvc-protection"
 VOLUME_PROTECTION: Final = "kubernetes.io/pv-protection"

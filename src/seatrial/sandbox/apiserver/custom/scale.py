@@ -5,7 +5,7 @@ from typing import Any
 
 from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.apiserver import statuses
-from seatrial.sandbox.apiserver.managed_fields import ordered
+from seatrial.sandbox.apiserver.patching.managed_fields import ordered
 from seatrial.sandbox.apiserver.selectors import parse_label_selector
 from seatrial.sandbox.apiserver.statuses import FieldError, invalid
 

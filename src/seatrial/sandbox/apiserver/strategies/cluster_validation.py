@@ -8,7 +8,7 @@ from seatrial.sandbox.apiserver.metadata import labels_errors, name_errors
 from seatrial.sandbox.apiserver.statuses import FieldError, forbidden_field, invalid, required, unsupported
 from seatrial.sandbox.apiserver.strategies.handler_validation import NOT_NEGATIVE, PORT_RANGE, port_name_errors
 from seatrial.sandbox.apiserver.strategies.workloads import label_selector_errors
-from seatrial.sandbox.pod_resources import quantity
+from seatrial.sandbox.rules.pod_resources import quantity
 
 _POLICIES: Final = ("Cluster", "Local")
 _ACCESS_MODES: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")

@@ -24,7 +24,7 @@ from seatrial.sandbox.apiserver.strategies.placement_validation import (
     toleration_errors,
 )
 from seatrial.sandbox.apiserver.strategies.volume_validation import mount_errors, volume_errors
-from seatrial.sandbox.pod_resources import quantity
+from seatrial.sandbox.rules.pod_resources import quantity
 
 _RESOURCES = ("cpu", "memory", "ephemeral-storage")
 

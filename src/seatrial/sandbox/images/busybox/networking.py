@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from seatrial.sandbox.images.serving import complain, pod_address
-from seatrial.sandbox.low_ports import bindable
+from seatrial.sandbox.network.low_ports import bindable
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _MAX_REDIRECTS = 5

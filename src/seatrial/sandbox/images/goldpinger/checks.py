@@ -17,7 +17,7 @@ from seatrial.sandbox.images.goldpinger.peers import Peer, PeerFinder, PeersUnkn
 from seatrial.sandbox.images.goldpinger.settings import Settings
 from seatrial.sandbox.images.goldpinger.targets import probe_targets
 from seatrial.sandbox.images.serving import complain, say
-from seatrial.sandbox.low_ports import bindable
+from seatrial.sandbox.network.low_ports import bindable
 
 if TYPE_CHECKING:
     import aiohttp

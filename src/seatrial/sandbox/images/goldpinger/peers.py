@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seatrial.sandbox.images.goldpinger.settings import Settings
-from seatrial.sandbox.low_ports import bindable
+from seatrial.sandbox.network.low_ports import bindable
 
 if TYPE_CHECKING:
     import aiohttp

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seatrial.sandbox.images.serving import complain, pod_address, say
-from seatrial.sandbox.low_ports import bindable
+from seatrial.sandbox.network.low_ports import bindable
 
 _COMMANDS = {
     "l": "list",

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seatrial.sandbox.images.serving import complain, pod_address, say, serve
-from seatrial.sandbox.low_ports import bindable
+from seatrial.sandbox.network.low_ports import bindable
 
 _HERE = frozenset({"", "0.0.0.0", "::", "localhost", "127.0.0.1", "::1"})
 

@@ -1,0 +1,1 @@
+"""Requests that go on to somewhere else: to kubelets, pods and services."""

@@ -1,0 +1,1 @@
+"""Looks at containers: probes and lifecycle hooks."""

@@ -1,0 +1,1 @@
+"""Rules of Kubernetes that several components of the sandbox share."""
