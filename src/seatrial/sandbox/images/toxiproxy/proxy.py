@@ -13,6 +13,7 @@ from seatrial.sandbox.images.toxiproxy.link import Link, ToxicSettings
 Dial = Callable[[str, int], tuple[str, int]]
 """Where an address of the pod's point of view lies: `localhost` is the pod, not the machine."""
 
+_LINGER_SECONDS = 10.0
 _RESET = struct.pack("ii", 1, 0)
 _HIGHEST_PORT = 65535
 
@@ -57,8 +58,11 @@ class Connection:
         self._links[settings.stream].remove(settings.name)
 
     def close(self) -> None:
-        """End both directions."""
+        """End both directions; what has not been taken yet is lost."""
         self._end(False)
+        for writer in self._writers:
+            if writer.transport.get_write_buffer_size():
+                writer.transport.abort()
 
     def _end(self, is_reset: bool) -> None:  # noqa: FBT001 -- a callback's one argument
         for link in self._links.values():
@@ -179,3 +183,6 @@ def _close(writer: asyncio.StreamWriter, *, is_reset: bool) -> None:
         writer.transport.abort()
     else:
         writer.close()
+        if writer.transport.get_write_buffer_size():
+            # Whoever reads nothing any more would hold the connection for ever.
+            asyncio.get_running_loop().call_later(_LINGER_SECONDS, writer.transport.abort)
