@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 import structlog
 
 from seatrial.sandbox.api import Api, ApiError, Object
-from seatrial.sandbox.controllers.timestamps import Clock, to_time, utc_now
 from seatrial.sandbox.rules.similar_events import SimilarEvents
+from seatrial.sandbox.timestamps import Clock, to_time, utc_now
 
 _log = structlog.get_logger(__name__)
 

@@ -2,8 +2,9 @@
 
 import json
 import os
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,17 @@ class Body:
     def wait(self, condition: str, *what: str) -> None:
         """Wait for a condition."""
         self.kubectl("wait", f"--for={condition}", *what, f"--timeout={WAIT_SECONDS}s")
+
+
+@contextmanager
+def limited(what: int, most: int) -> Iterator[None]:
+    """What is started in the block can have no more of a resource (`resource.RLIMIT_...`)."""
+    before = resource.getrlimit(what)
+    resource.setrlimit(what, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(what, before)
 
 
 def until(answer: Callable[[], Any]) -> Any:

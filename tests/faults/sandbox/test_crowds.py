@@ -4,8 +4,8 @@ import asyncio
 import os
 import resource
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +14,7 @@ import yaml
 
 from seatrial.sandbox.cluster_config import ClusterConfig
 from seatrial.sandbox.owner import Sandbox, start_sandbox
-from tests.faults.sandbox.bodies import Body, descriptors, until
+from tests.faults.sandbox.bodies import Body, descriptors, limited, until
 from tests.sandbox.cluster.sandboxes import assert_nothing_left
 
 pytestmark = pytest.mark.timeout(180)
@@ -29,17 +29,6 @@ spec:
   containers: [{name: c, image: busybox, command: [sh, -c, "while true; do echo line; sleep 0.1; done"]}]
 """
 _EXEC = "/api/v1/namespaces/default/pods/host/exec?command=echo&command=here&stdout=1&stderr=1"
-
-
-@contextmanager
-def _descriptors(limit: int) -> Iterator[None]:
-    """What is started in the block can open no more files."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @asynccontextmanager
@@ -103,7 +92,7 @@ async def test_readers_that_stop(body: Body) -> None:
 
 def test_few_descriptors(tmp_path: Path) -> None:
     """A sandbox that may open few files refuses connections for a while, and serves again once others have gone."""
-    with _descriptors(200):
+    with limited(resource.RLIMIT_NOFILE, 200):
         owned = start_sandbox(ClusterConfig(name="box", directory=tmp_path / "state" / "box", nodes=1))
     body = Body(owned.sandbox)
     try:

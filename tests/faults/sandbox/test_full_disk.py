@@ -11,7 +11,7 @@ import pytest
 from seatrial.sandbox.cluster_config import ClusterConfig
 from seatrial.sandbox.owner import start_sandbox
 from seatrial.sandbox.timing import SANDBOX
-from tests.faults.sandbox.bodies import Body, until
+from tests.faults.sandbox.bodies import Body, limited, until
 from tests.sandbox.cluster.sandboxes import assert_nothing_left
 
 pytestmark = pytest.mark.timeout(180)
@@ -67,17 +67,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _largest_file(size: int) -> Iterator[None]:
-    """What is started in the block can't write files beyond that size."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@contextmanager
 def _sandbox(directory: Path, audit_log: Path) -> Iterator[Body]:
     config = ClusterConfig(
         name="box", directory=directory, nodes=1, audit_log=str(audit_log), timing=SANDBOX.scaled(0.1)
@@ -129,7 +118,7 @@ def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
 def test_logs_that_can_not_grow(tmp_path: Path) -> None:
     """Where files can't grow any larger, lines of logs are dropped: pods run on, and what was written can be read."""
     audit = tmp_path / "audit.log"
-    with _largest_file(300_000), _sandbox(tmp_path / "state" / "box", audit) as body:
+    with limited(resource.RLIMIT_FSIZE, 300_000), _sandbox(tmp_path / "state" / "box", audit) as body:
         body.kubectl("apply", "-f", "-", stdin=_PODS)
         body.wait("condition=Ready", "pod/quiet", "pod/noisy")
         noisy = body.container("noisy")

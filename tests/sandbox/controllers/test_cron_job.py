@@ -9,7 +9,7 @@ import pytest
 
 from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.apiserver.local import local_api
-from seatrial.sandbox.controllers.cron_schedule import Schedule, ScheduleError, zone_of
+from seatrial.sandbox.rules.cron_schedule import Schedule, ScheduleError, zone_of
 from seatrial.sandbox.timing import SANDBOX
 from tests.sandbox.controllers.world import NAMESPACE, World, job, running_world
 

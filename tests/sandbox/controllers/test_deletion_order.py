@@ -7,7 +7,7 @@ import pytest
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.controllers.deletion_order import pods_to_delete
-from seatrial.sandbox.controllers.timestamps import to_time
+from seatrial.sandbox.timestamps import to_time
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -17,9 +17,9 @@ from typing import Any
 from seatrial.sandbox.api import Api, ApiError, Object
 from seatrial.sandbox.apiserver.local import local_api
 from seatrial.sandbox.controllers.manager import ControllerManager
-from seatrial.sandbox.controllers.timestamps import to_micro_time, to_time
 from seatrial.sandbox.informer import Informer, key_of
 from seatrial.sandbox.scheduler import Scheduler
+from seatrial.sandbox.timestamps import to_micro_time, to_time
 from seatrial.sandbox.work_queue import WorkQueue
 
 NAMESPACE = "default"

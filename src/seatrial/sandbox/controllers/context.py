@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from seatrial.sandbox.api import Api
-from seatrial.sandbox.controllers.timestamps import Clock, utc_now
 from seatrial.sandbox.event_recorder import EventRecorder
 from seatrial.sandbox.informer import SharedInformers
+from seatrial.sandbox.timestamps import Clock, utc_now
 from seatrial.sandbox.timing import SANDBOX, Timing
 
 

@@ -14,7 +14,6 @@ from typing import Final
 
 from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.controllers.context import ControllerContext
-from seatrial.sandbox.controllers.cron_schedule import Schedule, ScheduleError, zone_of
 from seatrial.sandbox.controllers.job import is_over
 from seatrial.sandbox.controllers.objects import (
     BY_CONTROLLER,
@@ -28,8 +27,9 @@ from seatrial.sandbox.controllers.objects import (
     uid_of,
     with_value,
 )
-from seatrial.sandbox.controllers.timestamps import Clock, from_time, to_time
 from seatrial.sandbox.informer import Key, key_of
+from seatrial.sandbox.rules.cron_schedule import Schedule, ScheduleError, zone_of
+from seatrial.sandbox.timestamps import Clock, from_time, to_time
 from seatrial.sandbox.work_queue import WorkQueue
 
 _WORKERS: Final = 5

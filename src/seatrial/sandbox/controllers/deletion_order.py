@@ -13,7 +13,7 @@ from typing import Final
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.controllers.objects import annotations_of, is_ready, ready_since
-from seatrial.sandbox.controllers.timestamps import from_time
+from seatrial.sandbox.timestamps import from_time
 
 _DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _PHASES: Final = {"Pending": 0, "Unknown": 1, "Running": 2}

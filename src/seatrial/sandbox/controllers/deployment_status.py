@@ -18,7 +18,7 @@ from seatrial.sandbox.controllers.deployment_sizes import (
     total_status,
 )
 from seatrial.sandbox.controllers.objects import condition, name_of
-from seatrial.sandbox.controllers.timestamps import from_time, to_time
+from seatrial.sandbox.timestamps import from_time, to_time
 
 COMPLETE: Final = "NewReplicaSetAvailable"
 TIMED_OUT: Final = "ProgressDeadlineExceeded"

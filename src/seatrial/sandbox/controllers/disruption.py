@@ -23,8 +23,8 @@ from seatrial.sandbox.controllers.objects import (
     uid_of,
     with_value,
 )
-from seatrial.sandbox.controllers.timestamps import from_time, to_time
 from seatrial.sandbox.informer import Key, key_of
+from seatrial.sandbox.timestamps import from_time, to_time
 from seatrial.sandbox.work_queue import WorkQueue
 
 _RESOURCE: Final = "poddisruptionbudgets.policy"

@@ -7,7 +7,7 @@ Jobs read it in their failure policies, people in `kubectl describe`. Behaviour:
 from datetime import datetime
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.controllers.timestamps import to_time
+from seatrial.sandbox.timestamps import to_time
 
 TYPE = "DisruptionTarget"
 

@@ -9,8 +9,8 @@ from http import HTTPStatus
 from seatrial.sandbox.api import ApiError, Object
 from seatrial.sandbox.controllers.context import ControllerContext
 from seatrial.sandbox.controllers.objects import condition, is_terminating, name_of, namespace_of, uid_of
-from seatrial.sandbox.controllers.timestamps import from_time
 from seatrial.sandbox.informer import Key, key_of
+from seatrial.sandbox.timestamps import from_time
 from seatrial.sandbox.work_queue import WorkQueue
 
 _RESOURCE = "jobs.batch"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.controllers.objects import annotations_of, condition, is_finished, is_terminating, name_of
-from seatrial.sandbox.controllers.timestamps import from_time
+from seatrial.sandbox.timestamps import from_time
 
 FINALIZER: Final = "batch.kubernetes.io/job-tracking"
 INDEX: Final = "batch.kubernetes.io/job-completion-index"

@@ -29,7 +29,7 @@ from seatrial.sandbox.controllers.job_policies import judge, success_message
 from seatrial.sandbox.controllers.job_view import JobView
 from seatrial.sandbox.controllers.objects import condition, is_ready, is_terminating
 from seatrial.sandbox.controllers.pod_control import PodControl
-from seatrial.sandbox.controllers.timestamps import from_time
+from seatrial.sandbox.timestamps import from_time
 from seatrial.sandbox.timing import Timing
 
 _MOST_AT_ONCE: Final = 500

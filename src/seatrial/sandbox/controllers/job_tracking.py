@@ -29,7 +29,7 @@ from seatrial.sandbox.controllers.objects import (
     uid_of,
     with_value,
 )
-from seatrial.sandbox.controllers.timestamps import to_time
+from seatrial.sandbox.timestamps import to_time
 
 RESOURCE: Final = "jobs.batch"
 _MOST_UNCOUNTED: Final = 500

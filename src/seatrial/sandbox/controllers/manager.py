@@ -33,11 +33,11 @@ from seatrial.sandbox.controllers.resource_quota import ResourceQuotaController
 from seatrial.sandbox.controllers.role_aggregation import RoleAggregationController
 from seatrial.sandbox.controllers.stateful_set import StatefulSetController
 from seatrial.sandbox.controllers.taint_eviction import TaintEvictionController
-from seatrial.sandbox.controllers.timestamps import Clock, utc_now
 from seatrial.sandbox.controllers.volume_protection import VolumeProtectionController
 from seatrial.sandbox.controllers.volume_provisioner import VolumeProvisioner
 from seatrial.sandbox.event_recorder import EventRecorder
 from seatrial.sandbox.informer import SharedInformers
+from seatrial.sandbox.timestamps import Clock, utc_now
 from seatrial.sandbox.timing import SANDBOX, Timing
 
 _FIRST_PAUSE_SECONDS: Final = 0.1

@@ -20,7 +20,7 @@ from seatrial.sandbox.controllers.objects import (
     with_value,
 )
 from seatrial.sandbox.controllers.resources import CLUSTER_WIDE, OWNABLE, KnownResources
-from seatrial.sandbox.controllers.timestamps import to_time
+from seatrial.sandbox.timestamps import to_time
 from seatrial.sandbox.work_queue import WorkQueue
 
 _FINALIZER: Final = "kubernetes"

@@ -25,7 +25,7 @@ from seatrial.sandbox.controllers.objects import (
     uid_of,
     with_value,
 )
-from seatrial.sandbox.controllers.timestamps import to_time
+from seatrial.sandbox.timestamps import to_time
 from seatrial.sandbox.work_queue import WorkQueue
 
 UNREACHABLE: Final = "node.kubernetes.io/unreachable"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from seatrial.sandbox.api import Object
-from seatrial.sandbox.controllers.timestamps import from_time
+from seatrial.sandbox.timestamps import from_time
 
 # The names of the indices that several controllers share, and what stands in them.
 BY_CONTROLLER = "controller"

@@ -32,8 +32,8 @@ from seatrial.sandbox.controllers.objects import (
 )
 from seatrial.sandbox.controllers.owned_pods import OwnedPods, OwnerKind
 from seatrial.sandbox.controllers.pod_control import PodControl
-from seatrial.sandbox.controllers.timestamps import to_time
 from seatrial.sandbox.informer import Key, key_of
+from seatrial.sandbox.timestamps import to_time
 from seatrial.sandbox.work_queue import WorkQueue
 
 _WORKERS: Final = 5

@@ -21,8 +21,8 @@ from seatrial.sandbox.controllers.objects import (
     namespace_of,
     uid_of,
 )
-from seatrial.sandbox.controllers.timestamps import from_time, to_time
 from seatrial.sandbox.informer import Informer, Key, SharedInformers
+from seatrial.sandbox.timestamps import from_time, to_time
 
 TRIGGER_TIME: Final = "endpoints.kubernetes.io/last-change-trigger-time"
 HEADLESS: Final = "service.kubernetes.io/headless"

@@ -17,7 +17,7 @@ from seatrial.sandbox.controllers.objects import (
     name_of,
     namespace_of,
 )
-from seatrial.sandbox.controllers.timestamps import Clock
+from seatrial.sandbox.timestamps import Clock
 
 POD_NAME: Final = "statefulset.kubernetes.io/pod-name"
 POD_INDEX: Final = "apps.kubernetes.io/pod-index"

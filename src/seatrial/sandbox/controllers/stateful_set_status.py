@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.controllers.objects import is_terminating, name_of
 from seatrial.sandbox.controllers.stateful_set_pods import is_running_and_available, is_running_and_ready, revision_of
-from seatrial.sandbox.controllers.timestamps import Clock
+from seatrial.sandbox.timestamps import Clock
 
 
 def counted_status(

@@ -27,9 +27,9 @@ from seatrial.sandbox.controllers.stateful_set_pods import (
     ordinal_of,
     revision_of,
 )
-from seatrial.sandbox.controllers.timestamps import Clock
 from seatrial.sandbox.event_recorder import EventRecorder
 from seatrial.sandbox.informer import key_of
+from seatrial.sandbox.timestamps import Clock
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from seatrial.sandbox.api import Api, Object
-from seatrial.sandbox.controllers.timestamps import Clock, utc_now
 from seatrial.sandbox.event_recorder import EventRecorder
+from seatrial.sandbox.timestamps import Clock, utc_now
 
 EventType = Literal["Normal", "Warning"]
 _COMPONENT: Final = "kubelet"

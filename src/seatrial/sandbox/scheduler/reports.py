@@ -12,7 +12,7 @@ import structlog
 from seatrial.sandbox.api import Api, ApiError, Object
 from seatrial.sandbox.controllers.disruption_target import disrupted_conditions
 from seatrial.sandbox.controllers.objects import condition, is_terminating, name_of, namespace_of, uid_of
-from seatrial.sandbox.controllers.timestamps import Clock, to_micro_time, to_time
+from seatrial.sandbox.timestamps import Clock, to_micro_time, to_time
 
 SCHEDULER: Final = "default-scheduler"
 _MOST_WAITING: Final = 5000

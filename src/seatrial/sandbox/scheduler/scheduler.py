@@ -24,7 +24,6 @@ from seatrial.sandbox.controllers.objects import (
     namespace_of,
     uid_of,
 )
-from seatrial.sandbox.controllers.timestamps import Clock, utc_now
 from seatrial.sandbox.controllers.volume_protection import claims_of
 from seatrial.sandbox.informer import Informer, Key, key_of
 from seatrial.sandbox.scheduler import messages
@@ -37,6 +36,7 @@ from seatrial.sandbox.scheduler.queue import SchedulingQueue
 from seatrial.sandbox.scheduler.reports import SCHEDULER, Reporter
 from seatrial.sandbox.scheduler.scores import best_node
 from seatrial.sandbox.scheduler.volumes import VolumeBinder, VolumeNeeds, VolumesMissingError
+from seatrial.sandbox.timestamps import Clock, utc_now
 
 # A pod may wait for something that no change was taken to help with; Kubernetes looks again as seldom.
 _SECOND_LOOK_SECONDS: Final = 300.0

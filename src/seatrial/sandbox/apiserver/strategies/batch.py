@@ -10,7 +10,7 @@ from seatrial.sandbox.apiserver.strategies.workloads import (
     numbers_errors,
     template_errors,
 )
-from seatrial.sandbox.controllers.cron_schedule import Schedule, ScheduleError
+from seatrial.sandbox.rules.cron_schedule import Schedule, ScheduleError
 
 UNLIMITED = 2147483647
 CONTROLLER_UID = "batch.kubernetes.io/controller-uid"

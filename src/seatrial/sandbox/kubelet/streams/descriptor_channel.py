@@ -65,14 +65,10 @@ class MachineEnd:
             self._socket.close()
 
     def _receive(self) -> None:
-        try:
-            packet, descriptors, _, _ = socket.recv_fds(
-                self._socket, _LARGEST_PACKET, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-            )
-        except BlockingIOError:
+        received = _receive_packet(self._socket)
+        if received is None:
             return
-        except OSError:
-            packet, descriptors = b"", []
+        packet, descriptors = received
         if not packet:
             self.close()
             return
@@ -135,15 +131,22 @@ class KubeletEnd:
             loop.remove_writer(self._socket)
 
     def _receive(self) -> None:
-        try:
-            packet, descriptors, _, _ = socket.recv_fds(
-                self._socket, _LARGEST_PACKET, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-            )
-        except BlockingIOError:
+        received = _receive_packet(self._socket)
+        if received is None:
             return
-        except OSError:
-            packet, descriptors = b"", []
+        packet, descriptors = received
         if packet:
             self._take(packet, descriptors)
         else:
             asyncio.get_running_loop().remove_reader(self._socket)
+
+
+def _receive_packet(sock: socket.socket) -> tuple[bytes, list[int]] | None:
+    """The next packet and its descriptors: an empty one at the end, None as long as there is none."""
+    try:
+        packet, descriptors, _, _ = socket.recv_fds(sock, _LARGEST_PACKET, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b"", []
+    return packet, descriptors
