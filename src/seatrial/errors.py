@@ -5,8 +5,10 @@
     │   └── ConfigurationError    a file or variable that says where and as whom: kubeconfig, settings
     ├── PolicyError           correct the policy: holds all problems of the file
     ├── ClusterError          look at the cluster: what the API server said (`kube.errors` has the children)
+    ├── MachineError          look at a node's machine, its cloud, or the way to it
     ├── StateError            look at this machine: state directory, disk, journal
     ├── SandboxError          look at the sandbox: it can't start, isn't there, was started twice
+    ├── Halted                lift the halt, when its reason is gone
     └── Interrupted           nothing: somebody asked us to stop
 
 Each holds a one-line message, a hint that says what to do, and its cause (`__cause__`). Errors of other
@@ -55,6 +57,12 @@ class ClusterError(SeatrialError):
     exit_code = 3
 
 
+class MachineError(SeatrialError):
+    """A machine could not be listed, stopped, started, or sent a command."""
+
+    exit_code = 3
+
+
 class StateError(SeatrialError):
     """Seatrial can't keep its own records on this machine."""
 
@@ -63,6 +71,12 @@ class StateError(SeatrialError):
 
 class SandboxError(SeatrialError):
     """The embedded cluster can't do what was asked."""
+
+    exit_code = 3
+
+
+class Halted(SeatrialError):  # noqa: N818 -- somebody meant it
+    """Somebody has halted all experiments on this cluster."""
 
     exit_code = 3
 

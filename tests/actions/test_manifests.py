@@ -4,15 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial.actions.manifests import (
-    DELETE_OBJECT,
-    RESTORE_OBJECT,
-    RUN_LABEL,
-    apply_manifests,
-    read_manifests,
-    wait_until_ready,
-)
+from seatrial.actions.created_objects import DELETE_OBJECT, RUN_LABEL
+from seatrial.actions.field_changes import REVERT_FIELDS
+from seatrial.actions.manifests import apply_manifests, read_manifests, wait_until_ready
 from seatrial.errors import ClusterError, ConfigurationError, UsageError
+from seatrial.kube.resources import CONFIGMAPS
 from seatrial.runtime.events import ObjectApplied, UndoWritten
 from seatrial.runtime.journal import RunEntry
 
@@ -47,10 +43,10 @@ def read(tmp_path):
 
 async def undo(context):
     """Carries out what the journal has, last in first, as often as asked."""
-    kinds = {kind.kind: kind for kind in (DELETE_OBJECT, RESTORE_OBJECT)}
+    kinds = {kind.kind: kind for kind in (DELETE_OBJECT, REVERT_FIELDS)}
     for written in context.journal.newer_than(0):
         # Through the client: where an undo hangs this says so before the test's own time limit.
-        await asyncio.wait_for(kinds[written.undo.kind].run(written.undo.args, context.cluster), 30)
+        await asyncio.wait_for(kinds[written.undo.kind].run(written.undo.args, context.world), 30)
 
 
 @asynccontextmanager
@@ -171,13 +167,22 @@ async def test_what_was_there_is_put_back_as_it_was(control, on_cluster):
     assert (await stored(control))["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
 
 
-async def test_a_restore_makes_what_somebody_deleted_meanwhile(control, on_cluster):
-    """An object that was there before the run is there after it."""
+async def test_what_somebody_deleted_meanwhile_stays_deleted(control, on_cluster):
+    """A deletion is a change by somebody else, too."""
     await control.server.api.create("configmaps", config_map(data={"colour": "blue"}), "default")
     await apply_manifests([config_map()], on_cluster.context)
     await control.server.api.delete("configmaps", "settings", "default")
     await undo(on_cluster.context)
-    assert (await stored(control))["data"] == {"colour": "blue"}
+    assert await config_maps(control) == []
+
+
+async def test_of_what_was_there_only_our_fields_are_put_back(control, on_cluster):
+    """What somebody else set since stays, field by field."""
+    await control.server.api.create("configmaps", config_map(data={"colour": "blue", "size": "1"}), "default")
+    await apply_manifests([config_map(data={"colour": "red", "size": "2"})], on_cluster.context)
+    await control.cluster.patch(CONFIGMAPS, "settings", {"data": {"size": "3", "shape": "round"}}, namespace="default")
+    await undo(on_cluster.context)
+    assert (await stored(control))["data"] == {"colour": "blue", "size": "3", "shape": "round"}
 
 
 async def test_a_restore_leaves_other_peoples_later_work_alone(control, on_cluster):
@@ -199,14 +204,14 @@ async def test_a_delete_leaves_an_object_of_somebody_else_alone(control, on_clus
     assert (await stored(control))["data"] == {"colour": "green"}
 
 
-async def test_what_another_run_applied_since_is_that_runs_to_undo(control, on_cluster):
-    """Two runs load the same object: the first leaves it to the second, which puts it back."""
+async def test_what_another_run_works_on_is_refused(control, on_cluster):
+    """Two runs with the same object: the second stops before it changes anything, and says whose it is."""
     later = replace(on_cluster.context, run_id="run-2")
     await apply_manifests([config_map()], on_cluster.context)
-    await apply_manifests([config_map(data={"colour": "green"})], later)
-    first = on_cluster.context.journal.newer_than(0)[1]
-    await DELETE_OBJECT.run(first.undo.args, control.cluster)
-    assert (await stored(control))["data"]["colour"] == "green"
+    with pytest.raises(ClusterError, match="run run-1 is at work on ConfigMap default/settings") as refused:
+        await apply_manifests([config_map(data={"colour": "green"})], later)
+    assert "seatrial recover --run run-1" in refused.value.hint
+    assert (await stored(control))["data"]["colour"] == "red"
 
 
 async def test_the_undo_is_in_the_journal_before_the_object_is_touched(control, on_cluster):
@@ -217,7 +222,7 @@ async def test_the_undo_is_in_the_journal_before_the_object_is_touched(control, 
     assert [each.undo.args["name"] for each in on_cluster.context.journal.newer_than(0)] == ["Not A Name", "settings"]
     assert await config_maps(control) == ["settings"]
     last = on_cluster.context.journal.newer_than(0)[0]
-    await DELETE_OBJECT.run(last.undo.args, control.cluster)
+    await DELETE_OBJECT.run(last.undo.args, on_cluster.context.world)
 
 
 async def test_on_a_cluster_that_goes_away_nothing_is_journaled(control, on_cluster):

@@ -82,10 +82,11 @@ async def bench(monkeypatch, tmp_path):
     async def does(spec: Does, context: Context) -> Outcome:
         return await made.steps[spec.what](context) if spec.what in made.steps else PASSED
 
-    async def forget(args, cluster):
+    async def forget(args, world):
         if error := made.undo_errors.get(args["name"]):
             raise error
         made.undone.append(args["name"])
+        return ""
 
     monkeypatch.setattr(
         "seatrial.engine.scenario.step_types",

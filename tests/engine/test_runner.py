@@ -226,11 +226,12 @@ async def test_a_second_request_hurries_the_clean_up_and_skips_nothing(bench, mo
         bench.interrupts.request("SIGINT")
         await asyncio.Event().wait()
 
-    async def hanging(args, cluster):
+    async def hanging(args, world):
         if args["name"] == "b":
             bench.interrupts.request("SIGINT")
             await asyncio.Event().wait()
         bench.undone.append(args["name"])
+        return ""
 
     from seatrial.runtime.undo import UndoKind
 

@@ -66,7 +66,7 @@ async def test_an_undo_that_hangs_is_given_up_after_its_deadline(bench, undoing)
     """Each undo has two minutes of its own; then the next one gets its turn."""
     ended = []
 
-    async def hangs(args, cluster):
+    async def hangs(args, world):
         if args["name"] == "b":
             try:
                 await asyncio.Event().wait()
@@ -87,7 +87,7 @@ async def test_hurried_undos_still_get_their_time(bench, undoing):
     """In a hurry, an undo that takes a moment is still waited for."""
     done = asyncio.Event()
 
-    async def takes_a_moment(args, cluster):
+    async def takes_a_moment(args, world):
         asyncio.get_running_loop().call_later(0.01, done.set)
         await done.wait()
         bench.undone.append(args["name"])

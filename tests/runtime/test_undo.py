@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from seatrial.actions.manifests import DELETE_OBJECT
+from seatrial.actions.created_objects import DELETE_OBJECT
 from seatrial.errors import StateError
 from seatrial.runtime.journal import Journal, RunEntry, RunJournal
 from seatrial.runtime.undo import Undo, undo_kind, undo_kinds

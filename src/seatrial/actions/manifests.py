@@ -2,27 +2,26 @@
 
 Objects are applied on the server (server-side apply), as `kubectl apply --server-side` does, and no kubectl is needed.
 Each undo is in the journal before its object is touched: an object that this made is deleted again, if it is still the
-one of this run; one that was there before is put back as it was.
+one of this run; of one that was there before, the fields that were changed are put back.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from seatrial.actions.created_objects import deletion_of, refuse_leftover, with_run_label
+from seatrial.actions.field_changes import differences, revert_undo
 from seatrial.errors import ConfigurationError
 from seatrial.kube.client import Client
 from seatrial.kube.errors import NotFound
-from seatrial.kube.objects import DaemonSet, Deployment, PartialObject, Pod, StatefulSet
+from seatrial.kube.objects import DaemonSet, Deployment, Pod, StatefulSet
 from seatrial.kube.resources import Resource
 from seatrial.runtime.context import Context
-from seatrial.runtime.events import ObjectApplied, UndoWritten
-from seatrial.runtime.undo import Undo, UndoKind
-
-RUN_LABEL = "seatrial.io/run"
+from seatrial.runtime.events import ObjectApplied
 
 Manifest = dict[str, Any]
 
@@ -91,84 +90,26 @@ async def _apply(manifest: Manifest, context: Context, *, journaled: bool) -> Ap
     metadata = manifest["metadata"]
     namespace = (metadata.get("namespace") or cluster.default_namespace) if resource.namespaced else None
     name = metadata["name"]
-    labels = {**(metadata.get("labels") or {}), RUN_LABEL: context.run_id}
-    body = {**manifest, "metadata": {**metadata, "labels": labels, **({"namespace": namespace} if namespace else {})}}
+    body = with_run_label(manifest, context.run_id, namespace=namespace)
     try:
         before = await cluster.get(resource, name, namespace=namespace)
     except NotFound:
         before = None
     if journaled:
-        undo = _restore(before, context.run_id) if before else _delete(body, context.run_id)
-        await context.journal.write(undo)
-        context.emit(UndoWritten(description=undo.description))
+        await _write_undo(before, resource, body, context)
     await cluster.apply(resource, body, force=True)
     context.emit(ObjectApplied(kind=resource.kind, namespace=namespace or "", name=name, created=before is None))
     return Applied(resource, namespace, name)
 
 
-def _delete(body: Manifest, run_id: str) -> Undo:
-    args = {"apiVersion": body["apiVersion"], "kind": body["kind"], "run": run_id, **_place(body)}
-    where = f" -n {args['namespace']}" if args["namespace"] else ""
-    return Undo(
-        kind=DELETE_OBJECT.kind,
-        args=args,
-        description=f"delete {_words(args)}",
-        manual=f"kubectl delete {body['kind'].lower()} {args['name']}{where}",
-    )
-
-
-def _restore(before: Manifest, run_id: str) -> Undo:
-    kept = {key: value for key, value in before.items() if key != "status"}
-    dropped = {"resourceVersion", "managedFields", "uid", "creationTimestamp", "generation"}
-    kept["metadata"] = {key: value for key, value in before["metadata"].items() if key not in dropped}
-    place = {"kind": before["kind"], **_place(before)}
-    return Undo(
-        kind=RESTORE_OBJECT.kind,
-        args={"body": kept, "run": run_id},
-        description=f"put {_words(place)} back as it was",
-        manual="the object as it was stands in the journal: seatrial's state directory, journal.sqlite3, table undo",
-    )
-
-
-async def _undo_delete(args: Mapping[str, Any], cluster: Client) -> None:
-    resource = await cluster.resource_for(args["apiVersion"], args["kind"])
-    name, namespace = args["name"], args["namespace"] or None
-    try:
-        found = await cluster.get(resource, name, namespace=namespace, type=PartialObject)
-        if (found.metadata.labels or {}).get(RUN_LABEL) != args["run"]:
-            return  # somebody replaced it with one of their own
-        uid = found.metadata.uid
-        await cluster.delete(resource, name, namespace=namespace, uid=uid, propagation_policy="Foreground")
-    except NotFound:
+async def _write_undo(before: Manifest | None, resource: Resource, body: Manifest, context: Context) -> None:
+    if before is None:
+        await context.write_undo(deletion_of(body, context.run_id))
         return
-    await _gone(resource, name, namespace, uid, cluster)
-
-
-async def _undo_restore(args: Mapping[str, Any], cluster: Client) -> None:
-    body = args["body"]
-    resource = await cluster.resource_for(body["apiVersion"], body["kind"])
-    place = _place(body)
-    try:
-        found = await cluster.get(resource, place["name"], namespace=place["namespace"] or None)
-    except NotFound:
-        await cluster.create(resource, body, namespace=place["namespace"] or None)
-        return
-    if (found["metadata"].get("labels") or {}).get(RUN_LABEL) != args["run"]:
-        return  # not applied yet, put back already, or somebody's own work since: theirs stays
-    now = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
-    await cluster.replace(resource, {**body, "metadata": {**body["metadata"], **now}})
-
-
-async def _gone(resource: Resource, name: str, namespace: str | None, uid: str, cluster: Client) -> None:
-    watching = cluster.watch(
-        resource, namespace=namespace, field_selector=f"metadata.name={name}", type=PartialObject, metadata_only=True
-    )
-    async with watching as watch:
-        if all(each.metadata.uid != uid for each in watch.snapshot):
-            return
-        async for event in watch:
-            if event.type == "DELETED" and event.object.metadata.uid == uid:
-                return
+    refuse_leftover(before, context.run_id)
+    after = await context.cluster.apply(resource, body, force=True, dry_run=True)
+    if changes := differences(before, after):
+        await context.write_undo(revert_undo(resource, before, changes))
 
 
 async def _ready(applied: Applied, cluster: Client) -> None:
@@ -216,16 +157,3 @@ def _items(document: Any) -> list[Manifest]:
     if document.get("kind") == "List" and isinstance(document.get("items"), list):
         return [item if isinstance(item, dict) else {} for item in document["items"]]
     return [document]
-
-
-def _place(body: Manifest) -> dict[str, str]:
-    return {"name": body["metadata"]["name"], "namespace": body["metadata"].get("namespace", "")}
-
-
-def _words(place: Mapping[str, str]) -> str:
-    where = f"{place['namespace']}/" if place["namespace"] else ""
-    return f"{place['kind']} {where}{place['name']}"
-
-
-DELETE_OBJECT = UndoKind(kind="deleteObject", run=_undo_delete)
-RESTORE_OBJECT = UndoKind(kind="restoreObject", run=_undo_restore)

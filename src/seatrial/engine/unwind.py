@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Iterable
 
 from seatrial.errors import SeatrialError
-from seatrial.kube.client import Client
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import UndoDone, UndoFailed
 from seatrial.runtime.journal import WrittenUndo
 from seatrial.runtime.undo import Undo, undo_kind
+from seatrial.runtime.world import World
 
 DEADLINE_SECONDS = 120.0
 HURRIED_DEADLINE_SECONDS = 5.0
@@ -24,19 +24,20 @@ async def unwind(undos: Iterable[WrittenUndo], context: Context, *, hurry: async
     """
     for written in undos:
         undo = written.undo
-        error = await _undo_one(undo, context.cluster, hurry=hurry)
+        note, error = await _undo_one(undo, context.world, hurry=hurry)
         await context.journal.settle(written, error=error)
         if error:
             context.emit(UndoFailed(description=undo.description, error=error, manual=undo.manual))
         else:
-            context.emit(UndoDone(description=undo.description))
+            context.emit(UndoDone(description=undo.description, note=note))
 
 
-async def _undo_one(undo: Undo, cluster: Client, *, hurry: asyncio.Event) -> str:
+async def _undo_one(undo: Undo, world: World, *, hurry: asyncio.Event) -> tuple[str, str]:
+    """The note of an undo that worked, and the error of one that did not."""
     try:
-        work = asyncio.ensure_future(undo_kind(undo.kind).run(undo.args, cluster))
+        work = asyncio.ensure_future(undo_kind(undo.kind).run(undo.args, world))
     except SeatrialError as error:
-        return error.message
+        return "", error.message
     hurried = asyncio.create_task(hurry.wait())
     try:
         await asyncio.wait({work, hurried}, timeout=DEADLINE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -47,11 +48,11 @@ async def _undo_one(undo: Undo, cluster: Client, *, hurry: asyncio.Event) -> str
         hurried.cancel()
 
 
-async def _result(work: "asyncio.Future[None]") -> str:
+async def _result(work: "asyncio.Future[str]") -> tuple[str, str]:
     if not work.done():
         work.cancel()
         await asyncio.wait({work})
-        return "took too long"
+        return "", "took too long"
     if error := work.exception():
-        return error.message if isinstance(error, SeatrialError) else f"{type(error).__name__}: {error}"
-    return ""
+        return "", error.message if isinstance(error, SeatrialError) else f"{type(error).__name__}: {error}"
+    return work.result(), ""

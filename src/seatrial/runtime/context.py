@@ -8,11 +8,18 @@ import random
 from dataclasses import astuple, dataclass, field, replace
 
 from seatrial.kube.client import Client
+from seatrial.machines.driver import MachineDriver
+from seatrial.machines.none import NoMachines
+from seatrial.remote.executor import Executor, NoExecutor
 from seatrial.runtime.clock import Clock
-from seatrial.runtime.events import Event, EventStream, Where
-from seatrial.runtime.journal import RunJournal
+from seatrial.runtime.events import Event, EventStream, UndoWritten, Where
+from seatrial.runtime.guardrails import Guardrails
+from seatrial.runtime.halt import HaltSwitch, NeverHalted
+from seatrial.runtime.journal import RunJournal, WrittenUndo
 from seatrial.runtime.randomness import Randomness
 from seatrial.runtime.scope import ScenarioScope
+from seatrial.runtime.undo import Undo
+from seatrial.runtime.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +40,7 @@ class Settings:
 
     max_parallel: int = 50
     recovery_timeout_seconds: float = 60
+    guardrails: Guardrails = field(default_factory=Guardrails)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +53,9 @@ class Context:
     events: EventStream
     randomness: Randomness
     clock: Clock
+    machines: MachineDriver = field(default_factory=NoMachines)
+    executor: Executor = field(default_factory=NoExecutor)
+    halt: HaltSwitch = field(default_factory=NeverHalted)
     identity: Identity = field(default_factory=Identity)
     settings: Settings = field(default_factory=Settings)
     scope: ScenarioScope = field(default_factory=ScenarioScope)
@@ -53,6 +64,23 @@ class Context:
     def at(self, *, where: Where, scope: ScenarioScope | None = None) -> "Context":
         """The same context at another place of the policy."""
         return replace(self, where=where, scope=scope or self.scope)
+
+    @property
+    def world(self) -> World:
+        """What undo acts on."""
+        return World(cluster=self.cluster, machines=self.machines, executor=self.executor)
+
+    async def write_undo(self, undo: Undo) -> WrittenUndo:
+        """Write down what undoes a change; to be awaited before the change is made.
+
+        What it returns settles it (`journal.settle`) where the change turned out not to be made.
+
+        Raises:
+            StateError: the disk did not take it; the change must not be made.
+        """
+        written = await self.journal.write(undo)
+        self.emit(UndoWritten(description=undo.description))
+        return written
 
     def emit(self, event: Event) -> None:
         """Publish an event as happening here."""

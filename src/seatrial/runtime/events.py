@@ -6,6 +6,7 @@ a queue and a thread of its own: one that is slow or fails loses events (counted
     Preparing ─ RunStarted ─ RoundStarted ─ ScenarioStarted ─ StepStarted ─ TargetsMatched ─ TargetsFiltered
     ─ TargetsChosen
     ─ PodKilled | PodKillSkipped ─ PodRecovered | RecoveryMissed ─ ProbeSampled ─ MeshSampled ─ ObjectApplied
+    ─ GuardrailHeld ─ FaultProven ─ FaultCleared ─ ProofMissing ─ MeasurementTaken
     ─ StepFinished ─ UndoWritten ─ UndoDone | UndoFailed ─ ScenarioFinished ─ PauseStarted ─ StopRequested ─ RunFinished
 """
 
@@ -196,6 +197,47 @@ class ObjectApplied(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaultProven(Event):
+    """Proof that a fault happened: what was seen from outside, not what was asked for."""
+
+    subject: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultCleared(Event):
+    """Proof that a fault is gone."""
+
+    subject: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofMissing(Event):
+    """A fault, or its end, could not be proven, and why."""
+
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasurementTaken(Event):
+    """A named measurement, in seconds of the monotonic clock; `of` says what was measured."""
+
+    name: str
+    of: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardrailHeld(Event):
+    """A guardrail refused a step before it acted."""
+
+    guardrail: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished(Event):
     """A step ends."""
 
@@ -215,9 +257,10 @@ class UndoWritten(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoDone(Event):
-    """A change is undone, and seen to be."""
+    """A change is undone, and seen to be; `note` says what was left as it is because somebody else changed it."""
 
     description: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -193,16 +193,18 @@ class RunJournal:
         self._disk_problems: dict[str, None] = {}
         self._open = list(left_open)[::-1]
 
-    async def write(self, undo: Undo) -> None:
+    async def write(self, undo: Undo) -> WrittenUndo:
         """Write down what undoes a change, before the change is made.
 
         Cancellation waits until file and memory agree: an undo in the file alone would undo a change never made.
         """
 
-        async def write() -> None:
-            self._open.append(await self.journal.write(self.run_id, undo))
+        async def write() -> WrittenUndo:
+            written = await self.journal.write(self.run_id, undo)
+            self._open.append(written)
+            return written
 
-        await uncancellable(write())
+        return await uncancellable(write())
 
     @property
     def mark(self) -> int:

@@ -41,7 +41,9 @@ class StepPlan:
     """What one step would do to the cluster as it is.
 
     `matched` is None for a step that chooses no targets. `victims` are the pods that would be disrupted; `targets` all
-    those that the step's actions see. `unowned` are victims that no controller replaces.
+    those that the step's actions see. `unowned` are victims that no controller replaces. `changes` says what else the
+    step would change, one sentence each ("create Deployment shop/cart-chaos", "stop machine node-2"), `refused` why
+    guardrails would not let it, `nodes` which nodes it acts on.
     """
 
     summary: str
@@ -52,6 +54,9 @@ class StepPlan:
     owners: tuple[OwnerImpact, ...] = ()
     unowned: tuple[PodRef, ...] = ()
     budgets: tuple[BudgetImpact, ...] = ()
+    changes: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     missing_permissions: tuple[str, ...] = ()
 
 

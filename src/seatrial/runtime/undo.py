@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 from seatrial.errors import StateError
-from seatrial.kube.client import Client
 from seatrial.policy.extensions import load_extensions
+from seatrial.runtime.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +31,14 @@ class Undo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoKind:
-    """How undos of one kind are carried out: `run(args, cluster)` returns when the world is seen to be back."""
+    """How undos of one kind are carried out.
+
+    `run(args, world)` returns when the world is seen to be back, with a note on what it left as it is and why (somebody
+    else changed it since), or an empty text. It raises a `SeatrialError` for what a person has to look at.
+    """
 
     kind: str
-    run: Callable[[Mapping[str, Any], Client], Awaitable[None]]
+    run: Callable[[Mapping[str, Any], World], Awaitable[str]]
 
 
 @cache

@@ -1,0 +1,85 @@
+"""What a cloud has to be able to do for us: the protocol of machine drivers, and what they speak of.
+
+A driver is asynchronous, returns only when the cloud says that the state asked for is reached, and declares what it
+can do, so that a plan refuses what it can't before anything is touched. `none` is the driver where no cloud is known.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class MachineState(StrEnum):
+    """Whether a machine runs; everything between two states is UNKNOWN."""
+
+    UP = "UP"
+    DOWN = "DOWN"
+    UNKNOWN = "UNKNOWN"
+
+
+class Capability(StrEnum):
+    """What a driver can do beyond listing machines."""
+
+    START = "start"
+    STOP = "stop"
+    REBOOT = "reboot"
+    DELETE = "delete"
+    PAUSE = "pause"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A machine as its cloud knows it. `id` is what the driver's methods take."""
+
+    id: str
+    name: str
+    state: MachineState
+    addresses: tuple[str, ...] = ()
+    provider_id: str = ""
+    zone: str = ""
+    region: str = ""
+    groups: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class MachineDriver(Protocol):
+    """One cloud. Every method raises `MachineError`; starting what is up and stopping what is down do nothing."""
+
+    @property
+    def name(self) -> str:
+        """The driver's name, as on the command line: `aws`, `sandbox`, `none`."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can do."""
+        ...
+
+    async def list(self) -> Sequence[Machine]:
+        """All machines that it can reach, in a stable order."""
+        ...
+
+    async def describe(self, machine_id: str) -> Machine:
+        """One machine as it is."""
+        ...
+
+    async def start(self, machine_id: str) -> None:
+        """Start it, and wait until it is up."""
+        ...
+
+    async def stop(self, machine_id: str, *, force: bool = False) -> None:
+        """Stop it, and wait until it is down; `force` cuts the power."""
+        ...
+
+    async def reboot(self, machine_id: str, *, force: bool = False) -> None:
+        """Restart it."""
+        ...
+
+    async def delete(self, machine_id: str) -> None:
+        """Delete it for good."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

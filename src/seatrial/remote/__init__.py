@@ -1,0 +1,1 @@
+"""Commands on machines: behind one protocol, whatever carries them there."""
