@@ -141,8 +141,7 @@ def revert_undo(resource: Resource, before: Object, changes: list[FieldChange], 
             "uid": meta["uid"],
             "changes": [each.as_json() for each in changes],
         },
-        description=description
-        or f"put {resource.kind} {where}{meta['name']} back as it was{fields and f' ({fields})'}",
+        description=description or f"put {resource.kind} {where}{meta['name']} back as it was{shown}",
         manual=_by_hand(resource, before, changes),
     )
 
