@@ -46,7 +46,7 @@ demo: setup ## Run the first experiment on the embedded sandbox
 	@$(BIN)/seatrial autonomous --sandbox --load examples/goldpinger.yml --policy-file examples/kill-half.yml
 
 test: setup $(CLIENTS) ## Run all tests
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --reruns 1 $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 check: setup ## Lint, check formatting, types and layers
 	@$(BIN)/ruff check

@@ -24,7 +24,7 @@ async def main() -> list[Figure]:
         figure.show()
         figures.append(figure)
 
-    for nodes, pods, ready_limit, pods_limit in ((4, 100, 6, 30), (50, 1000, 20, 240)):
+    for nodes, pods, ready_limit, pods_limit in ((4, 100, 2, 10), (50, 1000, 8, 120)):
         began = time.monotonic()
         async with sandbox_cluster(nodes=nodes) as sandbox, client_of(sandbox) as client:
             tell(Figure(f"{nodes} nodes: command to Ready", time.monotonic() - began, "s", ready_limit))
@@ -32,13 +32,13 @@ async def main() -> list[Figure]:
             tell(Figure("  memory (PSS) per node, all included", empty.memory_bytes / nodes / 1e6, "MB", 45))
             lists = await until_ready(client, pods, tell, f"{nodes} nodes: {pods} pods Ready", pods_limit)
             used = footprint_of(sandbox.record.sandbox_id).cpu_seconds - empty.cpu_seconds
-            tell(Figure("  processor time per pod, all processes", used / pods * 1000, "ms", 150))
+            tell(Figure("  processor time per pod, all processes", used / pods * 1000, "ms", 100))
             what = "`kubectl get pods` meanwhile (its Table request)"
-            tell(Figure(f"  median {what}", statistics.median(lists) * 1000, "ms", 1000))
-            tell(Figure(f"  slowest {what}", max(lists) * 1000, "ms", 3000))
+            tell(Figure(f"  median {what}", statistics.median(lists) * 1000, "ms", 500))
+            tell(Figure(f"  slowest {what}", max(lists) * 1000, "ms", 1000))
             await footprint(sandbox, empty.memory_bytes, pods, tell)
             began = time.monotonic()
-        tell(Figure(f"{nodes} nodes, {pods} pods: down, and nothing left", time.monotonic() - began, "s", 30))
+        tell(Figure(f"{nodes} nodes, {pods} pods: down, and nothing left", time.monotonic() - began, "s", 20))
     return figures
 
 
@@ -76,7 +76,7 @@ async def footprint(sandbox: Sandbox, empty_bytes: int, pods: int, tell: Callabl
     await asyncio.sleep(10)
     after = footprint_of(sandbox.record.sandbox_id)
     share = (after.cpu_seconds - before.cpu_seconds) / 10 * 100
-    tell(Figure(f"  at rest: processor ({after.processes} processes)", share, "% of a core", 20))
+    tell(Figure(f"  at rest: processor ({after.processes} processes)", share, "% of a core", 12))
     tell(Figure("  memory (PSS) in all", after.memory_bytes / 1e6, "MB"))
     tell(Figure("  memory (PSS) per pod", (after.memory_bytes - empty_bytes) / pods / 1e6, "MB", 2.5))
 

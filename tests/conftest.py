@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, settings
 from seatrial.kube.client import Client, connect
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import EventStream, Record
-from seatrial.runtime.journal import Journal, RunJournal
+from seatrial.runtime.journal import Journal
 from seatrial.runtime.randomness import Randomness
+from seatrial.runtime.run_journal import RunJournal
 from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_kubeconfig
 from seatrial.sandbox.pki import Authority
 from seatrial.testing import FakeClock

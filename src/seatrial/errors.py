@@ -6,6 +6,7 @@
     ├── PolicyError           correct the policy: holds all problems of the file
     ├── ClusterError          look at the cluster: what the API server said (`kube.errors` has the children)
     ├── MachineError          look at a node's machine, its cloud, or the way to it
+    ├── AlertmanagerError     look at the Alertmanager, or the way to it
     ├── StateError            look at this machine: state directory, disk, journal
     ├── SandboxError          look at the sandbox: it can't start, isn't there, was started twice
     ├── Halted                lift the halt, when its reason is gone
@@ -59,6 +60,12 @@ class ClusterError(SeatrialError):
 
 class MachineError(SeatrialError):
     """A machine could not be listed, stopped, started, or sent a command."""
+
+    exit_code = 3
+
+
+class AlertmanagerError(SeatrialError):
+    """An Alertmanager refused, failed or did not answer."""
 
     exit_code = 3
 

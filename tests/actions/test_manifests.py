@@ -6,7 +6,8 @@ import pytest
 
 from seatrial.actions.created_objects import DELETE_OBJECT, RUN_LABEL
 from seatrial.actions.field_changes import REVERT_FIELDS
-from seatrial.actions.manifests import apply_manifests, read_manifests, wait_until_ready
+from seatrial.actions.manifest_text import read_manifests
+from seatrial.actions.manifests import apply_manifests, wait_until_ready
 from seatrial.errors import ClusterError, ConfigurationError, UsageError
 from seatrial.kube.resources import CONFIGMAPS
 from seatrial.runtime.events import ObjectApplied, UndoWritten

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import shlex
+import sys
 
 import pytest
 
@@ -95,3 +96,80 @@ def test_an_invalid_policy_asks_no_cluster(write, capsys):
     errors = capsys.readouterr().err
     assert errors.count("unknown key") == 2
     assert "/nonexistent" not in errors
+
+
+async def test_what_would_be_refused_has_its_exit_code(control, plan, write):
+    """A guardrail of the policy or of the command line that would hold a step back: exit code 3, and the reason."""
+    await control.create_pods("a", "b", "c", app="web")
+    policy = write(KILL % 7)
+    code, output, _ = await plan(policy, "--max-pods", "1")
+    assert code == 3
+    assert "REFUSED" in output
+    assert "maxPods: the step would hit 2 pods, at most 1 may be" in " ".join(output.split())
+    made = json.loads((await plan(policy, "-o", "json", "--max-pods", "1"))[1])
+    assert (made["format"], made["allowed"]) == ("seatrial.io/plan/v1", False)
+    assert (await plan(policy, "--max-pods", "2"))[0] == 0
+
+
+async def test_a_step_that_can_t_be_planned_yet_spoils_no_other(control, plan, write):
+    """What an earlier step has yet to create isn't there: said, and the other steps are planned."""
+    await control.create_pods("a", "b", app="web")
+    scale = "  - scale: {target: {deployment: {name: cart, namespace: default}}, replicas: 2}\n"
+    code, output, _ = await plan(write(KILL % 7 + scale), "-o", "json")
+    kill, unknown = json.loads(output)["scenarios"][0]["steps"]
+    assert (code, len(kill["victims"])) == (0, 2)
+    assert 'deployments.apps "cart" not found' in unknown["unknown"]
+
+
+@pytest.fixture
+def autonomous(control, tmp_path):
+    """Runs `seatrial autonomous`, a process of its own, on this API server; answers exit code and all it said."""
+
+    async def of(*arguments):
+        known = ["--kubeconfig", control.directory / "kubeconfig", "--state-dir", tmp_path / "state"]
+        command = ["-m", "seatrial", "autonomous", *arguments, *known, "--recovery-timeout", "0"]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *map(str, command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        said, _ = await process.communicate()
+        return process.returncode, " ".join(said.decode().split())
+
+    return of
+
+
+async def test_a_run_is_held_to_its_plan(control, plan, autonomous, write, tmp_path):
+    """With the plan's seed and its very victims; once the cluster has drifted it is refused, and says how."""
+    await control.create_pods("a", "b", "c", app="web")
+    policy = write((KILL % "null").replace("{seed: null}", "{runStrategy: {runs: 1}}"))
+    _, output, _ = await plan(policy, "-o", "json")
+    saved = tmp_path / "plan.json"
+    saved.write_text(output)
+    [step] = json.loads(output)["scenarios"][0]["steps"]
+    planned = {pod["name"] for pod in step["victims"]}
+    code, said = await autonomous("--policy-file", policy, "--plan", saved)
+    assert (code, set(await control.pod_names())) == (0, {"a", "b", "c"} - planned), said
+    code, said = await autonomous("--policy-file", policy, "--plan", saved)
+    assert code == 3
+    assert "the plan no longer holds: kill some, step 1 " in said
+    assert "no longer would hit pod default/" in said
+    assert len(await control.pod_names()) == 1
+
+
+async def test_a_plan_for_another_policy_or_seed_is_refused(control, plan, autonomous, write, tmp_path):
+    """Nothing is hit that the plan did not show."""
+    await control.create_pods("a", "b", "c", app="web")
+    saved = tmp_path / "plan.json"
+    saved.write_text((await plan(write(KILL % 7), "-o", "json"))[1])
+    code, said = await autonomous("--policy-file", write(KILL % 7, "same.yml"), "--plan", saved, "--seed", "8")
+    assert (code, "the seed is 8, not 7" in said) == (3, True)
+    other = write((KILL % 7).replace("size: 2", "size: 1"), "other.yml")
+    code, said = await autonomous("--policy-file", other, "--plan", saved)
+    assert (code, "the policy says something else" in said) == (3, True)
+    assert await control.pod_names() == ["a", "b", "c"]
+
+
+async def test_a_file_that_is_no_plan_is_wrong_usage(autonomous, write, tmp_path):
+    """Exit code 2 before anything is asked; so are combinations that make no sense."""
+    policy = write(KILL % 7)
+    assert (await autonomous("--policy-file", policy, "--plan", policy))[0] == 2
+    assert run(["autonomous", "--policy-file", str(policy), "--plan", str(policy), "--sandbox"]) == 2

@@ -4,7 +4,6 @@ import sqlite3
 import threading
 from dataclasses import replace
 
-import psutil
 import pytest
 
 from seatrial.cli.session import SessionOptions, _absolute, own_identity, run_session
@@ -20,6 +19,7 @@ from seatrial.runtime.events import (
     UndoFailed,
 )
 from seatrial.runtime.journal import Journal, RunEntry
+from seatrial.runtime.process_identity import this_process
 from seatrial.runtime.undo import Undo
 from seatrial.runtime.verdict import Verdict
 from seatrial.steps.registry import policy_model
@@ -66,7 +66,7 @@ async def leave_behind(options, server):
     await journal.write("old", Undo(kind="lost", description="find the thing", manual="look for it"))
     await journal.close()
     with sqlite3.connect(journal.path) as connection:
-        connection.execute("UPDATE run SET pid_started = ?", (psutil.Process().create_time() - 3600,))
+        connection.execute("UPDATE run SET pid_started = ?", (this_process().began - 3600,))
     connection.close()
 
 

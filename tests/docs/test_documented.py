@@ -11,6 +11,7 @@ import pytest
 
 import seatrial
 from seatrial.cli.main import seatrial as command_line
+from seatrial.policy.documentation import documentation_of
 from seatrial.reference import pages
 from seatrial.reference.commands import root_context, walk
 from seatrial.reference.event_log import event_kinds
@@ -55,7 +56,7 @@ def test_every_key_of_the_language_is_explained(title, model):
     assert model.__doc__
     assert f"## {title}\n" in page
     for name, field in model.model_fields.items():
-        assert field.description, f"{model.__name__}.{name}"
+        assert documentation_of(model).get(name), f"{model.__name__}.{name}"
         assert f"| `{field.alias or name}` |" in page
 
 

@@ -10,8 +10,9 @@ from seatrial.policy.base import Model, one_key
 from seatrial.policy.models import Policy, Scenario
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import Event, EventStream, Record, StopRequested
-from seatrial.runtime.journal import Journal, RunEntry, RunJournal
+from seatrial.runtime.journal import Journal, RunEntry
 from seatrial.runtime.randomness import Randomness
+from seatrial.runtime.run_journal import RunJournal
 from seatrial.runtime.undo import Undo, UndoKind
 from seatrial.runtime.verdict import PASSED, Outcome, RunResult
 from seatrial.steps.step_type import StepType

@@ -1,21 +1,22 @@
 import asyncio
-import os
 import sqlite3
-import subprocess
-import sys
-from dataclasses import replace
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
-import psutil
 import pytest
 
-from seatrial.engine.recover import recover
+from seatrial.engine.recover import Recovery
 from seatrial.errors import ClusterError
-from seatrial.runtime.events import UndoDone, UndoFailed
+from seatrial.runtime.events import EarlierRunFound, UndoDone, UndoFailed
 from seatrial.runtime.journal import Journal, RunEntry
+from seatrial.runtime.liveness import SILENCE_SECONDS
+from seatrial.runtime.process_identity import this_process
+from seatrial.runtime.undo import UndoKind
+from seatrial.runtime.world import World
 
 
 class Cluster:
-    """A client as far as recovery knows one: where it leads to, and that it is closed."""
+    """A client as far as recovery knows one: where it leads to, and that it is closed after use."""
 
     def __init__(self, server):
         self.server = server
@@ -51,17 +52,54 @@ def rewrite(directory, **columns):
 
 def die(directory):
     """Lets the earlier runs' process have been another one with the same pid."""
-    rewrite(directory, pid_started=psutil.Process().create_time() - 3600)
+    rewrite(directory, pid_started=this_process().began - 3600)
+
+
+def heard(*, seconds_ago=0):
+    """A heartbeat."""
+    return (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat(timespec="milliseconds")
+
+
+@pytest.fixture
+def undoing_waits(monkeypatch):
+    """Undos that say when they have begun, and wait until they are let go on."""
+
+    @dataclass
+    class Waits:
+        begun: asyncio.Event = field(default_factory=asyncio.Event)
+        go_on: asyncio.Event = field(default_factory=asyncio.Event)
+        done: list[str] = field(default_factory=list)
+
+    waits = Waits()
+
+    async def run(args, world):
+        waits.begun.set()
+        await waits.go_on.wait()
+        waits.done.append(args["name"])
+        return ""
+
+    monkeypatch.setattr("seatrial.runtime.undo.undo_kinds", lambda: {"forget": UndoKind(kind="forget", run=run)})
+    return waits
+
+
+def recovery(bench, connect, *, hurry=None):
+    context = bench.context
+    return Recovery(
+        journal=context.journal.journal,
+        events=context.events,
+        clock=bench.clock,
+        connect=connect,
+        hurry=hurry or asyncio.Event(),
+    )
 
 
 async def recovered(bench, *, here="here", hurry=None):
     """What recovery could not undo on the cluster `here`, where every run can be reached."""
 
     async def connect(run):
-        return Cluster(run.server)
+        return World(cluster=Cluster(run.server))
 
-    context = replace(bench.context, cluster=Cluster(here))
-    return await recover(context.journal.journal, context, connect, hurry=hurry or asyncio.Event())
+    return await recovery(bench, connect, hurry=hurry).at_start(server=here)
 
 
 async def test_a_run_that_lives_is_left_alone(bench, left_behind):
@@ -81,24 +119,96 @@ async def test_a_run_whose_pid_was_given_to_another_process_is_dead(bench, left_
     assert len(bench.events(UndoDone)) == 2
 
 
-async def test_a_run_whose_process_is_a_zombie_is_dead(bench, left_behind, tmp_path):
-    """A process that ended and that its parent has not collected yet undoes nothing any more."""
+@pytest.mark.parametrize("elsewhere", [{"boot": "another"}, {"pid_namespace": "pid:[1]"}])
+async def test_a_run_elsewhere_that_beats_is_left_alone(bench, left_behind, tmp_path, elsewhere):
+    """On another host, or in another container with the same volume: its heart is watched until it beats."""
     await left_behind("a")
-    with subprocess.Popen([sys.executable, "-S", "-c", ""]) as child:
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE
-        rewrite(tmp_path, pid=child.pid, pid_started=psutil.Process(child.pid).create_time())
-        assert await recovered(bench) == []
+    rewrite(tmp_path, heartbeat=heard(), **elsewhere)
+    looked = []
+
+    async def sleep(seconds):
+        looked.append(seconds)
+        bench.clock._elapsed += seconds
+        if len(looked) == 5:
+            rewrite(tmp_path, heartbeat=heard())
+
+    bench.clock.sleep = sleep
+    assert await recovered(bench) == []
+    assert (bench.undone, len(looked)) == ([], 5)
+    await bench.context.events.close()
+    [found] = bench.events(EarlierRunFound)
+    assert found.note.startswith("perhaps still at work: process")
+
+
+@pytest.mark.parametrize("ago", [0, -3600, 3600])
+async def test_a_run_elsewhere_that_beats_no_more_is_dead(bench, left_behind, tmp_path, ago):
+    """Its heartbeat stands still for as long as we look, whatever the other host's clock says."""
+    await left_behind("a")
+    rewrite(tmp_path, boot="another", heartbeat=heard(seconds_ago=ago))
+    assert await recovered(bench) == []
+    assert bench.undone == ["a"]
+    assert sum(bench.clock.slept) == (0 if ago > 0 else SILENCE_SECONDS)
+
+
+async def test_a_run_that_undoes_its_changes_while_we_look_is_left_alone(bench, left_behind, tmp_path):
+    """It was alive, and has ended cleanly: there is nothing to do."""
+    await left_behind("a")
+    rewrite(tmp_path, boot="another", heartbeat=heard())
+
+    async def sleep(seconds):
+        await bench.context.journal.journal.forget("earlier")
+        rewrite(tmp_path, finished=heard())
+
+    bench.clock.sleep = sleep
+    assert await recovered(bench) == []
+    assert bench.undone == []
+
+
+async def test_a_run_that_ended_with_its_clean_up_incomplete_is_tried_again(bench, left_behind, tmp_path):
+    """Also while its process goes on with something else."""
+    await left_behind("a")
+    rewrite(tmp_path, finished=heard())
+    assert await recovered(bench) == []
     assert bench.undone == ["a"]
 
 
-async def test_a_run_of_another_host_is_left_alone(bench, left_behind, tmp_path):
-    """Whether a process of another machine lives can't be seen from here."""
+async def test_of_two_recoveries_at_once_one_does_it(bench, left_behind, tmp_path, undoing_waits):
+    """The other is told who, and undoes nothing."""
     await left_behind("a")
     die(tmp_path)
-    rewrite(tmp_path, host="elsewhere")
-    await recovered(bench)
+    first = asyncio.create_task(recovered(bench))
+    await undoing_waits.begun.wait()
+    assert await recovered(bench) == []
+    undoing_waits.go_on.set()
+    assert await first == []
+    assert undoing_waits.done == ["a"]
+    await bench.context.events.close()
+    assert [event.note for event in bench.events(EarlierRunFound)] == ["", "another process is undoing them"]
+
+
+async def test_a_recovery_that_is_cancelled_gives_the_run_back(bench, left_behind, tmp_path, undoing_waits):
+    """Ctrl-C while an earlier run's changes are undone: the next start finds them again, at once."""
+    await left_behind("a")
+    die(tmp_path)
+    first = asyncio.create_task(recovered(bench))
+    await undoing_waits.begun.wait()
+    first.cancel()
+    await asyncio.wait({first})
+    undoing_waits.go_on.set()
+    assert await recovered(bench) == []
+    assert undoing_waits.done == ["a"]
+
+
+async def test_what_was_left_in_a_sandbox_of_its_own_is_gone(bench, left_behind, tmp_path):
+    """An embedded cluster goes with its run: nothing is asked of it, nothing is told."""
+    await left_behind("a")
+    rewrite(tmp_path, disposable=1)
+    die(tmp_path)
+    assert await recovered(bench) == []
     assert bench.undone == []
+    assert await bench.context.journal.journal.open_undos("earlier") == []
+    await bench.context.events.close()
+    assert bench.events(EarlierRunFound) == []
 
 
 async def test_what_was_recovered_is_not_recovered_again(bench, left_behind, tmp_path):
@@ -141,13 +251,12 @@ async def test_a_cluster_that_can_t_be_reached_is_told_for_each_change(bench, le
     async def connect(run):
         raise ClusterError("no route to host")
 
-    context = replace(bench.context, cluster=Cluster("here"))
-    failures = await recover(context.journal.journal, context, connect, hurry=asyncio.Event())
+    failures = await recovery(bench, connect).at_start(server="here")
     told = f"run earlier left changes on {server}, which can't be reached: no route to host"
     assert failures == ([told] if is_here else [])
     await bench.context.events.close()
     assert [event.manual for event in bench.events(UndoFailed)] == ["forget b by hand", "forget a by hand"]
-    assert len(await context.journal.journal.open_undos("earlier")) == 2
+    assert len(await bench.context.journal.journal.open_undos("earlier")) == 2
 
 
 async def test_one_run_that_can_t_be_recovered_does_not_hide_the_others(bench, left_behind, tmp_path):

@@ -1,10 +1,21 @@
 import asyncio
+from itertools import pairwise
 
 import pytest
 
-from seatrial.engine.unwind import DEADLINE_SECONDS, unwind
+from seatrial.engine.unwind import DEADLINE_SECONDS, HURRIED_DEADLINE_SECONDS, unwind
 from seatrial.errors import ClusterError
-from seatrial.runtime.events import UndoDone, UndoFailed
+from seatrial.kube.errors import (
+    CertificateRejected,
+    Conflict,
+    Forbidden,
+    ServerError,
+    Status,
+    TooManyRequests,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from seatrial.runtime.events import UndoDone, UndoFailed, UndoRetried
 from seatrial.runtime.undo import Undo, UndoKind
 
 
@@ -97,3 +108,130 @@ async def test_hurried_undos_still_get_their_time(bench, undoing):
     hurry.set()
     await unwind(await written(bench, "a"), bench.context, hurry=hurry)
     assert (bench.undone, bench.context.journal.failures) == (["a"], [])
+
+
+BUSY = Status(message="busy", code=503)
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    "passing",
+    [
+        Unreachable("no route to host"),
+        ServerError(BUSY, code=503),
+        TooManyRequests(BUSY, code=429, retry_after_seconds=3),
+        Conflict(BUSY, code=409),
+        UnexpectedAnswer("broke off"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_may_pass_is_tried_again_and_told(bench, undoing, passing):
+    """The API server was away for a while: the undo works in the end, and each try was told."""
+    tries = []
+
+    async def works_the_fourth_time(args, world):
+        tries.append(asyncio.get_running_loop().time())
+        if len(tries) < 4:
+            raise passing
+        return ""
+
+    undoing(works_the_fourth_time)
+    await unwind(await written(bench, "a"), bench.context, hurry=asyncio.Event())
+    assert bench.context.journal.failures == []
+    await bench.context.events.close()
+    told = bench.events(UndoRetried)
+    assert [(event.attempt, event.error) for event in told] == [(number, passing.message) for number in (1, 2, 3)]
+    waited = [later - earlier for earlier, later in pairwise(tries)]
+    assert waited == pytest.approx([event.wait_seconds for event in told], abs=0.001)
+    assert min(waited) >= (getattr(passing, "retry_after_seconds", None) or 0)
+
+
+@pytest.mark.looptime
+async def test_what_does_not_pass_is_given_up_after_its_deadline_with_the_last_reason(bench, undoing):
+    """Two minutes of trying; those after it wait for the same thing, and get a few seconds a piece."""
+    tried = []
+
+    async def away(args, world):
+        tried.append(args["name"])
+        raise Unreachable("no route to host")
+
+    undoing(away)
+    undos = await written(bench, "a", "b", "c")
+    begun = asyncio.get_running_loop().time()
+    await unwind(undos, bench.context, hurry=asyncio.Event())
+    taken = asyncio.get_running_loop().time() - begun
+    assert DEADLINE_SECONDS <= taken <= DEADLINE_SECONDS + 2 * HURRIED_DEADLINE_SECONDS + 1
+    assert set(tried) == {"a", "b", "c"}
+    assert bench.context.journal.failures == [
+        f"forget {name}: took too long: no route to host" for name in ("c", "b", "a")
+    ]
+
+
+@pytest.mark.looptime
+async def test_when_the_cluster_is_back_undos_have_their_time_again(bench, undoing):
+    """One that worked shows that waiting makes sense."""
+
+    async def run(args, world):
+        if args["name"] == "c":
+            raise Unreachable("no route to host")
+        if args["name"] == "a":
+            await asyncio.sleep(DEADLINE_SECONDS / 2)
+        return ""
+
+    undoing(run)
+    await unwind(await written(bench, "a", "b", "c"), bench.context, hurry=asyncio.Event())
+    assert bench.context.journal.failures == ["forget c: took too long: no route to host"]
+
+
+@pytest.mark.looptime
+async def test_somebody_in_a_hurry_does_not_wait_for_the_cluster(bench, undoing):
+    """Ctrl-C once more while an undo is tried again: it gets a few seconds more."""
+
+    async def away(args, world):
+        raise Unreachable("no route to host")
+
+    undoing(away)
+    hurry = asyncio.Event()
+    undos = await written(bench, "a")
+    asyncio.get_running_loop().call_later(20, hurry.set)
+    begun = asyncio.get_running_loop().time()
+    await unwind(undos, bench.context, hurry=hurry)
+    assert asyncio.get_running_loop().time() - begun == pytest.approx(20 + HURRIED_DEADLINE_SECONDS, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "final",
+    [Forbidden(Status(message="no"), code=403), CertificateRejected("not trusted"), ClusterError("refused")],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_would_get_the_same_answer_is_not_tried_again(bench, undoing, final):
+    """A permission that is missing doesn't come back by waiting."""
+    tried = []
+
+    async def refuses(args, world):
+        tried.append(args)
+        raise final
+
+    undoing(refuses)
+    await unwind(await written(bench, "a"), bench.context, hurry=asyncio.Event())
+    assert len(tried) == 1
+    assert bench.context.journal.failures == [f"forget a: {final.message}"]
+
+
+@pytest.mark.looptime
+async def test_an_unwinding_that_is_cancelled_leaves_no_task_behind(bench, undoing):
+    """Recovery at a start may be cancelled; what it was doing ends with it."""
+    ended = asyncio.Event()
+
+    async def hangs(args, world):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    undoing(hangs)
+    task = asyncio.create_task(unwind(await written(bench, "a"), bench.context, hurry=asyncio.Event()))
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.wait({task})
+    assert ended.is_set()

@@ -57,6 +57,17 @@ def test_a_step_of_another_package(install: Installer) -> None:
     assert load_extensions("test.songs", StepType)["sing"].key == "sing"
 
 
+def test_what_nobody_asks_for_is_not_loaded(install: Installer) -> None:
+    """A package that is broken is in nobody's way who doesn't use it."""
+    install(name="choir", entry="sing = singing_steps:STEP")
+    install(name="opera", entry="shout = no_such_module:STEP")
+    found = load_extensions("test.songs", StepType)
+    assert list(found) == ["shout", "sing"]
+    assert found["sing"].key == "sing"
+    with pytest.raises(UsageError, match="can't load 'shout'"):
+        found["shout"]
+
+
 def test_a_step_of_another_package_becomes_part_of_policies(install: Installer) -> None:
     """A policy can use the step like a built-in one."""
     install(name="choir", entry="sing = singing_steps:STEP", group="seatrial.steps")
@@ -82,7 +93,7 @@ def test_broken_packages_are_named(install: Installer, entry: str, reason: str) 
     """The error names the package that has to be upgraded or removed, and why."""
     install(name="choir", entry=entry)
     with pytest.raises(UsageError, match=reason) as caught:
-        load_extensions("test.songs", StepType)
+        load_extensions("test.songs", StepType)["sing"]
     assert "choir 1.2" in caught.value.message
     assert caught.value.hint == "upgrade or uninstall choir 1.2"
 

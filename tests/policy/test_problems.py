@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from seatrial.policy.load import load_policy
 from seatrial.policy.problems import InvalidPolicy, Problem, render_problem
 from seatrial.policy.wording import describe, format_path, nearest, printable, quote
-from seatrial.steps.registry import policy_model
+from seatrial.steps.registry import policy_model, step_types
+
+STEPS = ", ".join(step_types())
+"""All keys that a step may have, as messages list them."""
 
 
 def load_invalid(text: str) -> InvalidPolicy:
@@ -40,11 +43,11 @@ def test_an_unknown_key() -> None:
           - podActoin:
               actions: []
         """)
-    assert shown == textwrap.dedent("""
-        policy.yml:4:5: scenarios[0].steps[0]: unknown key 'podActoin'; did you mean 'podAction'? Allowed: podAction, probeHTTP, wait
+    assert shown == textwrap.dedent(f"""
+        policy.yml:4:5: scenarios[0].steps[0]: unknown key 'podActoin'; did you mean 'podAction'? Allowed: {STEPS}
             4 |   - podActoin:
               |     ^
-        """)  # noqa: E501 -- as it is shown
+        """)
 
 
 def test_a_wrong_value() -> None:
@@ -130,14 +133,11 @@ def test_all_problems_of_a_file_come_together() -> None:
         ("wait: {seconds: .inf}", ".wait.seconds: is the number inf; needs a finite number"),
         ("wait: 5", ".wait: is the number 5; needs a map with the keys: seconds"),
         ("wait: [seconds: 5]", ".wait: is a list; needs a map with the keys: seconds; remove the '-' before it"),
-        ("{}", ": is empty; needs exactly one of: podAction, probeHTTP, wait"),
-        ("null", ": is empty; needs exactly one of: podAction, probeHTTP, wait"),
+        ("{}", f": is empty; needs exactly one of: {STEPS}"),
+        ("null", f": is empty; needs exactly one of: {STEPS}"),
         (
             "wait",
-            (
-                ": is the text 'wait'; needs a map with exactly one of the keys: podAction, probeHTTP, wait; "
-                "write 'wait:' with a colon"
-            ),
+            (f": is the text 'wait'; needs a map with exactly one of the keys: {STEPS}; write 'wait:' with a colon"),
         ),
         (
             "{wait: {seconds: 1}, probeHTTP: {target: {url: 'http://x'}}}",
@@ -215,7 +215,7 @@ def test_a_key_that_should_be_indented_more() -> None:
         """)
     assert [(each.line, each.message) for each in error.problems] == [
         (4, "the key 'seconds' is missing"),
-        (5, "unknown key 'seconds'; allowed: podAction, probeHTTP, wait; if it belongs to 'wait', indent it more"),
+        (5, f"unknown key 'seconds'; allowed: {STEPS}; if it belongs to 'wait', indent it more"),
     ]
 
 
@@ -266,9 +266,9 @@ def test_problems_for_programs() -> None:
             "line": 1,
             "column": 34,
             "path": "scenarios[0].steps[0]",
-            "message": "unknown key 'wiat'; did you mean 'wait'? Allowed: podAction, probeHTTP, wait",
+            "message": f"unknown key 'wiat'; did you mean 'wait'? Allowed: {STEPS}",
             "found": "wiat",
-            "allowed": ["podAction", "probeHTTP", "wait"],
+            "allowed": STEPS.split(", "),
             "suggestion": "wait",
         }
     ]

@@ -1,19 +1,23 @@
 import asyncio
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from seatrial.errors import ClusterError
-from seatrial.kube.errors import NotFound
-from seatrial.probes.http_route import ApiserverRoute, DirectRoute, NoAnswer, join, public, route_to_service
+from seatrial.kube.errors import NotFound, TooManyRequests
+from seatrial.probes.http_route import ApiserverRoute, DirectRoute, NoAnswer, join, public
+from seatrial.probes.http_session import probe_session
+from seatrial.probes.service_endpoints import ServiceAddress
+from seatrial.probes.service_route import route_to_service
+from tests.kube.channels import unverified_client
+from tests.kube.fake_apiserver import serving, status
 from tests.probes.conftest import HEADLESS, Answers, listening
 
 
 @pytest.fixture
 async def session():
     """A session that takes nothing from the environment."""
-    async with aiohttp.ClientSession(trust_env=False) as made:
+    async with probe_session() as made:
         yield made
 
 
@@ -22,7 +26,9 @@ def send(route, path="", *, method="get", timeout_seconds=30, headers=None, body
 
 
 def route(session, control, **given):
-    return route_to_service(control.cluster, session, namespace="default", name="web", port=8080, **given)
+    return route_to_service(
+        control.cluster, session, ServiceAddress(namespace="default", name="web", port=8080), **given
+    )
 
 
 @pytest.mark.parametrize(
@@ -159,7 +165,7 @@ async def test_a_service_without_that_address_can_t_be_asked_by_it(control, sess
     await make_service(cluster_ip=HEADLESS)
     with pytest.raises(ClusterError, match="Service default/web has no cluster IP") as caught:
         await route(session, control, via="clusterIP")
-    assert "apiserver" in caught.value.hint
+    assert "via: portForward" in caught.value.hint
 
 
 async def test_a_service_without_that_port_is_said_with_the_ports_it_has(control, session, make_service):
@@ -198,6 +204,37 @@ async def test_a_refusal_of_the_api_server_is_an_error(control):
             await send(ApiserverRoute(cluster, namespace="default", name="web", port=80, scheme="http"))
 
 
+async def test_an_api_server_that_is_too_busy_is_an_error():
+    """Its 429 says nothing about the service; the service's own 429 does."""
+    path = "/api/v1/namespaces/default/services/http:web:80/proxy/"
+    async with serving() as server, unverified_client(server) as cluster:
+        way = ApiserverRoute(cluster, namespace="default", name="web", port=80, scheme="http")
+        server.on("GET", path, web.Response(status=429, text="Too many requests, please try again later.\n"))
+        with pytest.raises(TooManyRequests):
+            await send(way)
+        server.on("GET", path, web.Response(status=429, text="slow down"))
+        assert (await send(way)).status == 429
+
+
+@pytest.mark.parametrize(("code", "reason"), [(429, "TooManyRequests"), (500, "InternalError"), (504, "Timeout")])
+async def test_an_api_server_that_fails_is_an_error(code, reason):
+    """Its own failure is no finding about the service."""
+    async with serving() as server, unverified_client(server) as cluster:
+        way = ApiserverRoute(cluster, namespace="default", name="web", port=80, scheme="http")
+        server.on("GET", "/api/v1/namespaces/default/services/http:web:80/proxy/", status(code, reason, "no"))
+        with pytest.raises(ClusterError, match="no"):
+            await send(way)
+
+
+async def test_from_inside_a_service_is_asked_by_its_cluster_ip_alone(control, session, make_service):
+    """There a cluster IP that doesn't connect is the finding, and no way around it is looked for."""
+    await make_service()
+    found = await route(session, control, is_inside=True)
+    assert found.via == "clusterIP"
+    with pytest.raises(NoAnswer):
+        await send(found)
+
+
 async def test_a_backend_that_hangs_behind_the_api_server_gives_no_answer(control, session, make_service):
     """The time limit holds by this way too."""
 
@@ -221,7 +258,7 @@ async def test_a_proxys_refusal_does_not_show_its_password():
 
     server = await asyncio.start_server(refuse, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with aiohttp.ClientSession() as session:
+    async with probe_session() as session:
         route = DirectRoute(session, "https://example.invalid", proxy=f"http://user:s3cret@127.0.0.1:{port}")
         with pytest.raises(NoAnswer) as caught:
             await route.send("get", "/", timeout_seconds=5, headers={}, body=None)
@@ -233,3 +270,15 @@ async def test_a_proxys_refusal_does_not_show_its_password():
 def test_a_query_without_names_is_hidden_too():
     """A token may be the whole query."""
     assert public("http://h/x?s3cr3t&a=b") == "http://h/x?***&a=***"
+
+
+async def test_a_large_body_through_the_api_server_is_not_kept(control, session, make_service):
+    """16 MiB are, as by every way."""
+
+    async def large(request):
+        return web.Response(body=b"x" * (20 * 1024 * 1024))
+
+    async with listening(large) as server:
+        await make_service(endpoint=server.port)
+        answer = await send(await route(session, control, via="apiserver"))
+    assert (answer.status, len(answer.body)) == (200, 16 * 1024 * 1024)

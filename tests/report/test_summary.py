@@ -41,6 +41,15 @@ def test_it_tells_what_the_peers_saw(run):
     )
 
 
+def test_instances_that_are_missing_are_seen_without_failed_calls(run):
+    """The others may have forgotten a dead peer before they are asked: that it is missing shows what happened."""
+    missing = MeshSampled(instances=2, pairs=4, failed=(), slowest_ms=1)
+    summary = summarised([*run, *records_of([missing])])
+    assert "1 with failed calls (" in dict(summary.lines())["peers"]
+    assert "after the kill), 1 with fewer instances; whole at the end" in dict(summary.lines())["peers"]
+    assert summary.as_json()["mesh"]["degraded"] == 2
+
+
 def test_a_graph_that_stays_broken_is_said(run):
     """A last look with failed calls is not overlooked."""
     broken = MeshSampled(instances=3, pairs=9, failed=("a -> b",), slowest_ms=1)

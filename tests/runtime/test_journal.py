@@ -1,14 +1,19 @@
 import asyncio
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from seatrial.errors import StateError
-from seatrial.runtime.journal import Journal, RunEntry, RunJournal
+from seatrial.runtime import journal_schema
+from seatrial.runtime.journal import Journal, RunEntry
+from seatrial.runtime.liveness import Liveness
+from seatrial.runtime.run_journal import RunJournal
 from seatrial.runtime.undo import Undo
 
 
@@ -49,7 +54,9 @@ async def test_a_run_whose_process_lives_is_not_abandoned(tmp_path):
     journal = await Journal.open(tmp_path)
     await journal.begin(entry())
     await journal.write("run-1", undo("a"))
-    assert await journal.abandoned_runs() == []
+    [run] = await journal.runs()
+    assert run.sighting.liveness is Liveness.ALIVE
+    assert str(os.getpid()) in str(run.sighting)
     await journal.close()
 
 
@@ -74,7 +81,10 @@ asyncio.run(main())
     died = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
     assert died.returncode == -9
     journal = await Journal.open(tmp_path)
-    assert [run.id for run in await journal.abandoned_runs()] == ["died"]
+    assert [(run.entry.id, run.sighting.is_dead, run.open_undos) for run in await journal.runs()] == [
+        ("finished", True, 0),
+        ("died", True, 1),
+    ]
     await journal.close()
 
 
@@ -152,3 +162,139 @@ async def test_only_this_user_reads_the_journal(tmp_path):
     journal = await Journal.open(tmp_path)
     assert os.stat(journal.path).st_mode & 0o777 == 0o600  # noqa: PTH116 -- in a coroutine, and quick
     await journal.close()
+
+
+async def test_what_is_done_keeps_no_arguments(tmp_path):
+    """An undo may hold what a Secret held: once it is done, only its description is left in the file."""
+    journal = await Journal.open(tmp_path)
+    await journal.begin(entry())
+    await journal.settle(await journal.write("run-1", undo("a")))
+    rows = journal._connection.execute("SELECT args, description FROM undo").fetchall()
+    assert rows == [("{}", "delete a")]
+    await journal.close()
+
+
+async def test_what_ended_long_ago_is_dropped(tmp_path):
+    """The file doesn't grow for ever: a month after a run ended, the next run's beginning drops it; open undos stay."""
+    journal = await Journal.open(tmp_path)
+    for name in ("clean", "left", "recent"):
+        await journal.begin(entry(name))
+        written = await journal.write(name, undo(name))
+        await journal.settle(written, error="refused" if name == "left" else "")
+        await journal.finish(name, "passed")
+    with journal._connection as connection:
+        connection.execute("UPDATE run SET finished = '2001-01-01T00:00:00' WHERE id <> 'recent'")
+        connection.execute("UPDATE undo SET written = '2001-01-01T00:00:00' WHERE run_id <> 'recent'")
+    await journal.begin(entry("another"))
+    rows = journal._connection.execute("SELECT id FROM run ORDER BY id").fetchall()
+    assert rows == [("another",), ("left",), ("recent",)]
+    await journal.close()
+
+
+async def test_forgotten_undos_are_open_no_more(tmp_path):
+    """Of a cluster that is gone nothing is asked any more; other runs keep theirs."""
+    journal = await Journal.open(tmp_path)
+    for name in ("gone", "here"):
+        await journal.begin(entry(name))
+        await journal.write(name, undo(name))
+    await journal.forget("gone")
+    assert [await journal.open_undos(name) for name in ("gone",)] == [[]]
+    assert len(await journal.open_undos("here")) == 1
+    await journal.close()
+
+
+async def test_a_beat_is_written_for_the_runs_of_this_process_alone(tmp_path):
+    """Runs that ended and runs of other processes keep their last heartbeat."""
+    journal = await Journal.open(tmp_path)
+    for name in ("mine", "ended", "theirs"):
+        await journal.begin(entry(name))
+    await journal.finish("ended", "passed")
+    with journal._connection as connection:
+        connection.execute("UPDATE run SET heartbeat = 'long ago'")
+        connection.execute("UPDATE run SET pid_started = pid_started - 60 WHERE id = 'theirs'")
+    await journal.beat()
+    beats = dict(journal._connection.execute("SELECT id, heartbeat <> 'long ago' FROM run").fetchall())
+    assert beats == {"mine": 1, "ended": 0, "theirs": 0}
+    await journal.close()
+
+
+async def test_a_journal_of_version_1_is_taken_over(tmp_path):
+    """Its runs and open undos are there, a process of that version may go on writing, and nothing is done twice."""
+    with sqlite3.connect(tmp_path / "journal.sqlite3") as connection:
+        for statement in journal_schema._TABLES_1.split(";"):
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 1")
+        began = psutil.Process().create_time()
+        for name, host, when in (
+            ("lives", socket.gethostname(), began),
+            ("died", socket.gethostname(), began - 3600),
+            ("elsewhere", "another", began),
+        ):
+            connection.execute(
+                "INSERT INTO run (id, started, host, pid, pid_started, policy, seed, server, kubeconfig, context)"
+                " VALUES (?, '2030', ?, ?, ?, 'p', '1', 's', '', '')",
+                (name, host, os.getpid(), when),
+            )
+            connection.execute(
+                "INSERT INTO undo (run_id, written, kind, args, description, manual)"
+                " VALUES (?, '2030', 'k', ?, 'd', 'm')",
+                (name, json.dumps({"name": name})),
+            )
+    journal = await Journal.open(tmp_path)
+    found = {run.entry.id: run.sighting.liveness for run in await journal.runs()}
+    assert found == {"lives": Liveness.ALIVE, "died": Liveness.DEAD, "elsewhere": Liveness.UNSEEN}
+    assert [each.undo.args for each in await journal.open_undos("died")] == [{"name": "died"}]
+    connection.execute(
+        "INSERT INTO run (id, started, host, pid, pid_started, policy, seed, server, kubeconfig, context)"
+        " VALUES ('later', '2030', 'h', 1, 1, 'p', '1', 's', '', '')"
+    )
+    connection.commit()
+    connection.close()
+    await journal.close()
+    again = await Journal.open(tmp_path)
+    assert len(await again.runs()) == 4
+    await again.close()
+
+
+async def test_another_users_journal_is_refused(tmp_path, monkeypatch):
+    """What stands in it is carried out: a file that somebody else owns is neither read nor written."""
+    await (await Journal.open(tmp_path)).close()
+    monkeypatch.setattr("os.geteuid", lambda: 4242)
+    with pytest.raises(StateError, match="another user"):
+        await Journal.open(tmp_path)
+
+
+# Claims
+
+
+async def test_a_claim_of_a_process_that_lives_holds(tmp_path):
+    """Of two recoveries at once one gets the run; when it is given back, the other may."""
+    one, two = await Journal.open(tmp_path), await Journal.open(tmp_path)
+    await one.begin(entry())
+    assert await one.claim("run-1")
+    assert not await two.claim("run-1")
+    await one.release("run-1")
+    assert await two.claim("run-1")
+    await one.close()
+    await two.close()
+
+
+async def test_a_claim_of_a_process_that_died_is_taken_over(tmp_path):
+    """Also the clean-up of a clean-up that was killed is finished."""
+    journal = await Journal.open(tmp_path)
+    await journal.begin(entry())
+    assert await journal.claim("run-1")
+    with journal._connection as connection:
+        connection.execute("UPDATE claim SET pid_started = pid_started - 60")
+    assert await journal.claim("run-1")
+    await journal.close()
+
+
+async def test_of_many_claims_at_once_one_is_granted(tmp_path):
+    """The decision is one transaction."""
+    journals = [await Journal.open(tmp_path) for _ in range(6)]
+    await journals[0].begin(entry())
+    granted = await asyncio.gather(*(journal.claim("run-1") for journal in journals))
+    assert sorted(granted) == [False] * 5 + [True]
+    for journal in journals:
+        await journal.close()

@@ -6,7 +6,8 @@ import pytest
 
 from seatrial.actions.created_objects import DELETE_OBJECT
 from seatrial.errors import StateError
-from seatrial.runtime.journal import Journal, RunEntry, RunJournal
+from seatrial.runtime.journal import Journal, RunEntry
+from seatrial.runtime.run_journal import RunJournal
 from seatrial.runtime.undo import Undo, undo_kind, undo_kinds
 
 

@@ -75,6 +75,27 @@ def test_a_home_that_can_not_be_made(home: Home) -> None:
     assert "--state-dir" in caught.value.hint
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+@pytest.mark.parametrize("whose", ["", ".."], ids=["its own", "the sandboxes'"])
+def test_another_users_home_is_refused(home: Home, whose: str) -> None:
+    """Where somebody else could put other certificates in, nobody lives."""
+    os.close(home.claim())
+    os.chown(home.directory / whose, 4711, 4711)
+    with pytest.raises(StateError, match="belongs to another user") as caught:
+        home.claim()
+    assert "--state-dir" in caught.value.hint
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_a_home_that_others_may_write_to_is_refused(home: Home, mode: int) -> None:
+    """Group or world: the hint tells how to close it."""
+    os.close(home.claim())
+    home.directory.chmod(mode)
+    with pytest.raises(StateError, match="other users may write") as caught:
+        home.claim()
+    assert caught.value.hint == f"chmod 700 {home.directory}"
+
+
 def test_a_full_disk() -> None:
     """No space left is said in these words."""
     error = state_error(OSError(28, "No space left on device", "/s/pki/ca.crt"), Path("/s"))

@@ -181,6 +181,24 @@ async def test_a_watch_that_ends_at_once_is_no_busy_loop() -> None:
         assert api.watches < 20
 
 
+async def test_a_resource_that_is_served_no_longer_is_asked_for_no_more() -> None:
+    """Resting, an informer has nothing and asks nothing; when the resource is there again it follows at once."""
+    api = FaultyApi(local_api())
+    await api.create("configmaps", config_map("a"), "default")
+    async with following(api) as (informer, told):
+        informer.rest()
+        api.cut.set()
+        await told.until(("deleted", "a"))
+        await asyncio.sleep(3600)
+        assert (api.lists, api.watches) == (1, 1)
+        api.cut.clear()
+        began = asyncio.get_running_loop().time()
+        told.clear()
+        informer.resume()
+        await told.until(("added", "a"))
+        assert asyncio.get_running_loop().time() - began < 1
+
+
 async def test_indices_follow_the_objects() -> None:
     """An object stands under the keys of its newest state; an index may be added late."""
     api = local_api()

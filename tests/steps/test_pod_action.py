@@ -2,10 +2,19 @@ from dataclasses import replace
 
 import pytest
 
+from seatrial.errors import Halted
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
-from seatrial.runtime.context import Identity
-from seatrial.runtime.events import PodKilled, PodKillSkipped, TargetsChosen, TargetsFiltered, TargetsMatched
+from seatrial.runtime.context import Identity, Settings
+from seatrial.runtime.events import (
+    GuardrailHeld,
+    PodKilled,
+    PodKillSkipped,
+    TargetsChosen,
+    TargetsFiltered,
+    TargetsMatched,
+)
+from seatrial.runtime.guardrails import Guardrails
 from seatrial.runtime.verdict import Verdict
 from seatrial.steps.pod_action import PodAction, plan, run
 
@@ -312,3 +321,103 @@ async def test_a_pod_that_is_going_anyway_is_no_victim(control, on_cluster):
     outcome = await run(step(labels("app=web"), actions=[{"kill": {}}]), on_cluster.context)
     assert outcome.reasons == ("no pod was killed: it is terminating already",)
     assert (await run(step(labels("app=web")), on_cluster.context)).passed
+
+
+def limited(recorder, **limits):
+    return replace(recorder.context, settings=Settings(guardrails=Guardrails(**limits)))
+
+
+async def test_a_guardrail_holds_the_step_back_before_it_acts(control, on_cluster):
+    """Three pods where two may be hit: not one of them is, and both plan and run say why."""
+    await control.create_pods("a", "b", "c", app="web")
+    context = limited(on_cluster, most_pods=2)
+    reason = "maxPods: the step would hit 3 pods, at most 2 may be"
+    assert (await plan(step(labels("app=web")), context)).refused == (reason,)
+    outcome = await run(step(labels("app=web")), context)
+    assert (outcome.verdict, outcome.reasons) == (Verdict.INCONCLUSIVE, (f"refused by a guardrail: {reason}",))
+    assert await control.pod_names() == ["a", "b", "c"]
+    assert [event.guardrail for event in await on_cluster.events() if isinstance(event, GuardrailHeld)] == ["maxPods"]
+
+
+async def test_the_dice_come_before_the_guardrail(control, on_cluster):
+    """What counts is who would be hit, not who was chosen."""
+    await control.create_pods(*(f"p{number}" for number in range(20)), app="web")
+    spec = step(labels("app=web"), actions=[{"kill": {"force": True, "probability": 0.5}}])
+    hit = len((await plan(spec, on_cluster.context)).victims)
+    assert 0 < hit < 20
+    assert (await run(spec, limited(on_cluster, most_pods=hit))).passed
+
+
+async def test_retries_don_t_add_up_beyond_the_limit(control, on_cluster):
+    """A step that is tried again may hit two pods in all, not two in each attempt."""
+    await control.create_pods("a", "b", "c", "d", app="web")
+    spec = step(
+        labels("app=web"),
+        filters=[{"randomSample": {"size": 2}}],
+        actions=[{"kill": {"force": True}}, {"checkPodCount": {"count": 0}}],
+        retries={"retriesCount": {"count": 3, "sleep": 0.1}},
+    )
+    outcome = await run(spec, limited(on_cluster, most_pods=2))
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert "with those it hit before, at most 2 may be" in outcome.reasons[0]
+    assert len(await control.pod_names()) == 2
+
+
+async def test_kube_system_is_spared_unless_it_is_named(control, on_cluster):
+    """A matcher for all namespaces that finds a pod there is refused; one that names the namespace isn't."""
+    await control.create_pods("dns", namespace="kube-system", app="web")
+    outcome = await run(step(labels("app=web", "*")), on_cluster.context)
+    reason = "protectNamespaces: the namespace kube-system is protected unless a matcher names it exactly"
+    assert outcome.reasons == (f"refused by a guardrail: {reason}",)
+    assert (await run(step(labels("app=web", "kube-system")), on_cluster.context)).passed
+
+
+async def test_to_look_is_no_harm(control, on_cluster):
+    """Actions that disrupt nobody are not held back."""
+    await control.create_pods("dns", namespace="kube-system", app="web")
+    spec = step(labels("app=web", "*"), actions=[{"checkPodCount": {"count": 1}}])
+    assert (await run(spec, limited(on_cluster, most_pods=0))).passed
+
+
+async def test_a_halt_is_looked_at_before_each_action(control, on_cluster):
+    """Halted between the first action and the second: the second is not begun."""
+    await control.create_pods("a", app="web")
+
+    class HaltedLater:
+        looks = 0
+
+        async def check(self):
+            self.looks += 1
+            if self.looks == 2:
+                raise Halted("halted by somebody")
+
+    actions = [{"checkPodCount": {"count": 1}}, {"kill": {"force": True}}]
+    with pytest.raises(Halted):
+        await run(step(labels("app=web"), actions=actions), replace(on_cluster.context, halt=HaltedLater()))
+    assert await control.pod_names() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "limits", "nodes"),
+    [
+        ({}, {}, 0),
+        ({"filters": [{"property": {"name": "state", "value": "Pending"}}]}, {}, 1),
+        ({"filters": [{"property": {"name": "name", "value": "a"}}]}, {}, 0),
+        ({"actions": [KILL, {"checkPodState": {"state": "Pending"}}]}, {}, 1),
+        ({}, {"least_left": 1}, 1),
+    ],
+)
+async def test_pods_are_read_whole_only_where_that_is_needed(control, on_cluster, spec, limits, nodes):
+    """A kill reads names and owners alone, unless a filter, an action or a guardrail asks for a pod's state."""
+    await control.server.api.create("nodes", {"metadata": {"name": "n1"}})
+    await control.server.api.create(
+        "pods",
+        {
+            "metadata": {"name": "a", "labels": {"app": "web"}},
+            "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "busybox"}]},
+        },
+        "default",
+    )
+    await run(step(labels("app=web"), **spec), limited(on_cluster, **limits))
+    [told] = [event for event in await on_cluster.events() if isinstance(event, TargetsChosen)]
+    assert [pod.node for pod in told.pods] == ["n1" if nodes else ""]

@@ -1,8 +1,10 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from pydantic import ValidationError
 
 from seatrial.runtime.verdict import Verdict
 from seatrial.steps.probe_http import ProbeHTTP, plan, run
@@ -153,6 +155,71 @@ async def test_a_certificate_is_verified_unless_insecure(recorder):
         ),
     ],
 )
-async def test_a_plan_tells_the_requests(recorder, given, summary):
+async def test_a_plan_tells_the_requests(on_cluster, given, summary):
     """A plan says what would be requested and sends nothing."""
-    assert (await plan(ProbeHTTP.model_validate(given), recorder.context)).summary == summary
+    assert (await plan(ProbeHTTP.model_validate(given), on_cluster.context)).summary == summary
+
+
+async def test_the_times_of_a_requests_parts_are_recorded(recorder):
+    """Connection, first byte and last byte of each request."""
+    async with Backend(200) as backend:
+        await run(probe(backend.url, count=2), recorder.context)
+        samples = await recorder.events()
+    assert len(samples) == 2
+    for sample in samples:
+        assert 0 < sample.connect_ms < sample.first_byte_ms <= sample.latency_ms
+        assert sample.tls_ms is None
+
+
+async def test_probes_run_side_by_side(recorder):
+    """A probe may be run again and again while other steps run: each run is one of its own."""
+    async with Backend(200) as backend:
+        outcomes = await asyncio.gather(*(run(probe(backend.url), recorder.context) for _ in range(10)))
+        assert all(outcome.passed for outcome in outcomes)
+        assert len(backend.requests) == 10
+
+
+def problems_of(**given):
+    """The complaints about a probe, each with its path."""
+    with pytest.raises(ValidationError) as caught:
+        ProbeHTTP.model_validate(given)
+    return [(each["loc"], each["msg"]) for each in caught.value.errors()]
+
+
+@pytest.mark.parametrize("via", ["apiserver", "portForward"])
+def test_a_proxy_and_another_way_contradict_each_other(via):
+    """A proxy leads to a cluster IP, not to the API server nor into a pod."""
+    target = {"service": {"name": "s", "namespace": "n", "via": via}}
+    [(path, message)] = problems_of(target=target, proxy="http://proxy")
+    assert path == ("proxy",)
+    assert via in message
+    ProbeHTTP.model_validate({"target": {"service": {"name": "s", "namespace": "n"}}, "proxy": "http://proxy"})
+
+
+@pytest.mark.parametrize("name", ["Authorization", "host", "Impersonate-User"])
+def test_a_header_that_the_api_server_would_take_for_its_own_is_refused(name):
+    """Through the API server it would mean somebody else's rights, or never arrive."""
+    target = {"service": {"name": "s", "namespace": "n", "via": "apiserver"}}
+    headers = [{"name": "X-Fine", "value": "1"}, {"name": name, "value": "x"}]
+    [(path, message)] = problems_of(target=target, headers=headers)
+    assert path == ("headers", 1, "name")
+    assert name in message
+
+
+async def test_a_plan_names_missing_permissions(control, on_cluster):
+    """Each way needs its own; they are asked for before anything is sent."""
+    async with await control.connect_as("jane") as cluster:
+        context = replace(on_cluster.context, cluster=cluster)
+        for via, missing in {
+            None: {"get services"},
+            "apiserver": {"get services", "create services/proxy"},
+            "portForward": {
+                "get services",
+                "list endpointslices",
+                "get pods/portforward",
+                "create pods/portforward",
+            },
+        }.items():
+            target = {"service": {"name": "s", "namespace": "n", **({"via": via} if via else {})}}
+            planned = await plan(ProbeHTTP.model_validate({"target": target, "method": "post"}), context)
+            assert set(planned.missing_permissions) == {f"{each} in n" for each in missing}

@@ -17,7 +17,7 @@ def pod(name, phase="Running"):
 
 
 def names(filtered):
-    return [each.metadata.name for each in filtered.pods]
+    return [each.metadata.name for each in filtered.targets]
 
 
 def apply(spec, pods, *, seed=1, now=NOW):
@@ -58,14 +58,14 @@ def test_a_state_is_what_kubectl_prints():
 def test_a_ratio_rounds_down_and_says_so(ratio, size, note):
     """Half of three pods is one, and the note tells."""
     filtered = apply({"randomSample": {"ratio": ratio}}, [pod(name) for name in "abc"])
-    assert (len(filtered.pods), filtered.note) == (size, note)
+    assert (len(filtered.targets), filtered.note) == (size, note)
 
 
 @given(st.integers(0, 20), st.integers(0, 30), st.integers())
 def test_a_sample_of_a_size_has_it_or_all_and_no_pod_twice(count, size, seed):
     """A size larger than the set takes the whole set."""
     filtered = apply({"randomSample": {"size": size}}, [pod(str(number)) for number in range(count)], seed=seed)
-    assert len(set(names(filtered))) == len(filtered.pods) == min(size, count)
+    assert len(set(names(filtered))) == len(filtered.targets) == min(size, count)
 
 
 def test_the_same_seed_samples_the_same_pods():
@@ -80,7 +80,7 @@ def test_the_same_seed_samples_the_same_pods():
 def test_probability_passes_all_or_none():
     """Over many seeds, all pods pass about as often as asked, and never only some."""
     pods = [pod(name) for name in "abc"]
-    sizes = [len(apply({"probability": 0.3}, pods, seed=seed).pods) for seed in range(1000)]
+    sizes = [len(apply({"probability": 0.3}, pods, seed=seed).targets) for seed in range(1000)]
     assert set(sizes) == {0, 3}
     assert 240 < sizes.count(3) < 360
 
@@ -89,7 +89,7 @@ def test_probability_passes_all_or_none():
 def test_a_certain_probability_is_certain(probability, size):
     """0 never passes and 1 always does."""
     for seed in range(50):
-        assert len(apply({"probability": probability}, [pod(name) for name in "abc"], seed=seed).pods) == size
+        assert len(apply({"probability": probability}, [pod(name) for name in "abc"], seed=seed).targets) == size
 
 
 def window(**given):
@@ -160,5 +160,5 @@ def test_a_window_and_the_one_between_its_ends_cover_the_day(moment, start, end)
 def test_a_closed_window_says_when_it_is_open():
     """An empty set is explained by the hours."""
     filtered = apply({"dayTime": {"startTime": at(13), "timezone": "UTC"}}, [pod("a")], now=NOW - timedelta(hours=1))
-    assert filtered.pods == ()
+    assert filtered.targets == ()
     assert "13:00:00-23:59:59 (UTC)" in filtered.note

@@ -1,8 +1,9 @@
 import pytest
 
+from seatrial.kube.errors import Forbidden
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
-from seatrial.targets.impact import budget_impacts, missing_permissions, owner_impacts
+from seatrial.targets.impact import budget_impacts, owner_impacts
 
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "owner-1"}
 
@@ -18,11 +19,12 @@ async def make_ready(control, *names):
         await control.server.api.patch("pods", name, "default", {"status": status}, subresource="status")
 
 
-async def make_budget(control, name="web", selector=None, *, allowed=1):
+async def make_budget(control, name="web", selector=None, *, allowed=1, observed=1):
     spec = {"minAvailable": 1, **({} if selector is None else {"selector": selector})}
     body = {"metadata": {"name": name}, "spec": spec}
     await control.server.api.create("poddisruptionbudgets.policy", body, "default")
     status = {"disruptionsAllowed": allowed, "currentHealthy": 1, "desiredHealthy": 1, "expectedPods": 1}
+    status["observedGeneration"] = observed
     await control.server.api.patch(
         "poddisruptionbudgets.policy", name, "default", {"status": status}, subresource="status"
     )
@@ -50,7 +52,6 @@ async def test_losing_nothing_has_no_impact(control):
     """Without victims nobody is asked anything."""
     assert await owner_impacts([], control.cluster) == ()
     assert await budget_impacts([], control.cluster) == ()
-    assert await missing_permissions([], control.cluster) == ()
 
 
 @pytest.mark.parametrize(("allowed", "is_broken"), [(0, True), (1, True), (2, False)])
@@ -86,16 +87,39 @@ async def test_who_may_not_look_at_budgets_sees_none(control):
         assert await budget_impacts(victims, cluster) == ()
 
 
-async def test_permissions_that_lack_are_told_for_each_namespace(control):
-    """An administrator lacks none; who may nothing lacks the deletion in each namespace of the victims, once."""
-    await control.server.api.create("namespaces", {"metadata": {"name": "shop"}})
-    await control.create_pods("a", "b")
-    await control.create_pods("c", namespace="shop")
-    victims = (await control.cluster.list(PODS, type=Pod)).items
-    assert await missing_permissions(victims, control.cluster) == ()
+async def test_a_budget_that_its_controller_has_not_looked_at_allows_nothing(control):
+    """The eviction API sees a budget that was changed a moment ago so, and so do we."""
+    await control.create_pods("a", app="web")
+    await make_budget(control, selector={"matchLabels": {"app": "web"}}, allowed=5, observed=0)
+    [impact] = await budget_impacts(await pods(control, "a"), control.cluster)
+    assert (impact.allowed, impact.broken) == (0, True)
+
+
+async def test_the_strict_look_says_what_may_not_be_read(control):
+    """Who has to be sure about budgets is told that they can't be seen."""
+    await control.create_pods("a", app="web")
+    victims = await pods(control, "a")
     async with await control.connect_as("jane") as cluster:
-        assert await missing_permissions(victims, cluster) == ("delete pods in default", "delete pods in shop")
-        assert await missing_permissions(victims, cluster, verb="patch") == (
-            "patch pods in default",
-            "patch pods in shop",
+        with pytest.raises(Forbidden):
+            await budget_impacts(victims, cluster, strictly=True)
+
+
+async def test_pods_of_two_replica_sets_of_one_deployment_have_one_owner(control):
+    """In the middle of a rollout, what the Deployment has left is what counts."""
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "d-1", "controller": True}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "busybox"}]}}
+    for number in (1, 2):
+        name = f"web-{number}"
+        made = await control.server.api.create(
+            "replicasets.apps",
+            {
+                "metadata": {"name": name, "ownerReferences": [deployment]},
+                "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template},
+            },
+            "default",
         )
+        owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "uid": made["metadata"]["uid"]}
+        await control.create_pods(f"{name}-a", f"{name}-b", owner=owner, app="web")
+    await make_ready(control, "web-1-a", "web-2-a", "web-2-b")
+    [impact] = await owner_impacts(await pods(control, "web-1-a", "web-1-b"), control.cluster)
+    assert (impact.owner, impact.ready, impact.hit, impact.left) == ("Deployment/web", 3, 2, 2)

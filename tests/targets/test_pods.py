@@ -42,6 +42,19 @@ def test_a_selector_that_selects_nothing_or_makes_no_sense_is_refused(selector):
         ({"deployment": {"name": "cart", "namespace": "shop"}}, "deployment shop/cart"),
         ({"labels": {"selector": "app=web", "namespace": "*"}}, "labels app=web in all namespaces"),
         ({"labels": {"selector": "app=web", "namespace": "team-*"}}, "labels app=web in namespace team-*"),
+        ({"statefulSet": {"name": "db", "namespace": "shop"}}, "statefulSet shop/db"),
+        ({"daemonSet": {"name": "log", "namespace": "shop"}}, "daemonSet shop/log"),
+        ({"job": {"name": "sum", "namespace": "shop"}}, "job shop/sum"),
+        ({"replicaSet": {"name": "cart-1", "namespace": "shop"}}, "replicaSet shop/cart-1"),
+        ({"owner": {"kind": "CronJob", "name": "sum", "namespace": "shop"}}, "owner CronJob shop/sum"),
+        ({"owner": {"kind": "Node", "name": "n1"}}, "owner Node n1"),
+        ({"service": {"name": "cart", "namespace": "shop"}}, "service shop/cart"),
+        ({"node": {"name": "n1"}}, "node n1, all namespaces"),
+        ({"zone": {"name": "west", "namespace": "shop"}}, "zone west, namespace shop"),
+        (
+            {"field": {"selector": "status.phase=Pending", "namespace": "*"}},
+            "field status.phase=Pending in all namespaces",
+        ),
     ],
 )
 def test_a_matcher_in_words(spec, words):

@@ -38,7 +38,7 @@ def test_an_event_is_a_line_of_json():
     assert line.pop("timestamp")
     assert line == {
         "event": "pod_killed", "level": "info", "round": 1, "scenario": "Kill half", "step": 0,
-        "pod": "n/p", "force": True, "replaced": True, "duration_ms": 1.2,
+        "pod": "n/p", "force": True, "replaced": True, "duration_ms": 1.23,
     }  # fmt: skip
 
 

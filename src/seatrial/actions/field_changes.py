@@ -3,12 +3,14 @@
 The undo holds, for each field, what stood there before and what we set. Putting back looks at the object as it is by
 then: a field that still has our value gets its old one, a field that somebody changed since stays theirs and is
 said, an object that was deleted or replaced is left alone. Both ways are merge patches with the object's
-resourceVersion as a precondition, so that a change in between makes a fresh look, never a lost update.
+resourceVersion as a precondition, so that a change in between makes a fresh look, never a lost update. Whoever managed
+the fields before does so again (`field_owners`).
 
 While it is changed, the object carries the run's label: a second run that would change it too is refused, since what it
 would find, and put back, is not the object's own state.
 
-Lists are compared as wholes, but for lists of maps with names (containers, ports): these item by item.
+Lists are compared as wholes, but for lists of maps with names (containers, ports) and a node's taints, which have a
+key and an effect instead: these item by item.
 """
 
 import copy
@@ -16,9 +18,11 @@ import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from seatrial.actions.created_objects import RUN_LABEL, refuse_leftover
+from seatrial.actions.field_owners import given_back
 from seatrial.kube.client import Client
 from seatrial.kube.errors import Conflict, NotFound
 from seatrial.kube.resources import Resource
@@ -33,6 +37,9 @@ _MOST_CONFLICTS = 20
 _RUN_LABEL_PATH = ("metadata", "labels", RUN_LABEL)
 # Whose keys belong to different people, even where we set the first one.
 _MAPS_OF_MANY = frozenset({("metadata", "labels"), ("metadata", "annotations")})
+_LISTS_OF_MANY = frozenset({("spec", "taints")})
+# What tells the items of a list from each other, the first that all of them have.
+_IDENTITIES = ("name", "key,effect")
 _SERVERS_OWN = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"})
 
 
@@ -48,11 +55,16 @@ ABSENT: Any = _Absent()
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field: its path (a pair `(name, NAME)` is the list item of that name), its value before, and ours."""
+    """One field: its path, its value before, and ours.
+
+    A pair in the path is an item of a list: `("name", NAME)` that of a name, `("key,effect", "KEY,EFFECT")` a taint;
+    `at` is where in its list an item stood before, if we took it out.
+    """
 
     path: tuple[Part, ...]
     before: Any
     ours: Any
+    at: int | None = None
 
     def __str__(self) -> str:
         return "".join(f"[{part[1]}]" if isinstance(part, tuple) else f".{part}" for part in self.path).lstrip(".")
@@ -61,13 +73,14 @@ class FieldChange:
         """What stands in the journal; a value that isn't there has no key."""
         values = {"before": self.before, "ours": self.ours}
         kept = {key: value for key, value in values.items() if value is not ABSENT}
+        kept |= {} if self.at is None else {"at": self.at}
         return {"path": [list(part) if isinstance(part, tuple) else part for part in self.path], **kept}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "FieldChange":
         """Read what `as_json` wrote."""
         path = tuple((part[0], part[1]) if isinstance(part, list) else part for part in data["path"])
-        return cls(path, data.get("before", ABSENT), data.get("ours", ABSENT))
+        return cls(path, data.get("before", ABSENT), data.get("ours", ABSENT), data.get("at"))
 
 
 def differences(before: Object, after: Object) -> list[FieldChange]:
@@ -83,6 +96,7 @@ async def change_fields(
     *,
     namespace: str | None = None,
     description: str = "",
+    manual: str = "",
 ) -> list[FieldChange]:
     """Change an object by a function that edits a copy of it; the undo is in the journal before that.
 
@@ -93,6 +107,7 @@ async def change_fields(
         context: whose cluster, journal and events.
         namespace: the object's namespace, None where it has none.
         description: what the undo does, such as "scale Deployment shop/cart back to 3"; made up where it isn't given.
+        manual: the command by which a person does it; made up where it isn't given.
 
     Returns:
         What was changed; empty where the object was already as wanted.
@@ -101,9 +116,8 @@ async def change_fields(
         ClusterError: the API server refused, the object isn't there, or another run has changed it.
         StateError: the journal could not be written; nothing was changed.
     """
-    conflict: Conflict | None = None
-    for _ in range(_MOST_CONFLICTS):
-        before = await context.cluster.get(resource, name, namespace=namespace)
+    before = await context.cluster.get(resource, name, namespace=namespace)
+    for attempt in count(1):
         refuse_leftover(before, context.run_id)
         after = copy.deepcopy(before)
         change(after)
@@ -111,20 +125,31 @@ async def change_fields(
             return []
         after["metadata"].setdefault("labels", {})[RUN_LABEL] = context.run_id
         changes = differences(before, after)
-        undo = revert_undo(resource, before, changes, description=description)
+        undo = revert_undo(resource, before, changes, description=description, manual=manual)
         written = await context.write_undo(undo)
         try:
             await _patch(resource, before, after, context.cluster)
-        except Conflict as error:  # somebody was quicker: nothing was changed, so nothing is to be undone
-            conflict = error
-            await context.journal.settle(written)
+        except Conflict:
+            found = await context.cluster.get(resource, name, namespace=namespace)
+            if _label(found) == context.run_id != _label(before):
+                return changes  # it was made, and something on the way sent it twice
+            await context.journal.settle(written)  # somebody was quicker: nothing was changed
+            if attempt == _MOST_CONFLICTS:
+                raise
+            before = found
         else:
             return changes
-    assert conflict is not None  # noqa: S101 -- the loop ends in no other way
-    raise conflict
+    raise AssertionError  # the loop has no end of its own
 
 
-def revert_undo(resource: Resource, before: Object, changes: list[FieldChange], *, description: str = "") -> Undo:
+def _label(found: Object) -> str | None:
+    labels: Object = found["metadata"].get("labels") or {}
+    return labels.get(RUN_LABEL)
+
+
+def revert_undo(
+    resource: Resource, before: Object, changes: list[FieldChange], *, description: str = "", manual: str = ""
+) -> Undo:
     """The undo of changes to fields of an object that was `before`."""
     meta = before["metadata"]
     namespace = meta.get("namespace", "")
@@ -140,10 +165,19 @@ def revert_undo(resource: Resource, before: Object, changes: list[FieldChange], 
             "namespace": namespace,
             "uid": meta["uid"],
             "changes": [each.as_json() for each in changes],
+            "owners": meta.get("managedFields") or [],
         },
         description=description or f"put {resource.kind} {where}{meta['name']} back as it was{shown}",
-        manual=_by_hand(resource, before, changes),
+        manual=manual or _by_hand(resource, before, changes),
     )
+
+
+def as_before(now: Object, undo: Undo) -> Object:
+    """What this undo, a `revertFields`, would make of the object as it is."""
+    wanted = copy.deepcopy(now)
+    for each in undo.args["changes"]:
+        _put_back(FieldChange.from_json(each), wanted)
+    return wanted
 
 
 async def _revert(args: Mapping[str, Any], world: World) -> str:
@@ -162,7 +196,8 @@ async def _revert(args: Mapping[str, Any], world: World) -> str:
         left = [str(each) for each in changes if not _put_back(each, wanted) and each.path != _RUN_LABEL_PATH]
         try:
             if wanted != now:
-                await _patch(resource, now, wanted, cluster)
+                now = await _patch(resource, now, wanted, cluster)
+            await _give_back(resource, now, args.get("owners") or [], cluster)
         except Conflict as error:
             conflict = error
         except NotFound:
@@ -181,22 +216,40 @@ def _differences(before: Any, after: Any, path: tuple[Part, ...]) -> Iterator[Fi
         return
     if path in _MAPS_OF_MANY:
         before, after = ({} if value is ABSENT else value for value in (before, after))
-    old, new = _children(before), _children(after)
-    if old is None or new is None:
+    if path in _LISTS_OF_MANY:
+        before, after = (value or [] for value in (_none_if_absent(before), _none_if_absent(after)))
+    old, new = _children(before, path), _children(after, path)
+    if old is None or new is None or type(before) is not type(after):
         yield FieldChange(path, before, after)
         return
-    for part in dict.fromkeys([*old, *new]):
-        yield from _differences(old.get(part, ABSENT), new.get(part, ABSENT), (*path, part))
+    for at, part in enumerate(dict.fromkeys([*old, *new])):
+        if isinstance(part, tuple) and part not in new:
+            yield FieldChange((*path, part), old[part], ABSENT, at)
+        else:
+            yield from _differences(old.get(part, ABSENT), new.get(part, ABSENT), (*path, part))
 
 
-def _children(value: Any) -> dict[Part, Any] | None:
-    """What is compared one by one: a map's values, the items of a list of maps with names; else None."""
+def _none_if_absent(value: Any) -> Any:
+    return None if value is ABSENT else value
+
+
+def _children(value: Any, path: tuple[Part, ...]) -> dict[Part, Any] | None:
+    """What is compared one by one: a map's values, the items of a list of maps that can be told apart; else None."""
     if isinstance(value, dict):
         return dict(value)
-    if not isinstance(value, list) or not value or not all(isinstance(item, dict) and "name" in item for item in value):
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         return None
-    items: dict[Part, Any] = {("name", item["name"]): item for item in value}
-    return items if len(items) == len(value) else None
+    if not value:
+        return {} if path in _LISTS_OF_MANY else None
+    for fields in _IDENTITIES:
+        if all(field in item for item in value for field in fields.split(",")):
+            items: dict[Part, Any] = {(fields, _identity(item, fields)): item for item in value}
+            return items if len(items) == len(value) else None
+    return None
+
+
+def _identity(item: Mapping[str, Any], fields: str) -> str:
+    return ",".join(str(item.get(field)) for field in fields.split(","))
 
 
 def _put_back(change: FieldChange, wanted: Object) -> bool:
@@ -209,7 +262,7 @@ def _put_back(change: FieldChange, wanted: Object) -> bool:
         return True
     if not _same(now, change.ours):
         return False
-    _set(parent, last, change.before)
+    _set(parent, last, change.before, at=change.at)
     return True
 
 
@@ -218,20 +271,24 @@ def _parent(wanted: Object, path: tuple[Part, ...]) -> tuple[Any, Part]:
     place: Any = wanted
     for part in path[:-1]:
         place = _value(place, part)
-    return (place if isinstance(place, dict | list) else None), path[-1]
+    last = path[-1]
+    return (place if isinstance(place, list if isinstance(last, tuple) else dict) else None), last
 
 
 def _value(place: Any, part: Part) -> Any:
     if isinstance(part, tuple):
         items = place if isinstance(place, list) else []
-        return next((item for item in items if isinstance(item, dict) and item.get(part[0]) == part[1]), ABSENT)
+        return next((item for item in items if isinstance(item, dict) and _identity(item, part[0]) == part[1]), ABSENT)
     return place.get(part, ABSENT) if isinstance(place, dict) else ABSENT
 
 
-def _set(place: Any, part: Part, value: Any) -> None:
+def _set(place: Any, part: Part, value: Any, *, at: int | None = None) -> None:
     if isinstance(part, tuple):
-        index = next((at for at, item in enumerate(place) if item.get(part[0]) == part[1]), len(place))
-        place[index : index + 1] = [] if value is ABSENT else [value]
+        index = next((index for index, item in enumerate(place) if _identity(item, part[0]) == part[1]), None)
+        if index is not None:
+            place[index : index + 1] = [] if value is ABSENT else [value]
+        elif value is not ABSENT:
+            place.insert(len(place) if at is None else at, value)
     elif value is ABSENT:
         place.pop(part, None)
     else:
@@ -247,12 +304,25 @@ def _is_empty(value: Any) -> bool:
     return value is ABSENT or value is None or value is False or value in ("", [], {})
 
 
-async def _patch(resource: Resource, now: Object, wanted: Object, cluster: Client) -> None:
+async def _patch(resource: Resource, now: Object, wanted: Object, cluster: Client) -> Object:
+    return await _send(resource, now, merge_patch(_without_the_servers(now), _without_the_servers(wanted)), cluster)
+
+
+async def _give_back(resource: Resource, now: Object, before: list[Object], cluster: Client) -> None:
+    """Let the fields be managed by those who managed them before."""
+    found = now["metadata"].get("managedFields") or []
+    # An empty list means that nothing is meant; what empties it is an entry that says nothing.
+    wanted = given_back(found, before) or [{}]
+    if found and wanted != found:
+        await _send(resource, now, {"metadata": {"managedFields": wanted}}, cluster)
+
+
+async def _send(resource: Resource, now: Object, patch: Object, cluster: Client) -> Object:
+    """Send a merge patch that is refused where the object isn't as it was read."""
     meta = now["metadata"]
-    patch = merge_patch(_without_the_servers(now), _without_the_servers(wanted))
     precondition = {key: meta[key] for key in ("uid", "resourceVersion")}
     body = {**patch, "metadata": {**patch.get("metadata", {}), **precondition}}
-    await cluster.patch(resource, meta["name"], body, namespace=meta.get("namespace") or None)
+    return await cluster.patch(resource, meta["name"], body, namespace=meta.get("namespace") or None)
 
 
 def merge_patch(now: Object, wanted: Object) -> Object:

@@ -1,50 +1,51 @@
 """Applying manifests, so that what was applied can be taken back.
 
-Objects are applied on the server (server-side apply), as `kubectl apply --server-side` does, and no kubectl is needed.
-Each undo is in the journal before its object is touched: an object that this made is deleted again, if it is still the
-one of this run; of one that was there before, the fields that were changed are put back.
+Objects are applied on the server (server-side apply), as `kubectl apply --server-side` does, and no kubectl is needed;
+an `Applier` may do it in another way. Each undo is in the journal before its object is touched: an object that this
+made is deleted again, if it is still the one of this run; of one that was there before, the fields that were changed
+are put back.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, Protocol
 
 from seatrial.actions.created_objects import deletion_of, refuse_leftover, with_run_label
 from seatrial.actions.field_changes import differences, revert_undo
-from seatrial.errors import ConfigurationError
+from seatrial.actions.manifest_text import Manifest
+from seatrial.errors import ClusterError
 from seatrial.kube.client import Client
+from seatrial.kube.discovery import UnknownKindError
 from seatrial.kube.errors import NotFound
 from seatrial.kube.objects import DaemonSet, Deployment, Pod, StatefulSet
-from seatrial.kube.resources import Resource
+from seatrial.kube.resources import CUSTOMRESOURCEDEFINITIONS, Resource
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import ObjectApplied
 
-Manifest = dict[str, Any]
+KEPT_BY = "seatrial.io/kept-by"
+"""An annotation of objects that a run made and that are meant to outlive it: the run's id."""
+
+_NEW_KIND_SECONDS = 30.0
 
 
-def read_manifests(path: Path) -> list[Manifest]:
-    """The objects of a YAML or JSON file, lists taken apart.
+class Applier(Protocol):
+    """Who brings an object to the state that a manifest describes."""
 
-    Raises:
-        ConfigurationError: the file can't be read, or holds something that is no Kubernetes object.
-    """
-    try:
-        documents = [document for document in yaml.safe_load_all(path.read_bytes()) if document is not None]
-    except OSError as error:
-        raise ConfigurationError(f"can't read {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    except RecursionError:
-        raise ConfigurationError(f"{path} is nested too deeply") from None
-    objects = [item for document in documents for item in _items(document)]
-    for number, each in enumerate(objects, start=1):
-        if problem := _problem_of(each):
-            raise ConfigurationError(f"{path}: object {number} {problem}")
-    return objects
+    async def apply(self, resource: Resource, body: Manifest, *, dry_run: bool = False) -> Manifest:
+        """Apply an object whose namespace, if its kind has one, stands in it; tells the object that comes of it."""
+        ...
+
+
+class ServerSide:
+    """Server-side apply, through the API."""
+
+    def __init__(self, cluster: Client) -> None:
+        self._cluster = cluster
+
+    async def apply(self, resource: Resource, body: Manifest, *, dry_run: bool = False) -> Manifest:
+        """Apply, taking over fields that others own, as somebody who applies by hand would."""
+        return await self._cluster.apply(resource, body, force=True, dry_run=dry_run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +57,37 @@ class Applied:
     name: str
 
 
-async def apply_manifests(manifests: Sequence[Manifest], context: Context, *, journaled: bool = True) -> list[Applied]:
-    """Apply objects in order; `journaled` False leaves no undo, for a cluster that goes away with the run.
+async def apply_manifests(
+    manifests: Sequence[Manifest],
+    context: Context,
+    *,
+    applier: Applier | None = None,
+    journaled: bool = True,
+    kept: bool = False,
+) -> list[Applied]:
+    """Apply objects in order.
+
+    Args:
+        manifests: the objects.
+        context: whose cluster, journal and events.
+        applier: how to apply; on the server where it isn't given.
+        journaled: False leaves no undo, for a cluster that goes away with the run.
+        kept: the objects are meant to stay: no undo, and no label of this run.
 
     Raises:
         ClusterError: the API server refused one; those before it are undone with the run.
         StateError: the journal could not be written; nothing was changed without it.
     """
-    return [await _apply(manifest, context, journaled=journaled) for manifest in manifests]
+    chosen = applier or ServerSide(context.cluster)
+    return [await _apply(each, context, chosen, journaled=journaled, kept=kept) for each in manifests]
 
 
 async def wait_until_ready(applied: Sequence[Applied], context: Context, *, timeout_seconds: float) -> list[Applied]:
     """Wait until the workloads and pods among the objects are ready; tells which were not in time."""
     watched = {
-        each: asyncio.create_task(_ready(each, context.cluster)) for each in applied if each.resource.kind in _READY
+        each: asyncio.create_task(until_ready(each, context.cluster))
+        for each in applied
+        if each.resource.kind in _READY
     }
     try:
         if watched:
@@ -84,36 +102,95 @@ async def wait_until_ready(applied: Sequence[Applied], context: Context, *, time
         await asyncio.gather(*watched.values(), return_exceptions=True)
 
 
-async def _apply(manifest: Manifest, context: Context, *, journaled: bool) -> Applied:
-    cluster = context.cluster
+async def placed(manifest: Manifest, cluster: Client) -> tuple[Resource, str | None]:
+    """The resource of a manifest, and the namespace that it goes to; None where its kind has none.
+
+    Raises:
+        UnknownKindError: the cluster has no such kind.
+    """
     resource = await cluster.resource_for(manifest["apiVersion"], manifest["kind"])
-    metadata = manifest["metadata"]
-    namespace = (metadata.get("namespace") or cluster.default_namespace) if resource.namespaced else None
-    name = metadata["name"]
-    body = with_run_label(manifest, context.run_id, namespace=namespace)
+    namespace = manifest["metadata"].get("namespace") or cluster.default_namespace
+    return resource, namespace if resource.namespaced else None
+
+
+async def found(resource: Resource, name: str, namespace: str | None, cluster: Client) -> Manifest | None:
+    """The object as it is; None where it isn't there."""
     try:
-        before = await cluster.get(resource, name, namespace=namespace)
+        return await cluster.get(resource, name, namespace=namespace)
     except NotFound:
-        before = None
-    if journaled:
-        await _write_undo(before, resource, body, context)
-    await cluster.apply(resource, body, force=True)
+        return None
+
+
+def prepared(
+    manifest: Manifest, context: Context, *, namespace: str | None, before: Manifest | None, kept: bool
+) -> Any:
+    """The object as it is sent: with its namespace, and with the mark of who made it."""
+    if not kept:
+        return with_run_label(manifest, context.run_id, namespace=namespace)
+    metadata = {**manifest["metadata"], **({"namespace": namespace} if namespace else {})}
+    made_by = ((before or {}).get("metadata", {}).get("annotations") or {}).get(KEPT_BY)
+    if before is None or made_by:
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), KEPT_BY: made_by or context.run_id}
+    return {**manifest, "metadata": metadata}
+
+
+async def _apply(manifest: Manifest, context: Context, applier: Applier, *, journaled: bool, kept: bool) -> Applied:
+    await context.halt.check()
+    cluster = context.cluster
+    resource, namespace = await placed(manifest, cluster)
+    name = manifest["metadata"]["name"]
+    before = await found(resource, name, namespace, cluster)
+    body = prepared(manifest, context, namespace=namespace, before=before, kept=kept)
+    if before is not None and (journaled or kept):
+        refuse_leftover(before, context.run_id)
+        # This very object: where somebody deletes it meanwhile, the undo of a change must not meet one that we made.
+        body["metadata"] = {**body["metadata"], "uid": before["metadata"]["uid"]}
+    if journaled and not kept:
+        await _write_undo(before, resource, body, context, applier)
+    await applier.apply(resource, body)
     context.emit(ObjectApplied(kind=resource.kind, namespace=namespace or "", name=name, created=before is None))
+    if resource.kind == CUSTOMRESOURCEDEFINITIONS.kind:
+        await _wait_until_served(body, context)
     return Applied(resource, namespace, name)
 
 
-async def _write_undo(before: Manifest | None, resource: Resource, body: Manifest, context: Context) -> None:
+async def _write_undo(
+    before: Manifest | None, resource: Resource, body: Manifest, context: Context, applier: Applier
+) -> None:
     if before is None:
         await context.write_undo(deletion_of(body, context.run_id))
         return
-    refuse_leftover(before, context.run_id)
-    after = await context.cluster.apply(resource, body, force=True, dry_run=True)
+    after = await applier.apply(resource, body, dry_run=True)
     if changes := differences(before, after):
         await context.write_undo(revert_undo(resource, before, changes))
 
 
-async def _ready(applied: Applied, cluster: Client) -> None:
-    kind = _READY[applied.resource.kind]
+async def _wait_until_served(definition: Manifest, context: Context) -> None:
+    """Wait until objects of a kind that was just defined can be made: the definition is accepted some time before."""
+    spec = definition["spec"]
+    versions = [f"{spec['group']}/{each['name']}" for each in spec["versions"] if each.get("served")]
+    until = context.clock.monotonic() + _NEW_KIND_SECONDS
+    while True:
+        try:
+            for version in versions:
+                resource = await context.cluster.resource_for(version, spec["names"]["kind"])
+                await context.cluster.list(resource, page_size=1, metadata_only=True)
+        except (UnknownKindError, NotFound):
+            if context.clock.monotonic() > until:
+                raise ClusterError(
+                    f"{spec['names']['kind']} is defined but not served after {_NEW_KIND_SECONDS:g} s",
+                    hint=f"see the conditions of: kubectl describe crd {definition['metadata']['name']}",
+                ) from None
+            await context.clock.sleep(0.2)
+        else:
+            return
+
+
+async def until_ready(applied: Applied, cluster: Client) -> None:
+    """Wait, without an end, until a workload or pod is ready; what has no readiness is at once."""
+    kind = _READY.get(applied.resource.kind)
+    if kind is None:
+        return
     selector = f"metadata.name={applied.name}"
     watching = cluster.watch(applied.resource, namespace=applied.namespace, field_selector=selector, type=kind)
     async with watching as watch:
@@ -135,25 +212,3 @@ def _is_ready(thing: Deployment | StatefulSet | DaemonSet | Pod) -> bool:
     if isinstance(thing, DaemonSet):
         return thing.status.number_ready >= thing.status.desired_number_scheduled
     return thing.status.ready_replicas >= thing.spec.wanted_replicas
-
-
-def _problem_of(manifest: Manifest) -> str:
-    metadata = manifest.get("metadata")
-    if not isinstance(metadata, dict):
-        return "has no metadata"
-    named = (manifest.get("apiVersion"), manifest.get("kind"), metadata.get("name"))
-    if not all(isinstance(each, str) and each for each in named):
-        return "needs apiVersion, kind and metadata.name, each a text"
-    if not isinstance(metadata.get("namespace") or "", str):
-        return "has a namespace that is no text"
-    if not isinstance(metadata.get("labels") or {}, dict):
-        return "has labels that are no map"
-    return ""
-
-
-def _items(document: Any) -> list[Manifest]:
-    if not isinstance(document, dict):
-        return [{}]
-    if document.get("kind") == "List" and isinstance(document.get("items"), list):
-        return [item if isinstance(item, dict) else {} for item in document["items"]]
-    return [document]

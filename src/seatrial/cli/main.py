@@ -29,7 +29,12 @@ class _Subcommand(NamedTuple):
 
 COMMANDS = {
     "autonomous": _Subcommand("seatrial.cli.autonomous:autonomous", "Run the experiments of a policy."),
+    "label": _Subcommand("seatrial.cli.label:label", "Kill the pods that ask for it by their labels."),
     "plan": _Subcommand("seatrial.cli.plan:plan", "Show what a policy would hit, and touch nothing."),
+    "recover": _Subcommand("seatrial.cli.recover:recover", "Undo what runs that died left behind."),
+    "halt": _Subcommand("seatrial.cli.halt:halt", "Stop every experiment on a cluster, and forbid others."),
+    "resume": _Subcommand("seatrial.cli.resume:resume", "Lift a halt."),
+    "status": _Subcommand("seatrial.cli.status:status", "Show whether experiments are halted, and what runs."),
     "validate": _Subcommand("seatrial.cli.validate:validate", "Check policy files and show every problem."),
     "schema": _Subcommand("seatrial.cli.schema:schema", "Print the JSON Schema of policies, for editors."),
     "sandbox": _Subcommand("seatrial.cli.sandbox:sandbox", "Start, stop and look at the embedded cluster."),
@@ -97,14 +102,25 @@ class _LazyGroup(click.Group):
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+@click.option(
+    "--config", "-c", "config_file", metavar="FILE", envvar="CONFIG", show_envvar=True,
+    type=click.Path(dir_okay=False),
+    help="A YAML file with options of the command, such as 'prometheus-port: 9001'; flags and variables win.",
+)  # fmt: skip
+@click.option("--verbose", "-v", count=True, help="Log more; may also be said after the command.")
+@click.option("--silent", "-s", count=True, help="Show errors and the closing summary only; also after the command.")
 @click.version_option(__version__, "-V", "--version", prog_name="seatrial", message="%(prog)s %(version)s")
 @click.pass_context
-def seatrial(context: click.Context) -> None:
+def seatrial(context: click.Context, /, config_file: str | None, **_for_commands: int) -> None:
     """Chaos engineering for Kubernetes: experiments with a plan, an undo and an honest verdict."""
     if _is_plain():
         context.color = False
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+    elif config_file:
+        from seatrial.cli.option_file import defaults_from
+
+        context.default_map = {context.invoked_subcommand: defaults_from(config_file, context)}
 
 
 def main() -> None:

@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
+from seatrial.cli.option_group import F, flag, is_given, option_group
+
+if TYPE_CHECKING:
+    from seatrial.runtime.guardrails import Guardrails
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -34,6 +38,16 @@ state_dir_option = click.option(
     help="Where the journal and the sandboxes are kept.  [default: SEATRIAL_STATE_DIR, or ~/.local/state/seatrial]",
 )
 
+halt_namespace_option = click.option(
+    "--halt-namespace",
+    metavar="NAMESPACE",
+    default="default",
+    show_default=True,
+    envvar="SEATRIAL_HALT_NAMESPACE",
+    show_envvar=True,
+    help="Where the mark is kept by which `seatrial halt` stops every experiment on the cluster.",
+)
+
 
 def output_option(what: str) -> Callable[[F], F]:
     """`--output text|json` for what a command prints."""
@@ -57,6 +71,113 @@ def cluster_options(command: F) -> F:
     )
     context = click.option("--context", "kube_context", metavar="NAME", help="The context of the kubeconfig to use.")
     return kubeconfig(context(command))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChoice:
+    """What else the command line says of a run."""
+
+    seed: int | str | None = None
+    recovery_timeout_seconds: float = 60
+    max_parallel: int = 50
+    state_directory: Path | None = None
+    halt_namespace: str = "default"
+
+
+def run_options(command: F) -> F:
+    """`--seed`, `--recovery-timeout`, `--max-parallel`, `--state-dir`; the command gets a `run`."""
+    return option_group(
+        "run",
+        _run_choice,
+        seed_option,
+        click.option(
+            "--recovery-timeout", type=click.FloatRange(min=0), default=60, show_default=True, metavar="SECONDS",
+            help="How long a scenario waits at its end for the replacements of killed pods; 0 doesn't wait or measure.",
+        ),
+        click.option(
+            "--max-parallel", type=click.IntRange(min=1), default=50, show_default=True, metavar="N",
+            help="How many changes may be on their way to the API server at once.",
+        ),
+        state_dir_option,
+        halt_namespace_option,
+    )(command)  # fmt: skip
+
+
+def _run_choice(
+    *, seed: str | None, recovery_timeout: float, max_parallel: int, state_dir: Path | None, halt_namespace: str
+) -> RunChoice:
+    return RunChoice(
+        seed=parse_seed(seed),
+        recovery_timeout_seconds=recovery_timeout,
+        max_parallel=max_parallel,
+        state_directory=state_dir,
+        halt_namespace=halt_namespace,
+    )
+
+
+def guardrail_options(command: F) -> F:
+    """`--max-pods` and the like; the command gets `guardrails`, those of the command line alone."""
+    return option_group(
+        "guardrails",
+        _guardrails,
+        click.option(
+            "--max-pods", type=click.IntRange(min=0), metavar="N", help="Refuse steps that would disrupt more pods."
+        ),
+        click.option(
+            "--max-nodes", type=click.IntRange(min=0), metavar="N", help="Refuse steps that would disrupt more nodes."
+        ),
+        click.option(
+            "--protect", multiple=True, metavar="NAMESPACE",
+            help="Never touch this namespace, also where a policy names it; may be given again.",
+        ),
+        click.option(
+            "--min-left", type=click.IntRange(min=0), default=0, metavar="N",
+            help="Refuse what would leave an owner (a Deployment, ...) fewer Ready pods.",
+        ),
+        flag("--respect-pdb", "Refuse what would disrupt more pods than a PodDisruptionBudget allows."),
+        section="Guardrails (the stricter of these and the policy's holds)",
+    )(command)  # fmt: skip
+
+
+def _guardrails(
+    *, max_pods: int | None, max_nodes: int | None, protect: tuple[str, ...], min_left: int, respect_pdb: bool
+) -> "Guardrails":
+    from seatrial.runtime.guardrails import Guardrails
+
+    return Guardrails(
+        most_pods=max_pods,
+        most_nodes=max_nodes,
+        least_left=min_left,
+        protected=frozenset(protect),
+        respect_budgets=respect_pdb,
+    )
+
+
+def web_options(command: F) -> F:
+    """`--headless`, `--host` and the like; the command gets `web`: what to say of them, since no page is served yet."""
+    return option_group(
+        "web",
+        _web_warning,
+        flag("--headless", "Serve no web page, as so far without this flag."),
+        click.option(
+            "--host", metavar="ADDRESS", default="127.0.0.1", envvar="HOST", show_envvar=True,
+            help="Not used so far: there is no web page yet.",
+        ),
+        click.option(
+            "--port", type=click.IntRange(0, 65535), metavar="PORT", default=8000, envvar="PORT", show_envvar=True,
+            help="Not used so far: there is no web page yet.",
+        ),
+        flag("--accept-proxy-headers", "Not used so far: there is no web page yet."),
+        section="Web page",
+    )(command)  # fmt: skip
+
+
+def _web_warning(*, headless: bool, **_unused: object) -> str:
+    given = [name for name in ("host", "port", "accept_proxy_headers") if is_given(name)]
+    if headless or not given:
+        return ""
+    flags = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+    return f"there is no web page yet: {flags} {'does' if len(given) == 1 else 'do'} nothing"
 
 
 def parse_seed(given: str | None) -> int | str | None:

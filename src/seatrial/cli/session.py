@@ -8,22 +8,34 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from seatrial.actions.manifests import Manifest, apply_manifests, wait_until_ready
+from seatrial.actions.manifest_text import Manifest
+from seatrial.actions.manifests import apply_manifests, wait_until_ready
+from seatrial.cli.machine_options import MachineChoice
+from seatrial.engine.halt import obeying_halts
+from seatrial.engine.halt_mark import DEFAULT_NAMESPACE
 from seatrial.engine.interrupts import Interrupts
-from seatrial.engine.recover import recover
+from seatrial.engine.plan import make_plan
+from seatrial.engine.recover import Recovery
 from seatrial.engine.runner import run_policy
-from seatrial.errors import ClusterError, Interrupted
+from seatrial.engine.saved_plan import SavedPlan, hold_to
+from seatrial.errors import ClusterError, Halted, Interrupted
 from seatrial.kube.client import Client, connect
+from seatrial.machines.lazy import LazyMachines
 from seatrial.policy.models import Policy
+from seatrial.remote.registry import LazyExecutor
 from seatrial.runtime.clock import SystemClock
 from seatrial.runtime.context import Context, Identity, Settings
 from seatrial.runtime.events import EventStream, Listener, Preparing, RunStarted, StopRequested
-from seatrial.runtime.journal import Journal, RunEntry, RunJournal
+from seatrial.runtime.guardrails import Guardrails, merge_guardrails
+from seatrial.runtime.journal import Journal, RunEntry
+from seatrial.runtime.liveness import heartbeat
 from seatrial.runtime.randomness import Randomness, new_seed
+from seatrial.runtime.run_journal import RunJournal
 from seatrial.runtime.verdict import RunResult
+from seatrial.runtime.world import World
 from seatrial.state_directory import state_directory
 
 
@@ -42,6 +54,10 @@ class SessionOptions:
     recovery_timeout_seconds: float = 60
     max_parallel: int = 50
     state_directory: Path | None = None
+    halt_namespace: str = DEFAULT_NAMESPACE
+    guardrails: Guardrails = field(default_factory=Guardrails)
+    machines: MachineChoice = field(default_factory=MachineChoice)
+    plan: SavedPlan | None = None
 
 
 async def run_session(options: SessionOptions, listeners: Sequence[Listener]) -> RunResult:
@@ -59,9 +75,11 @@ async def run_session(options: SessionOptions, listeners: Sequence[Listener]) ->
         try:
             await _run(options, listeners, interrupts, finished)
         except asyncio.CancelledError:
-            if not interrupts.requested:
+            if not (interrupts.requested or interrupts.halted):
                 raise
             task.uncancel()
+            if not finished and interrupts.halted:
+                raise Halted(interrupts.halted, hint="when the reason is gone: seatrial resume") from None
             if not finished:
                 raise Interrupted("stopped before the run began") from None
     return finished[0]
@@ -75,19 +93,42 @@ async def _run(
     async with AsyncExitStack() as stack:
         journal = await Journal.open(directory)
         stack.push_async_callback(journal.close)
-        events = await stack.enter_async_context(_stream(listeners))
+        events = await stack.enter_async_context(event_stream(listeners))
         interrupts.announce = lambda reason, hurry: events.publish(StopRequested(reason=reason, hurry=hurry))
         cluster, kubeconfig = await _cluster(options, stack, directory, events)
         entry = _entry(options, cluster, kubeconfig)
-        context = _context(options, entry, cluster, events, RunJournal(journal, entry.id))
-        left = await recover(journal, context, _reconnect, hurry=interrupts.hurry)
+        context = context_of(
+            options,
+            run_id=entry.id,
+            seed=entry.seed,
+            cluster=cluster,
+            events=events,
+            journal=RunJournal(journal, entry.id),
+        )
+        stack.push_async_callback(context.executor.close)
+        stack.push_async_callback(context.machines.close)
+        await stack.enter_async_context(heartbeat(journal.beat))
+        recovery = Recovery(
+            journal=journal, events=events, clock=context.clock, connect=reconnect, hurry=interrupts.hurry
+        )
+        left = await recovery.at_start(server=cluster.server)
+        if options.plan is not None:
+            await _hold_to(options.plan, options, context)
         await journal.begin(entry)
+        halts = obeying_halts(cluster, interrupts, context.emit, namespace=options.halt_namespace)
+        context = replace(context, halt=await stack.enter_async_context(halts))
         context.emit(_started(entry, options.policy))
 
         async def prepare(context: Context) -> None:
             await _load(options, context)
 
         finished.append(await run_policy(options.policy, context, interrupts, prepare=prepare, earlier_failures=left))
+
+
+async def _hold_to(plan: SavedPlan, options: SessionOptions, context: Context) -> None:
+    """Refuse to run where the cluster is no longer as the plan found it; how that is worked out is told to nobody."""
+    unheard = replace(context, events=EventStream(context.clock))
+    hold_to(plan, await make_plan(options.policy, unheard, name=options.policy_name))
 
 
 async def _cluster(
@@ -108,7 +149,8 @@ async def _cluster(
 
 
 @asynccontextmanager
-async def _stream(listeners: Sequence[Listener]) -> AsyncIterator[EventStream]:
+async def event_stream(listeners: Sequence[Listener]) -> AsyncIterator[EventStream]:
+    """A stream that those listeners hear."""
     events = EventStream(SystemClock())
     for listener in listeners:
         events.subscribe(listener)
@@ -127,21 +169,32 @@ def _entry(options: SessionOptions, cluster: Client, kubeconfig: Path | None) ->
         server=cluster.server,
         kubeconfig=_absolute(str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG", "")),
         context=cluster.context_name,
+        machines=options.machines.cloud or "",
+        executor=options.machines.executor or "",
+        disposable=options.sandbox,
     )
 
 
-def _context(
-    options: SessionOptions, entry: RunEntry, cluster: Client, events: EventStream, journal: RunJournal
+def context_of(
+    options: SessionOptions, *, run_id: str, seed: str, cluster: Client, events: EventStream, journal: RunJournal
 ) -> Context:
+    """What the steps of a run, or of its plan, are handed."""
     return Context(
-        run_id=entry.id,
+        run_id=run_id,
         cluster=cluster,
         journal=journal,
         events=events,
-        randomness=Randomness(entry.seed),
+        randomness=Randomness(seed),
         clock=SystemClock(),
         identity=own_identity(),
-        settings=Settings(max_parallel=options.max_parallel, recovery_timeout_seconds=options.recovery_timeout_seconds),
+        settings=Settings(
+            max_parallel=options.max_parallel,
+            recovery_timeout_seconds=options.recovery_timeout_seconds,
+            guardrails=merge_guardrails(options.policy.config.guardrails, options.guardrails),
+            inventory=options.machines.inventory,
+        ),
+        machines=LazyMachines.of(cluster, name=options.machines.cloud),
+        executor=LazyExecutor(cluster, name=options.machines.executor),
     )
 
 
@@ -179,13 +232,23 @@ async def _load(options: SessionOptions, context: Context) -> None:
         )
 
 
-async def _reconnect(run: RunEntry) -> Client:
+async def reconnect(run: RunEntry) -> World:
+    """Reach again what an earlier run worked on.
+
+    Raises:
+        ClusterError: its kubeconfig leads to another cluster by now.
+        ConfigurationError: its kubeconfig leads nowhere.
+    """
     environ = {**os.environ, "KUBECONFIG": run.kubeconfig} if run.kubeconfig else os.environ
     cluster = await connect(context=run.context or None, environ=environ)
     if cluster.server != run.server:
         await cluster.close()
         raise ClusterError(f"the kubeconfig leads to {cluster.server} instead")
-    return cluster
+    return World(
+        cluster=cluster,
+        machines=LazyMachines.of(cluster, name=run.machines or None),
+        executor=LazyExecutor(cluster, name=run.executor or None),
+    )
 
 
 def _absolute(kubeconfig: str) -> str:

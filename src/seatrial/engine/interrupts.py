@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM: once means stop and clean up, twice means hurry.
+"""What ends a run before its time: Ctrl-C and SIGTERM (once means stop and clean up, twice means hurry), and a halt.
 
-The first signal cancels the experiment; its clean-up runs where cancellation can't reach it. The second shortens the
-deadlines of the clean-up. No signal skips it.
+The first of them cancels the experiment; its clean-up runs where cancellation can't reach it. A signal after that
+shortens the deadlines of the clean-up. Nothing skips it.
 """
 
 import asyncio
@@ -13,12 +13,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """Whether somebody asked to stop, for what reason, and to hurry."""
+    """Whether the run shall stop, for what reason, and whether somebody asked to hurry.
+
+    `requested` is true of a request by signal, `halted` has the words of a halt.
+    """
 
     def __init__(self, announce: Callable[[str, bool], None] | None = None) -> None:
         """`announce` is told the signal's name and whether to hurry, each time."""
         self.requested = False
         self.reason = ""
+        self.halted = ""
         self.hurry = asyncio.Event()
         self.announce = announce or (lambda _reason, _hurry: None)
         self._task: asyncio.Task[object] | None = None
@@ -27,7 +31,7 @@ class Interrupts:
     def guarding(self, task: "asyncio.Task[object]") -> Iterator[None]:
         """Let requests cancel that task while the block runs."""
         outer, self._task = self._task, task
-        if self.requested:
+        if self._is_stopping:
             task.cancel()
         try:
             yield
@@ -53,6 +57,19 @@ class Interrupts:
         self.announce(reason, self.requested)
         if not self.requested:
             self.reason = reason
-            if self._task is not None:
-                self._task.cancel()
+            self._cancel()
         self.requested = True
+
+    def halt(self, words: str) -> None:
+        """Stop because all experiments on the cluster are halted; what was asked before stands."""
+        if not self._is_stopping:
+            self._cancel()
+            self.halted = words
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self.requested or bool(self.halted)
+
+    def _cancel(self) -> None:
+        if self._task is not None and not self._is_stopping:
+            self._task.cancel()

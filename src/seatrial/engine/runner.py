@@ -45,22 +45,23 @@ async def run_policy(
     begun = context.clock.monotonic()
     run = _Run(policy, context, interrupts.hurry)
     task = asyncio.create_task(run.whole(prepare), name="experiment")
+    # To the very end: a request that comes when the experiment is over must not lose its result.
     with interrupts.guarding(task):
         await asyncio.wait({task})
-    if not task.cancelled():
-        task.result()
-    result = run.result(stopped_by=interrupts.reason if task.cancelled() else "", earlier_failures=earlier_failures)
-    await context.journal.finish(result.verdict)
-    context.emit(
-        RunFinished(
-            verdict=result.verdict,
-            reasons=(*result.reasons, *result.undo_failures),
-            exit_code=result.exit_code,
-            duration_ms=(context.clock.monotonic() - begun) * 1000,
-            rounds=result.rounds,
+        if not task.cancelled():
+            task.result()
+        result = run.result(interrupts if task.cancelled() else None, earlier_failures=earlier_failures)
+        await context.journal.finish(result.verdict)
+        context.emit(
+            RunFinished(
+                verdict=result.verdict,
+                reasons=(*result.reasons, *result.undo_failures),
+                exit_code=result.exit_code,
+                duration_ms=(context.clock.monotonic() - begun) * 1000,
+                rounds=result.rounds,
+            )
         )
-    )
-    return result
+        return result
 
 
 def pick(policy: Policy, *, number: int, randomness: Randomness) -> Sequence[Scenario]:
@@ -83,6 +84,7 @@ class _Run:
     async def whole(self, prepare: Preparation | None) -> None:
         try:
             if prepare is not None:
+                await self._context.halt.check()
                 await prepare(self._context)
             await self._all_rounds()
         except SeatrialError as error:
@@ -94,11 +96,12 @@ class _Run:
             undos = self._context.journal.newer_than(0)
             await uncancellable(unwind(undos, self._context, hurry=self._hurry))
 
-    def result(self, *, stopped_by: str, earlier_failures: Sequence[str]) -> RunResult:
+    def result(self, stopped: Interrupts | None, *, earlier_failures: Sequence[str]) -> RunResult:
+        """What it all came to; `stopped` tells who ended it, where somebody did."""
         journal = self._context.journal
-        if stopped_by:
+        if stopped is not None:
             where = f" in round {self._rounds}" if self._rounds else " before the first round"
-            self._tally.add(not_carried_out(f"stopped by {stopped_by}{where}"))
+            self._tally.add(not_carried_out(f"{stopped.halted or f'stopped by {stopped.reason}'}{where}"))
         if not self._policy.scenarios:
             self._tally.add(nothing_to_do("the policy has no scenarios"))
         failures = tuple(dict.fromkeys((*earlier_failures, *journal.failures)))
@@ -108,7 +111,7 @@ class _Run:
             verdict=self._tally.verdict,
             reasons=(*self._tally.reasons, *journal.disk_problems),
             undo_failures=failures,
-            interrupted=bool(stopped_by),
+            interrupted=stopped is not None and not stopped.halted,
             rounds=self._rounds,
         )
 

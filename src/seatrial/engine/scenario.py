@@ -1,13 +1,16 @@
 """One scenario: its steps in order, its observers in the background, and its clean-up, always.
 
 The first step that fails ends it; one that had nothing to do makes it inconclusive and lets the others run. Then
-it waits, bounded, for measurements that were promised, undoes what was done, and gives its verdict.
+it waits, bounded, for measurements that were promised, undoes what was done, looks whether the steady state returns
+where the policy has one, and gives its verdict. A condition of `abortWhen` ends it at once.
 """
 
 import asyncio
 import logging
 from functools import partial
 
+from seatrial.engine.abort import AbortWatch
+from seatrial.engine.steady_state import SteadyStateWatch
 from seatrial.engine.unwind import unwind
 from seatrial.errors import SeatrialError
 from seatrial.policy.models import Scenario
@@ -33,10 +36,21 @@ async def run_scenario(scenario: Scenario, context: Context, *, hurry: asyncio.E
     context.emit(ScenarioStarted(name=scenario.name, description=scenario.description or ""))
     begun, mark = context.clock.monotonic(), context.journal.mark
     outcome = not_carried_out("stopped before its end")
+    steady = SteadyStateWatch(scenario.steady_state, context) if scenario.steady_state else None
 
     async def clean_up() -> None:
         await scope.close()
         await unwind(context.journal.newer_than(mark), context, hurry=hurry)
+
+    try:
+        try:
+            outcome = await _experiment(scenario, context, steady)
+        finally:
+            await uncancellable(clean_up())
+        if steady and steady.held_before:
+            so_far, outcome = outcome, not_carried_out("stopped before the steady state returned")
+            outcome = combine((so_far, await steady.returns()))
+    finally:
         context.emit(
             ScenarioFinished(
                 name=scenario.name,
@@ -45,16 +59,20 @@ async def run_scenario(scenario: Scenario, context: Context, *, hurry: asyncio.E
                 duration_ms=(context.clock.monotonic() - begun) * 1000,
             )
         )
-
-    try:
-        outcome = await _experiment(scenario, context)
-    finally:
-        await uncancellable(clean_up())
     return outcome
 
 
-async def _experiment(scenario: Scenario, context: Context) -> Outcome:
+async def _experiment(scenario: Scenario, context: Context, steady: SteadyStateWatch | None) -> Outcome:
+    abort = AbortWatch(scenario.abort_when, context)
     try:
+        if unmet := await _unmet_needs(scenario, context):
+            return not_carried_out("; ".join(unmet))
+        if steady:
+            before = await steady.holds_before()
+            if not before.passed:
+                return before
+            context.scope.observe(steady.watch, name="steady state")
+        abort.begin()
         for observer in scenario.observe:
             watch = partial(observer_types()[observer.key].run, observer.spec, context)
             context.scope.observe(watch, name=f"observer {observer.key}")
@@ -63,15 +81,20 @@ async def _experiment(scenario: Scenario, context: Context) -> Outcome:
             return first
         if not scenario.steps:
             return nothing_to_do(f"the scenario '{scenario.name}' has no steps")
-        outcomes = await _steps(scenario, context)
-        outcomes.append(await context.scope.settle(timeout_seconds=context.settings.recovery_timeout_seconds))
-        outcomes.append(await context.scope.last_look())
-        return combine(outcomes)
+        outcome = await abort.guard(_steps_and_promises(scenario, context))
+        # Who was told to stop at once does not wait for what observers may still see.
+        return outcome if abort.verdict else combine((outcome, await context.scope.last_look()))
     except SeatrialError as error:
         return not_carried_out(error.message)
 
 
-async def _steps(scenario: Scenario, context: Context) -> list[Outcome]:
+async def _unmet_needs(scenario: Scenario, context: Context) -> list[str]:
+    """What steps can't do without and isn't there: said before the first of them touches anything."""
+    asked = [await step_types()[step.key].unmet_needs(step.spec, context) for step in scenario.steps]
+    return list(dict.fromkeys(reason for reasons in asked for reason in reasons))
+
+
+async def _steps_and_promises(scenario: Scenario, context: Context) -> Outcome:
     outcomes: list[Outcome] = []
     for index, step in enumerate(scenario.steps):
         where = Where(round=context.where.round, scenario=scenario.name, step=index)
@@ -79,13 +102,15 @@ async def _steps(scenario: Scenario, context: Context) -> list[Outcome]:
         outcomes.append(outcome)
         if outcome.ends_scenario:
             break
-    return outcomes
+    outcomes.append(await context.scope.settle(timeout_seconds=context.settings.recovery_timeout_seconds))
+    return combine(outcomes)
 
 
 async def _step(key: str, spec: object, context: Context, *, index: int, total: int) -> Outcome:
     context.emit(StepStarted(index=index, key=key, total=total))
     begun = context.clock.monotonic()
     try:
+        await context.halt.check()
         outcome: Outcome = await step_types()[key].run(spec, context)
     except SeatrialError as error:
         outcome = not_carried_out(error.message)

@@ -1,30 +1,37 @@
 """Undo, carried out: last in, first out, every one tried, each within a deadline, each seen to work.
 
-The data comes from the journal of this run or, after a crash, of an earlier one.
+What fails for a reason that may pass (the API server is away, busy or broken) is tried again until the deadline. The
+data comes from the journal of this run or, after a crash, of an earlier one.
 """
 
 import asyncio
 from collections.abc import Iterable
 
 from seatrial.errors import SeatrialError
+from seatrial.kube.errors import may_pass
+from seatrial.kube.retry import Backoff
 from seatrial.runtime.context import Context
-from seatrial.runtime.events import UndoDone, UndoFailed
+from seatrial.runtime.events import UndoDone, UndoFailed, UndoRetried
 from seatrial.runtime.journal import WrittenUndo
-from seatrial.runtime.undo import Undo, undo_kind
-from seatrial.runtime.world import World
+from seatrial.runtime.undo import Undo, UndoKind, undo_kind
 
 DEADLINE_SECONDS = 120.0
 HURRIED_DEADLINE_SECONDS = 5.0
+_MOST_WAIT_SECONDS = 10.0
 
 
 async def unwind(undos: Iterable[WrittenUndo], context: Context, *, hurry: asyncio.Event) -> None:
     """Carry out undos in the order given; what failed stands in `context.journal.failures`.
 
-    `hurry` set, before or meanwhile, shortens what is left of each deadline.
+    `hurry` set, before or meanwhile, shortens what is left of each deadline. So does an undo that was tried in vain for
+    all of its time: those after it would wait for the same thing.
     """
+    deadline = DEADLINE_SECONDS
     for written in undos:
         undo = written.undo
-        note, error = await _undo_one(undo, context.world, hurry=hurry)
+        work = _Work(undo, context)
+        note, error = await work.outcome(hurry, deadline_seconds=deadline)
+        deadline = HURRIED_DEADLINE_SECONDS if work.in_vain else DEADLINE_SECONDS
         await context.journal.settle(written, error=error)
         if error:
             context.emit(UndoFailed(description=undo.description, error=error, manual=undo.manual))
@@ -32,27 +39,60 @@ async def unwind(undos: Iterable[WrittenUndo], context: Context, *, hurry: async
             context.emit(UndoDone(description=undo.description, note=note))
 
 
-async def _undo_one(undo: Undo, world: World, *, hurry: asyncio.Event) -> tuple[str, str]:
-    """The note of an undo that worked, and the error of one that did not."""
-    try:
-        work = asyncio.ensure_future(undo_kind(undo.kind).run(undo.args, world))
-    except SeatrialError as error:
-        return "", error.message
-    hurried = asyncio.create_task(hurry.wait())
-    try:
-        await asyncio.wait({work, hurried}, timeout=DEADLINE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done() and hurry.is_set():
-            await asyncio.wait({work}, timeout=HURRIED_DEADLINE_SECONDS)
-        return await _result(work)
-    finally:
-        hurried.cancel()
+class _Work:
+    """One undo on its way."""
 
+    def __init__(self, undo: Undo, context: Context) -> None:
+        self.in_vain = False
+        self._undo = undo
+        self._context = context
+        self._last_error = ""
 
-async def _result(work: "asyncio.Future[str]") -> tuple[str, str]:
-    if not work.done():
-        work.cancel()
-        await asyncio.wait({work})
-        return "", "took too long"
-    if error := work.exception():
-        return "", error.message if isinstance(error, SeatrialError) else f"{type(error).__name__}: {error}"
-    return work.result(), ""
+    async def outcome(self, hurry: asyncio.Event, *, deadline_seconds: float) -> tuple[str, str]:
+        """The note of an undo that worked, and the error of one that did not."""
+        try:
+            kind = undo_kind(self._undo.kind)
+        except SeatrialError as error:
+            return "", error.message
+        task = asyncio.create_task(self._until_done(kind))
+        hurried = asyncio.create_task(hurry.wait())
+        try:
+            await asyncio.wait({task, hurried}, timeout=deadline_seconds, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done() and hurry.is_set():
+                await asyncio.wait({task}, timeout=HURRIED_DEADLINE_SECONDS)
+            return await self._result(task)
+        finally:
+            hurried.cancel()
+            task.cancel()
+            await asyncio.wait({task, hurried})
+
+    async def _until_done(self, kind: UndoKind) -> str:
+        backoff = Backoff(first_seconds=0.5, most_seconds=_MOST_WAIT_SECONDS)
+        while True:
+            try:
+                return await kind.run(self._undo.args, self._context.world)
+            except SeatrialError as error:
+                if not may_pass(error):
+                    raise
+                self._last_error = error.message
+                at_least = getattr(error, "retry_after_seconds", None) or 0.0
+            wait = min(backoff.next_delay(at_least=at_least), _MOST_WAIT_SECONDS)
+            self._context.emit(
+                UndoRetried(
+                    description=self._undo.description,
+                    error=self._last_error,
+                    attempt=backoff.failures,
+                    wait_seconds=wait,
+                )
+            )
+            await asyncio.sleep(wait)
+
+    async def _result(self, task: "asyncio.Task[str]") -> tuple[str, str]:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+            self.in_vain = bool(self._last_error)
+            return "", f"took too long: {self._last_error}" if self._last_error else "took too long"
+        if error := task.exception():
+            return "", error.message if isinstance(error, SeatrialError) else f"{type(error).__name__}: {error}"
+        return task.result(), ""

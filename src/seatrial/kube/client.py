@@ -19,9 +19,11 @@ from seatrial.kube import access_review, errors
 from seatrial.kube.access import find_access
 from seatrial.kube.auth import credentials_for, proxy_for
 from seatrial.kube.discovery import Discovery
+from seatrial.kube.kubeconfig import kubeconfig_files
 from seatrial.kube.listing import ObjectList, Selection, list_objects, object_decoder
 from seatrial.kube.objects import PartialObject, Scale
-from seatrial.kube.resources import PODS, Resource
+from seatrial.kube.pod_subresources import PodSubresources
+from seatrial.kube.resources import Resource
 from seatrial.kube.transport import Answer, Params, Transport, decoded
 from seatrial.kube.watch import Watch
 
@@ -76,10 +78,16 @@ async def connect(
         timeout_seconds=timeout_seconds,
         compress=not access.cluster.disable_compression,
     )
-    return Client(transport, context_name=access.context_name, default_namespace=namespace or access.namespace)
+    files, _ = kubeconfig_files(kubeconfig, environ)
+    return Client(
+        transport,
+        context_name=access.context_name,
+        default_namespace=namespace or access.namespace,
+        kubeconfig=os.pathsep.join(str(path) for path in files),
+    )
 
 
-class Client:
+class Client(PodSubresources):
     """One cluster. Use with `async with`, or `await close()`.
 
     A method that names an object takes `namespace=None` as `default_namespace`; `list`, `watch` and `can_i` take it
@@ -87,9 +95,18 @@ class Client:
     Every method raises errors of `kube.errors`.
     """
 
-    def __init__(self, transport: Transport, *, context_name: str = "", default_namespace: str = "default") -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        context_name: str = "",
+        default_namespace: str = "default",
+        kubeconfig: str = "",
+    ) -> None:
+        """`kubeconfig` has the files that led here, as the variable KUBECONFIG would name them."""
         self.context_name = context_name
         self.default_namespace = default_namespace
+        self.kubeconfig = kubeconfig
         self._transport = transport
         self._discovery = Discovery(transport)
 
@@ -100,6 +117,15 @@ class Client:
     def server(self) -> str:
         """The API server's URL."""
         return self._transport.server
+
+    def through(self, proxy_url: str) -> "Client":
+        """A client of the same cluster as the same user whose requests go by way of an HTTP proxy; to be closed."""
+        return Client(
+            self._transport.through(proxy_url),
+            context_name=self.context_name,
+            default_namespace=self.default_namespace,
+            kubeconfig=self.kubeconfig,
+        )
 
     async def close(self) -> None:
         """Close all connections."""
@@ -330,38 +356,6 @@ class Client:
                 return {}
             raise
 
-    async def evict(
-        self,
-        name: str,
-        *,
-        namespace: str | None = None,
-        uid: str | None = None,
-        grace_period_seconds: int | None = None,
-        dry_run: bool = False,
-    ) -> None:
-        """Ask for a pod's eviction, which respects PodDisruptionBudgets.
-
-        Raises:
-            DisruptionBudgetBlocked: a budget forbids it at the moment.
-        """
-        options = {
-            "preconditions": {"uid": uid} if uid else None,
-            "gracePeriodSeconds": grace_period_seconds,
-            "dryRun": ["All"] if dry_run else None,
-        }
-        where = namespace or self.default_namespace
-        eviction = {
-            "apiVersion": "policy/v1",
-            "kind": "Eviction",
-            "metadata": {"name": name, "namespace": where},
-            "deleteOptions": {key: value for key, value in options.items() if value is not None},
-        }
-        try:
-            await self._send("POST", PODS.path(where, name, "eviction"), eviction, repeatable=bool(uid) or dry_run)
-        except (errors.NotFound, errors.Conflict) as error:
-            if not (uid and error.after_repeat):
-                raise
-
     async def get_scale(self, resource: Resource, name: str, *, namespace: str | None = None) -> Scale:
         """Read how many replicas there should be and are."""
         answer = await self._transport.request("GET", self._path(resource, name, namespace, "scale"))
@@ -390,6 +384,10 @@ class Client:
             UnknownKindError: there is none.
         """
         return await self._discovery.for_kind(api_version, kind)
+
+    async def deletable_resources(self) -> tuple[Resource, ...]:
+        """Every kind of object on the cluster that can be listed and deleted."""
+        return await self._discovery.deletable()
 
     async def can_i(
         self,
@@ -424,14 +422,38 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
+        most_bytes: int | None = None,
     ) -> Answer:
         """Send anything, once, and hand back whatever is answered, also a 404 or 500.
 
-        For what the API server passes on: the proxies of services, pods and nodes.
+        For what the API server passes on: the proxies of services, pods and nodes. Of the body `most_bytes` are kept.
         """
         return await self._transport.request_once(
-            method, path, params=params, body=body, headers=headers, timeout_seconds=timeout_seconds
+            method, path, params=params, body=body, headers=headers, timeout_seconds=timeout_seconds,
+            most_bytes=most_bytes,
+        )  # fmt: skip
+
+    async def request_json(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        repeatable: bool | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Any:
+        """Send JSON to any path and read the JSON of the answer, for what is no object of the API.
+
+        `repeatable` tells whether it may be sent again when it is not known what became of it; None: only reading may.
+        """
+        answer = await self._transport.request(
+            method,
+            path,
+            body=None if body is None else msgspec.json.encode(body),
+            repeatable=repeatable,
+            timeout_seconds=timeout_seconds,
         )
+        return answer.json()
 
     async def _send(
         self,

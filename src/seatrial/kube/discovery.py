@@ -27,10 +27,11 @@ class UnknownKindError(UsageError):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A resource and all names it goes by, in lower case."""
+    """A resource, all names it goes by, in lower case, and what can be done with it, where the server was asked."""
 
     resource: Resource
     names: frozenset[str]
+    verbs: frozenset[str] = frozenset()
 
 
 class Discovery:
@@ -69,6 +70,14 @@ class Discovery:
             )
         return found
 
+    async def deletable(self) -> tuple[Resource, ...]:
+        """Every kind of object that can be listed and deleted, each once: in the version the server puts first."""
+        found: dict[tuple[str, str], Resource] = {}
+        for kind in await self._read():
+            if {"list", "delete"} <= kind.verbs:
+                found.setdefault((kind.resource.group, kind.resource.plural), kind.resource)
+        return tuple(found.values())
+
     async def _first(self, is_meant: Callable[[Kind], bool]) -> Resource | None:
         """The first kind that is meant: of those known by heart, of those read before, of those there are by now."""
         for kinds in (_BY_HEART, self._kinds, None):
@@ -104,7 +113,11 @@ class Discovery:
         except (errors.NotFound, errors.ServerError):
             return []
         return [
-            _kind(Resource(group, version, item["name"], item["kind"], item["namespaced"]), _other_names(item))
+            _kind(
+                Resource(group, version, item["name"], item["kind"], item["namespaced"]),
+                _other_names(item),
+                item.get("verbs") or (),
+            )
             for item in document.get("resources") or ()
             if "/" not in item["name"]
         ]
@@ -130,6 +143,7 @@ def _aggregated(document: dict[str, Any]) -> Iterator[Kind]:
                             item.get("scope") == "Namespaced",
                         ),
                         _other_names(item),
+                        item.get("verbs") or (),
                     )
 
 
@@ -137,9 +151,9 @@ def _other_names(item: dict[str, Any]) -> list[str]:
     return [item.get("singularResource") or item.get("singularName") or "", *(item.get("shortNames") or ())]
 
 
-def _kind(resource: Resource, other_names: Iterable[str]) -> Kind:
+def _kind(resource: Resource, other_names: Iterable[str], verbs: Iterable[str] = ()) -> Kind:
     names = {resource.plural, resource.kind, *other_names} - {""}
-    return Kind(resource, frozenset(name.lower() for name in names))
+    return Kind(resource, frozenset(name.lower() for name in names), frozenset(verbs))
 
 
 def _is_meant(resource: Resource, qualifier: str) -> bool:

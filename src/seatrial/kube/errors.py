@@ -4,6 +4,7 @@
     ├── Unreachable                   no answer: wrong address, nothing listens, a proxy, a firewall
     │   ├── CertificateRejected       the server's certificate isn't trusted, or ours wasn't sent or taken
     │   └── RequestTimeout            no answer in time
+    ├── PortUnreachable               a pod's port can't be reached through a port-forward
     ├── UnexpectedAnswer              an answer that isn't the Kubernetes API's
     ├── CredentialsError              a token, a plugin or a login that yields no credentials
     └── ApiStatusError                the API server said no (its Status object)
@@ -79,6 +80,10 @@ class CertificateRejected(Unreachable):
 
 class RequestTimeout(Unreachable):
     """The deadline of a call passed; whether it had an effect is not known."""
+
+
+class PortUnreachable(ClusterError):
+    """A pod's port can't be reached through a port-forward; the message is its node's."""
 
 
 class UnexpectedAnswer(ClusterError):
@@ -237,6 +242,14 @@ def had_no_effect(error: ClusterError) -> bool:
     if isinstance(error, Unreachable):
         return not error.was_sent
     return isinstance(error, ApiStatusError) and error.code < 500
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Whether the same request may work a little later: no answer, a busy or failing server, a change in between."""
+    if error is None or isinstance(error, CertificateRejected | AlreadyExists | DisruptionBudgetBlocked):
+        return False
+    passing = isinstance(error, Unreachable | UnexpectedAnswer | Conflict | TooManyRequests | ServerError)
+    return passing or may_pass(error.__cause__)
 
 
 def connection_error(error: BaseException, *, server: str) -> Unreachable:

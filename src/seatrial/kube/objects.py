@@ -88,6 +88,7 @@ class Container(_Part, frozen=True):
     image: str = ""
     ports: tuple[ContainerPort, ...] = ()
     restart_policy: str | None = None
+    security_context: dict[str, Any] | None = None
     resources: dict[str, Any] | None = None
 
 
@@ -117,6 +118,8 @@ class PodSpec(_Part, frozen=True):
     termination_grace_period_seconds: int | None = None
     service_account_name: str = ""
     host_network: bool = False
+    host_pid: bool = field(name="hostPID", default=False)
+    share_process_namespace: bool | None = None
     priority_class_name: str = ""
     tolerations: tuple[Toleration, ...] = ()
     readiness_gates: tuple[ReadinessGate, ...] = ()
@@ -182,6 +185,7 @@ class PodStatus(_Part, frozen=True):
     conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
+    ephemeral_container_statuses: tuple[ContainerStatus, ...] = ()
     pod_ip: str = field(name="podIP", default="")
     pod_ips: tuple[PodIP, ...] = field(name="podIPs", default=())
     host_ip: str = field(name="hostIP", default="")
@@ -413,12 +417,21 @@ class Endpoint(_Part, frozen=True):
     zone: str = ""
 
 
+class EndpointPort(_Part, frozen=True):
+    """A port of a slice's endpoints: the Service port's name, and the number behind its `targetPort`."""
+
+    name: str | None = None
+    port: int | None = None
+    protocol: str = "TCP"
+
+
 class EndpointSlice(_Part, frozen=True):
     """Some of the addresses behind a Service; `endpoints` is null when there are none."""
 
     metadata: ObjectMeta = field(default_factory=ObjectMeta)
     address_type: str = ""
     endpoints: tuple[Endpoint, ...] | None = None
+    ports: tuple[EndpointPort, ...] | None = None
 
 
 class NamespaceStatus(_Part, frozen=True):

@@ -6,6 +6,7 @@ repeats what `retry` allows, and turns every failure into an error of `errors`.
 """
 
 import asyncio
+import copy
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from urllib.parse import urlencode
 import aiohttp
 import msgspec
 import yarl
+from multidict import CIMultiDict
 
 from seatrial import __version__
 from seatrial.errors import ClusterError
@@ -97,6 +99,13 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
         self._ever_answered = False
 
+    def through(self, proxy_url: str) -> "Transport":
+        """The same server as the same user by way of an HTTP proxy, over connections of its own."""
+        other = copy.copy(self)
+        other._proxy = proxy_url  # noqa: SLF001 -- a copy of this very class
+        other._session = None  # noqa: SLF001 -- likewise
+        return other
+
     async def close(self) -> None:
         """Close all connections; open watches end."""
         if self._session is not None:
@@ -150,16 +159,18 @@ class Transport:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
+        most_bytes: int | None = None,
     ) -> Answer:
         """Send a request once and hand back whatever is answered, whatever its status.
 
-        For what the API server passes on, such as its proxy of services: a 503 there is a finding, no failure.
+        For what the API server passes on, such as its proxy of services: a 503 there is a finding, no failure. Of the
+        body no more than `most_bytes` are kept.
         """
         call = _Call(method, self._url(path, params), body, dict(headers or {}))
         seconds = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         try:
             async with asyncio.timeout(seconds), self._in_flight, await self._send(call, _TIMEOUT) as response:
-                return Answer(response.status, response.headers, await response.read())
+                return Answer(response.status, response.headers, await _read(response, most_bytes))
         except _CONNECTION_FAILURES as error:
             raise errors.connection_error(error, server=self.server) from error
 
@@ -179,6 +190,50 @@ class Transport:
         finally:
             # An answer without an end is cut off, not read to its end.
             response.close()
+
+    @asynccontextmanager
+    async def websocket(
+        self, path: str, *, query: Sequence[tuple[str, str]], protocols: Sequence[str]
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Open a WebSocket for the length of the block; not repeated, not counted as in flight.
+
+        What breaks while it is in use is for the caller to translate, with `errors.connection_error`.
+
+        Raises:
+            ClusterError: the API server, or the kubelet behind it, did not agree.
+        """
+        call = _Call("GET", yarl.URL(f"{self.server}{path}?{urlencode(query)}", encoded=True), None, {})
+        socket = await self._upgraded(call, protocols)
+        try:
+            yield socket
+        finally:
+            await socket.close()
+
+    async def _upgraded(self, call: "_Call", protocols: Sequence[str]) -> aiohttp.ClientWebSocketResponse:
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                while True:
+                    try:
+                        return await self._upgrade(call, protocols)
+                    except _UpgradeRefusedError as refusal:
+                        error = self._error(call, refusal.response, refusal.body)
+                        if not self._renewed_after(error, call):
+                            raise error from None
+        except _CONNECTION_FAILURES as error:
+            raise errors.connection_error(error, server=self.server) from error
+
+    async def _upgrade(self, call: "_Call", protocols: Sequence[str]) -> aiohttp.ClientWebSocketResponse:
+        identity = await self._credentials.headers()
+        tls = await self._credentials.tls()
+        return await self._open_session().ws_connect(
+            call.url,
+            protocols=protocols,
+            headers=CIMultiDict([*call.headers.items(), *identity]),
+            ssl=True if tls is None else tls,
+            server_hostname=self._tls_server_name,
+            proxy=self._proxy,
+            timeout=_WEBSOCKET_TIMEOUT,
+        )
 
     async def _opened(self, call: "_Call", limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         try:
@@ -275,6 +330,7 @@ class Transport:
                 headers=self._base_headers,
                 timeout=_TIMEOUT,
                 trust_env=False,
+                raise_for_status=_keep_refusal,
             )
             # aiohttp would quietly send a DELETE twice; whether that is safe is `retry`'s decision, and must be known.
             self._session._retry_connection = False  # noqa: SLF001 -- there is no public way
@@ -285,6 +341,11 @@ class Transport:
         return yarl.URL(f"{self.server}{path}{'?' if query else ''}{query}", encoded=True)
 
     def _error(self, call: "_Call", response: aiohttp.ClientResponse, body: bytes) -> ClusterError:
+        if response.status < 300:
+            return errors.UnexpectedAnswer(
+                f"{self.server} answered {response.status} where a WebSocket was asked for",
+                hint="a proxy before the API server may not let WebSockets through",
+            )
         if response.status < 400:
             return errors.UnexpectedAnswer(
                 f"{self.server} redirects to {_without_query(response.headers.get('Location', 'nowhere'))}",
@@ -310,7 +371,23 @@ class _Call:
         self.last_error: ClusterError | None = None
 
 
+class _UpgradeRefusedError(Exception):
+    """The answer to a request for a WebSocket, when it isn't one."""
+
+    def __init__(self, response: aiohttp.ClientResponse, body: bytes) -> None:
+        super().__init__(response.status)
+        self.response = response
+        self.body = body
+
+
+async def _keep_refusal(response: aiohttp.ClientResponse) -> None:
+    """Keep what is said when a WebSocket is refused: aiohttp throws the body away, and with it the Status."""
+    if response.status != 101 and "Sec-WebSocket-Key" in response.request_info.headers:
+        raise _UpgradeRefusedError(response, await response.read())
+
+
 _T = TypeVar("_T")
+_WEBSOCKET_TIMEOUT = aiohttp.ClientWSTimeout(ws_close=2.0)
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
 # A peer that vanished is noticed after 15 s + 3 x 5 s, also on a watch on which nothing happens for long.
 _KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPALIVE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
@@ -329,6 +406,16 @@ def decoded(decoder: msgspec.json.Decoder[_T], body: bytes | msgspec.Raw) -> _T:
             f"an answer that can't be read: {error}",
             hint="is the server in the kubeconfig a Kubernetes API server, or a proxy's login page?",
         ) from error
+
+
+async def _read(response: aiohttp.ClientResponse, most_bytes: int | None) -> bytes:
+    """Read a body to its end, and keep its beginning."""
+    if most_bytes is None:
+        return await response.read()
+    kept = bytearray()
+    async for chunk in response.content.iter_any():
+        kept += chunk[: most_bytes - len(kept)]
+    return bytes(kept)
 
 
 def _kept_alive(address: aiohttp.AddrInfoType) -> socket.socket:

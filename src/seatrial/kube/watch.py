@@ -94,6 +94,8 @@ class Watch(Generic[T]):
             most_waiting: the most events that wait for the reader, before the stream is read on.
         """
         self.snapshot: list[T] = []
+        self.is_streaming = False
+        """Whether a stream is open: what happens arrives at once."""
         self._openings = 0
         self._suspects = 0
         self._transport = transport
@@ -203,14 +205,14 @@ class Watch(Generic[T]):
             self._selection.path, params=params, headers=headers, silence_seconds=self._silence_seconds
         ) as chunks:
             self._openings += 1
-            async for chunk in chunks:
-                received = loop.time()
-                try:
-                    complete = lines.feed(chunk)
-                except LineTooLongError as error:
-                    raise errors.UnexpectedAnswer(f"a watch sent {error}") from error
-                for line in complete:
-                    await self._take(line, received)
+            self.is_streaming = True
+            try:
+                async for chunk in chunks:
+                    received = loop.time()
+                    for line in _fed(lines, chunk):
+                        await self._take(line, received)
+            finally:
+                self.is_streaming = False
 
     async def _take(self, line: bytes, received: float) -> None:
         event = decoded(_line_decoder, line)
@@ -230,3 +232,10 @@ class Watch(Generic[T]):
 
     async def _tell(self, change: Change[T], received: float) -> None:
         await self._waiting.put(WatchEvent(change.type, change.object, received))
+
+
+def _fed(lines: LineSplitter, chunk: bytes) -> list[bytes]:
+    try:
+        return lines.feed(chunk)
+    except LineTooLongError as error:
+        raise errors.UnexpectedAnswer(f"a watch sent {error}") from error

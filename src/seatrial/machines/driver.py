@@ -1,13 +1,16 @@
 """What a cloud has to be able to do for us: the protocol of machine drivers, and what they speak of.
 
 A driver is asynchronous, returns only when the cloud says that the state asked for is reached, and declares what it
-can do, so that a plan refuses what it can't before anything is touched. `none` is the driver where no cloud is known.
+can do, so that a plan refuses what it can't before anything is touched. `none` is the driver where no cloud is known,
+`registry` finds the one of a cluster, `lazy` puts that off until a step needs a machine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from seatrial.kube.client import Client
 
 
 class MachineState(StrEnum):
@@ -44,16 +47,22 @@ class Machine:
 
 
 class MachineDriver(Protocol):
-    """One cloud. Every method raises `MachineError`; starting what is up and stopping what is down do nothing."""
+    """One cloud. Every method raises `MachineError`, and `ClusterError` where it asks the cluster.
+
+    Starting what is up and stopping what is down do nothing.
+    """
 
     @property
     def name(self) -> str:
         """The driver's name, as on the command line: `aws`, `sandbox`, `none`."""
         ...
 
-    @property
-    def capabilities(self) -> frozenset[Capability]:
+    async def capabilities(self) -> frozenset[Capability]:
         """What it can do."""
+        ...
+
+    async def require(self, *capabilities: Capability) -> None:
+        """Return when it can do all of these; raise and say how to configure one that can, otherwise."""
         ...
 
     async def list(self) -> Sequence[Machine]:
@@ -80,6 +89,23 @@ class MachineDriver(Protocol):
         """Delete it for good."""
         ...
 
+    async def start_command(self, machine_id: str) -> str:
+        """The shell command by which a person starts it."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriverType:
+    """A kind of driver: the object that an entry point of `seatrial.machines` names.
+
+    `connect(cluster)` makes one for the machines of that cluster. `recognizes(cluster)` tells, cheaply, whether
+    these are surely its own; then nobody has to name it.
+    """
+
+    name: str
+    connect: Callable[[Client], Awaitable[MachineDriver]]
+    recognizes: Callable[[Client], Awaitable[bool]]

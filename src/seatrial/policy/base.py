@@ -29,6 +29,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from seatrial.policy.documentation import documentation_of
+
 UNKNOWN_KEY = "unknown_key"
 RULE = "rule"
 
@@ -55,7 +57,6 @@ class Model(BaseModel):
         frozen=True,
         serialize_by_alias=True,
         strict=True,
-        use_attribute_docstrings=True,
         validate_by_alias=True,
         validate_by_name=True,
     )
@@ -131,8 +132,10 @@ class Model(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """What pydantic can't know: where null is fine, and which keys the rules ask for."""
+        """What pydantic can't know: the documentation, where null is fine, and which keys the rules ask for."""
         described = handler.resolve_ref_schema(handler(schema))
+        for name, text in documentation_of(cls).items():
+            described["properties"][_alias(cls, name)]["description"] = text
         described.update(cls._describe_needed_keys())
         if cls.accepts_null():
             described["type"] = ["object", "null"]

@@ -4,7 +4,10 @@ The built-in steps and actions come through the same door as those of others: a 
 `pyproject.toml`, each naming an object in a module. `steps.registry` and `actions.registry` say which groups.
 """
 
-from importlib.metadata import EntryPoint, entry_points
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import TypeVar
 
 from seatrial.errors import SeatrialError, UsageError
@@ -12,25 +15,59 @@ from seatrial.errors import SeatrialError, UsageError
 T = TypeVar("T")
 
 
-def load_extensions(group: str, expected: type[T]) -> dict[str, T]:
-    """Load all objects of a group, by name in alphabetical order.
+class Extensions(Mapping[str, T]):
+    """All objects of a group by name, in alphabetical order; each is loaded when it is first asked for.
+
+    What nobody asks for costs nothing at start-up, and doesn't matter where it is broken.
+
+    Args:
+        entries: where the objects are.
+        expected: the class that each object must be an instance of.
+    """
+
+    def __init__(self, entries: Mapping[str, EntryPoint], expected: type[T]) -> None:
+        self._entries = entries
+        self._expected = expected
+        self._loaded: dict[str, T] = {}
+
+    def __getitem__(self, name: str) -> T:
+        """The object of that name; raises `UsageError` where it can't be loaded or is no `expected`."""
+        if name not in self._loaded:
+            self._loaded[name] = _load(self._entries[name], self._expected)
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def load_extensions(group: str, expected: type[T]) -> Extensions[T]:
+    """Find all objects of a group.
 
     Args:
         group: the entry points' group, such as `seatrial.steps`.
         expected: the class that each object must be an instance of.
 
     Raises:
-        UsageError: an entry point can't be loaded, is no `expected`, or two packages claim one name.
+        UsageError: two packages claim one name.
     """
     found: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=group), key=lambda each: each.name):
+    for entry in sorted(_installed(tuple(sys.path)).select(group=group), key=lambda each: each.name):
         other = found.setdefault(entry.name, entry)
         if other.value != entry.value:
             raise UsageError(
                 f"two packages define '{entry.name}' in {group}: {_distribution(other)} and {_distribution(entry)}",
                 hint="uninstall one of them",
             )
-    return {name: _load(entry, expected) for name, entry in found.items()}
+    return Extensions(found, expected)
+
+
+@lru_cache(maxsize=1)
+def _installed(path: Sequence[str]) -> EntryPoints:  # noqa: ARG001 -- where they are looked for
+    """All entry points of all installed packages: looked through once, not for each group."""
+    return entry_points()  # type: ignore[return-value] # of the form that Python 3.11 has for 3.9's sake
 
 
 def _load(entry: EntryPoint, expected: type[T]) -> T:

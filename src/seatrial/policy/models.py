@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from seatrial.policy.base import Complaint, Model, OneKey
-from seatrial.policy.scalars import Integer, Items, Seconds, Seed
+from seatrial.policy.scalars import FilledItems, Integer, Items, Number, Seconds, Seed
 
 _SHORTEST_PAUSE = 30.0
 _LONGEST_PAUSE = 300.0
@@ -61,6 +61,29 @@ class ExitStrategy(Model):
     In both, the exit code tells whether anything failed."""
 
 
+class Guardrails(Model):
+    """How much damage the run may do: a step that would break one of these is refused before it acts.
+
+    Flags of the command line (`--max-pods`, ...) can make each stricter, never looser. Without any, `kube-system` and
+    the namespace that Seatrial itself runs in are left alone unless a matcher names them exactly.
+    """
+
+    max_pods: Annotated[Integer, Field(ge=0)] | None = None
+    """The most pods that one step may disrupt, its retries included."""
+
+    max_nodes: Annotated[Integer, Field(ge=0)] | None = None
+    """The most nodes that one step may disrupt."""
+
+    protect_namespaces: Items[Annotated[str, Field(min_length=1)]] = ()
+    """Namespaces that are never touched, also where a matcher names them."""
+
+    min_left: Annotated[Integer, Field(ge=0)] = 0
+    """How many Ready pods an action must leave to each owner (a Deployment, a StatefulSet, ...) of the pods it hits."""
+
+    respect_pdb: bool = False
+    """Refuse what would disrupt more pods than a PodDisruptionBudget allows at that moment."""
+
+
 class Config(Model):
     """Settings of the whole run."""
 
@@ -70,9 +93,68 @@ class Config(Model):
     exit_strategy: ExitStrategy = ExitStrategy()
     """What happens after a scenario has failed."""
 
+    guardrails: Guardrails = Guardrails()
+    """How much damage the run may do."""
+
     seed: Seed | None = None
     """Where random numbers start: the same seed on the same cluster picks the same victims.
     Without it (and without `--seed`), one is made up and shown."""
+
+
+class Tolerance(Model):
+    """How much of an outage an experiment may cause, for each probe of the steady state."""
+
+    failures: Annotated[Integer, Field(ge=0)] | None = None
+    """How many samples of a probe may fail."""
+
+    outage_seconds: Seconds | None = Field(default=None, alias="outage")
+    """How many seconds a probe may fail at a stretch: from the first sample that fails to the next that doesn't."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """A tolerance that says nothing would tolerate everything."""
+        if all(given.get(key) is None for key in ("failures", "outage")):
+            yield Complaint("says nothing; needs at least one of: failures, outage")
+
+
+class SteadyState(Model):
+    """What must hold before the experiment, is watched while it runs, and must hold again after it."""
+
+    probes: FilledItems[OneKey]
+    """Steps that look and change nothing. Where one fails before the first step, the scenario is inconclusive and
+    nothing is touched."""
+
+    interval_seconds: Annotated[Number, Field(gt=0)] = Field(default=1.0, alias="interval")
+    """How often each probe is sampled while the steps run, in seconds. Samples keep to this schedule, also where
+    answers are slow."""
+
+    tolerance: Tolerance | None = None
+    """How much may fail while the steps run before the scenario fails. Without it, failures are counted and shown."""
+
+    recover_within_seconds: Seconds = Field(default=30.0, alias="recoverWithin")
+    """How many seconds after clean-up all probes must hold again, or the scenario fails."""
+
+
+class AbortCondition(Model):
+    """What ends the experiment at once, with clean-up: a probe that fails too often or too long."""
+
+    probe: OneKey
+    """A step that looks and changes nothing."""
+
+    failures: Annotated[Integer, Field(ge=1)] | None = None
+    """How many samples in a row must fail; without this and `seconds`, one."""
+
+    seconds: Seconds | None = None
+    """For how many seconds samples must fail without one between that doesn't."""
+
+    interval_seconds: Annotated[Number, Field(gt=0)] = Field(default=1.0, alias="interval")
+    """How often the probe is sampled, in seconds."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Not both limits."""
+        if given.get("failures") is not None and given.get("seconds") is not None:
+            yield Complaint("has both failures and seconds; one at most is allowed")
 
 
 class Scenario(Model):
@@ -89,6 +171,12 @@ class Scenario(Model):
 
     observe: Items[OneKey] = ()
     """What to watch in the background from the first step to the last."""
+
+    steady_state: SteadyState | None = None
+    """What must hold before the experiment, is watched while it runs, and must hold again after it."""
+
+    abort_when: Items[AbortCondition] = ()
+    """What ends the experiment at once, with clean-up; the scenario fails then."""
 
 
 class Policy(Model):

@@ -14,8 +14,10 @@ from pydantic import Field
 
 from seatrial.policy.base import Model
 from seatrial.policy.scalars import Number, Port, Seconds
-from seatrial.probes.http_route import NoAnswer, Route, route_to_service
+from seatrial.probes.http_route import NoAnswer, Route
 from seatrial.probes.observer_type import ObserverType
+from seatrial.probes.service_endpoints import ServiceAddress
+from seatrial.probes.service_route import route_to_service
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import MeshSampled
 from seatrial.runtime.scope import Observation
@@ -106,9 +108,8 @@ async def run(spec: Goldpinger, context: Context, observation: Observation) -> O
     """Sample the graph until the scenario ends, once more after that, and until it is whole where that is expected."""
     service = spec.service
     async with aiohttp.ClientSession(trust_env=False) as session:
-        route = await route_to_service(
-            context.cluster, session, namespace=service.namespace, name=service.name, port=service.port
-        )
+        address = ServiceAddress(namespace=service.namespace, name=service.name, port=service.port)
+        route = await route_to_service(context.cluster, session, address, is_inside=bool(context.identity.pod_name))
         watch = _Watch(spec, route, context)
         while not observation.ending.is_set():
             await watch.look()

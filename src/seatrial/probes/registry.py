@@ -3,6 +3,7 @@
 Others add theirs with an entry point in the group `seatrial.observers`; the built-in ones are there too.
 """
 
+from collections.abc import Mapping
 from functools import cache
 
 from seatrial.policy.extensions import load_extensions
@@ -12,6 +13,6 @@ OBSERVERS = "seatrial.observers"
 
 
 @cache
-def observer_types() -> dict[str, ObserverType]:
-    """All observers by their key; raises `UsageError` for one that can't be loaded."""
+def observer_types() -> Mapping[str, ObserverType]:
+    """All observers by their key; asking for one that can't be loaded raises `UsageError`."""
     return load_extensions(OBSERVERS, ObserverType)

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from seatrial.policy.base import Model, OneKey
+from seatrial.policy.documentation import documentation_of
 from seatrial.steps.registry import policy_model
 
 _INTRODUCTION = """# The policy language
@@ -30,18 +31,25 @@ def language_page() -> str:
 
 def models() -> list[tuple[str, type[Model]]]:
     """All models with the titles under which the page has them, outermost first."""
-    found: dict[type[Model], str] = {}
-    waiting: list[tuple[str, type[Model]]] = [("policy", policy_model())]
+    found: dict[type[Model], tuple[str, ...]] = {}
+    waiting: list[tuple[tuple[str, ...], type[Model]]] = [((), policy_model())]
     while waiting:
-        title, model = waiting.pop(0)
+        path, model = waiting.pop(0)
         if model in found:
             continue
-        found[model] = title
+        found[model] = path
         for name, field in model.model_fields.items():
-            key = field.alias or name
-            place = key if title == "policy" else f"{title.rpartition(' / ')[2]} / {key}"
-            waiting += [(place, inner) for inner in _models_in(field.annotation)]
-    return [(title, model) for model, title in found.items()]
+            waiting += [((*path, field.alias or name), inner) for inner in _models_in(field.annotation)]
+    paths = list(found.values())
+    return [(_title(path, paths), model) for model, path in found.items()]
+
+
+def _title(path: tuple[str, ...], paths: list[tuple[str, ...]]) -> str:
+    """The last two keys of a path; more where another path ends in the same ones."""
+    length = 2
+    while sum(other[-length:] == path[-length:] for other in paths) > 1:
+        length += 1
+    return " / ".join(path[-length:]) or "policy"
 
 
 def _table(model: type[Model]) -> Iterator[str]:
@@ -51,15 +59,18 @@ def _table(model: type[Model]) -> Iterator[str]:
     if issubclass(model, OneKey):
         yield "Exactly one of these keys.\n"
         yield "| key | value | meaning |\n|---|---|---|"
-        yield from (f"| `{key}` | {_kind(field)} | {_flowed(field.description)} |" for key, field in _fields(model))
+        yield from (f"| `{key}` | {_kind(field)} | {_flowed(text)} |" for key, field, text in _fields(model))
         return
     yield "| key | value | default | meaning |\n|---|---|---|---|"
-    for key, field in _fields(model):
-        yield f"| `{key}` | {_kind(field)} | {_default(field)} | {_flowed(field.description)} |"
+    for key, field, text in _fields(model):
+        yield f"| `{key}` | {_kind(field)} | {_default(field)} | {_flowed(text)} |"
 
 
-def _fields(model: type[Model]) -> list[tuple[str, FieldInfo]]:
-    return [(field.alias or name, field) for name, field in model.model_fields.items()]
+def _fields(model: type[Model]) -> Iterator[tuple[str, FieldInfo, str]]:
+    """Each field's key, the field, and its documentation."""
+    documented = documentation_of(model)
+    for name, field in model.model_fields.items():
+        yield field.alias or name, field, documented.get(name, "")
 
 
 def _kind(field: FieldInfo) -> str:

@@ -3,26 +3,58 @@
 `terminal` shows these lines; nothing here knows of colours or widths.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from seatrial.report.summary import duration
+from seatrial.report.summary import duration, is_background
 from seatrial.runtime.events import (
+    AlertsMuted,
+    CommandExecuted,
+    ContainerRestarted,
+    ContainerSignalled,
+    EarlierRunFound,
     Event,
+    EvictionBlocked,
+    EvictionSkipped,
+    ExperimentAborted,
+    FaultCleared,
+    FaultProven,
+    GuardrailHeld,
+    HaltUnreadable,
+    MachineSkipped,
+    MachineStarted,
+    MachineStopFailed,
+    MachineStopped,
+    MeasurementTaken,
     MeshSampled,
+    NodeCordoned,
+    NodeRef,
+    NodesChosen,
+    NodeTainted,
     ObjectApplied,
+    ObjectDeleted,
     PauseStarted,
+    PodCommandExecuted,
+    PodEvicted,
     PodKilled,
     PodKillSkipped,
     PodRecovered,
     PodRef,
+    PodSpared,
     ProbeSampled,
+    ProofMissing,
     Record,
     RecoveryMissed,
     RoundStarted,
+    RunHalted,
     RunStarted,
     ScenarioFinished,
     ScenarioStarted,
+    SteadyStateHeld,
+    SteadyStateLost,
+    SteadyStateRegained,
+    SteadyStateSampled,
     StepFinished,
     StepStarted,
     StopRequested,
@@ -31,8 +63,10 @@ from seatrial.runtime.events import (
     TargetsMatched,
     UndoDone,
     UndoFailed,
+    UndoRetried,
     UndoWritten,
 )
+from seatrial.runtime.halt import halt_in_words
 from seatrial.runtime.verdict import Verdict
 
 Tone = Literal["heading", "plain", "dim", "good", "bad", "warn"]
@@ -56,13 +90,27 @@ class Account:
     def __init__(self) -> None:
         self._mesh: tuple[int, tuple[str, ...], str] | None = None
         self._failed_probes = 0
-        self._shown_kills = 0
+        self._shown_kills = self._shown_spared = 0
         self._targets_shown: set[Line] = set()
+        self._shown: Counter[str] = Counter()
 
     def lines(self, record: Record) -> list[Line]:
         """What there is to say about an event; often nothing."""
         event = record.event
-        for describe in (self._run, self._new_targets, self._faults, self._observations, self._clean_up):
+        if isinstance(event, ProbeSampled) and is_background(record):
+            return []  # one of many: `SteadyStateLost` and its kin say what changes
+        for describe in (
+            self._run,
+            self._new_targets,
+            self._faults,
+            self._machines,
+            self._containers,
+            self._scheduling,
+            self._evidence,
+            self._observations,
+            self._steady_state,
+            self._clean_up,
+        ):
             lines = describe(event)
             if lines is not None:
                 return lines
@@ -93,18 +141,31 @@ class Account:
                 return [done, *(Line(1, "", reason, _TONES[verdict]) for reason in reasons)]
             case PauseStarted(seconds=seconds):
                 return [Line(0, "pause", f"{seconds:.0f} s until the next round", "dim")]
+        return self._ending(event)
+
+    def _ending(self, event: Event) -> list[Line] | None:
+        match event:
             case StopRequested(reason=reason, hurry=False):
                 again = "; once more: hurry" if reason == "SIGINT" else ""
                 return [Line(0, "stop", f"{reason}: stopping and cleaning up{again}", "warn")]
             case StopRequested(reason=reason):
                 return [Line(0, "stop", f"{reason} again: clean-up gets a few seconds a piece", "warn")]
+            case RunHalted(by=by, reason=why, since=since):
+                return [Line(0, "halt", f"{halt_in_words(by=by, reason=why, since=since)}: cleaning up", "warn")]
+            case HaltUnreadable(namespace=namespace, error=error):
+                text = f"can't see whether experiments are halted (namespace {namespace}): {error}"
+                return [Line(0, "halt", text, "warn")]
+            case EarlierRunFound(run_id=run, policy=policy, undos=undos, note=note):
+                text = f"run {run} of {policy} left {undos} change{'' if undos == 1 else 's'} behind"
+                return [Line(0, "earlier", f"{text}: {note or 'undoing them'}", "warn")]
         return self._step(event)
 
     def _step(self, event: Event) -> list[Line] | None:
         match event:
             case StepStarted(index=index, key=key, total=total):
-                self._failed_probes = self._shown_kills = 0
+                self._failed_probes = self._shown_kills = self._shown_spared = 0
                 self._targets_shown.clear()
+                self._shown.clear()
                 return [Line(1, f"{index + 1}/{total}", key)]
             case StepFinished(verdict=Verdict.PASSED, duration_ms=ms):
                 return [Line(2, "passed", f"in {duration(ms)}", "good")]
@@ -114,13 +175,15 @@ class Account:
 
     def _targets(self, event: Event) -> list[Line] | None:
         match event:
-            case TargetsMatched(matcher=matcher, count=count):
-                return [Line(2, "matched", f"{_pods(count)} ({matcher})", "plain" if count else "warn")]
+            case TargetsMatched(matcher=matcher, count=count, kind=kind):
+                return [Line(2, "matched", f"{_counted(count, kind)} ({matcher})", "plain" if count else "warn")]
             case TargetsFiltered(filter=name, before=before, after=after, note=note):
                 why = f" ({note})" if note else ""
                 return [Line(2, "filtered", f"{name}: {before} → {after}{why}", "plain" if after else "warn")]
             case TargetsChosen(pods=pods):
                 return [Line(2, "chosen", _named(pods))] if pods else []
+            case NodesChosen(nodes=nodes):
+                return [Line(2, "chosen", _named_nodes(nodes))] if nodes else []
         return None
 
     def _faults(self, event: Event) -> list[Line] | None:
@@ -134,25 +197,128 @@ class Account:
                 return [Line(2, "killed", f"{pod}, {how} (the API server answered in {duration(ms)}){unmeasured}")]
             case PodKillSkipped(pod=pod, reason=reason, error=error):
                 return [Line(2, "not killed", f"{pod}: {reason}", "bad" if error else "dim")]
+            case PodSpared(pod=pod, reason=reason):
+                self._shown_spared += 1
+                if self._shown_spared > _MOST_SHOWN:
+                    return [Line(2, "spared", "...", "dim")] if self._shown_spared == _MOST_SHOWN + 1 else []
+                return [Line(2, "spared", f"{pod}: {reason}", "dim")]
             case PodRecovered() as recovery:
                 return [Line(2, "recovered", _recovery(recovery), "good")]
             case RecoveryMissed(pod=pod, reason=reason):
                 return [Line(2, "not recovered", f"{pod}: {reason}", "warn")]
         return None
 
+    def _machines(self, event: Event) -> list[Line] | None:
+        match event:
+            case MachineStopped(id=machine, name=name, force=force, duration_ms=ms):
+                how = "by force" if force else "in order"
+                return [Line(2, "stopped", f"machine {machine} of node {name}, {how}, in {duration(ms)}")]
+            case MachineStopFailed(id=machine, name=name, error=error):
+                return [Line(2, "not stopped", f"machine {machine} of node {name}: {error}", "bad")]
+            case MachineStarted(id=machine, name=name, duration_ms=ms):
+                return [Line(2, "started", f"machine {machine} of node {name}, in {duration(ms)}", "good")]
+            case MachineSkipped(name=name, reason=reason, error=error):
+                return [Line(2, "left alone", f"machine of node {name}: {reason}", "bad" if error else "dim")]
+            case CommandExecuted(name=name, command=command, exit_code=None, error=error):
+                return [Line(2, "not run", f"{command} on {name}: {error}", "bad")]
+            case CommandExecuted(name=name, command=command, exit_code=code, output=output, duration_ms=ms):
+                tone: Tone = "bad" if code else "plain"
+                done = Line(2, "ran", f"{command} on {name}: exit code {code}, in {duration(ms)}", tone)
+                return [done, *(Line(3, "", line, "dim") for line in output.splitlines()[-_MOST_SHOWN:])]
+        return None
+
+    def _scheduling(self, event: Event) -> list[Line] | None:
+        match event:
+            case NodeCordoned(node=node, already=already):
+                return [Line(2, "cordoned", f"{node}{' (it was before, and stays so)' if already else ''}")]
+            case NodeTainted(node=node, taint=taint, already=already):
+                return [Line(2, "tainted", f"{node} with {taint}{' (it had it before)' if already else ''}")]
+            case PodEvicted(pod=pod, duration_ms=ms):
+                return self._bounded(Line(2, "evicted", f"{pod} (the API server answered in {duration(ms)})"))
+            case EvictionBlocked(pod=pod, budgets=budgets, reason=reason):
+                return self._bounded(Line(2, "blocked", f"{pod}: {'; '.join(budgets) or reason}", "warn"))
+            case EvictionSkipped(pod=pod, reason=reason, error=error):
+                return self._bounded(Line(2, "not evicted", f"{pod}: {reason}", "bad" if error else "dim"))
+        return None
+
+    def _containers(self, event: Event) -> list[Line] | None:
+        match event:
+            case PodCommandExecuted(pod=pod, command=command, exit_code=None, error=error):
+                return self._bounded(Line(2, "not run", f"{command} in {pod}: {error}", "bad"))
+            case PodCommandExecuted(pod=pod, command=command, exit_code=code, output=output, duration_ms=ms):
+                done = self._bounded(Line(2, "ran", f"{command} in {pod}: exit code {code}, in {duration(ms)}"))
+                lines = output.splitlines()[-_MOST_SHOWN:] if done and done[0].text != "..." else []
+                return [*done, *(Line(3, "", line, "dim") for line in lines)]
+            case ContainerSignalled(pod=pod, container=container, signal=signal, via=via):
+                return self._bounded(Line(2, "signalled", f"container {container} of {pod}: {signal} (via {via})"))
+            case ContainerRestarted(pod=pod, container=container, ended_ms=ended, ready_ms=ready):
+                moments = f"ended after {duration(ended)}, ready again after {duration(ready)}"
+                return self._bounded(Line(2, "restarted", f"container {container} of {pod}: {moments}", "good"))
+        return None
+
+    def _evidence(self, event: Event) -> list[Line] | None:
+        match event:
+            case GuardrailHeld(guardrail=guardrail, reason=reason):
+                return [Line(2, "held", f"{guardrail}: {reason}", "warn")]
+            case FaultProven(subject=subject, proof=proof):
+                return self._bounded(Line(2, "proven", f"{subject}: {proof}"))
+            case FaultCleared(subject=subject, proof=proof):
+                return self._bounded(Line(2, "cleared", f"{subject}: {proof}", "good"))
+            case ProofMissing(subject=subject, reason=reason):
+                return self._bounded(Line(2, "no proof", f"{subject}: {reason}", "warn"))
+            case MeasurementTaken(name=name, of=of, seconds=seconds):
+                return self._bounded(Line(2, "measured", f"{name} of {of}: {duration(seconds * 1000)}"))
+        return None
+
+    def _bounded(self, line: Line) -> list[Line]:
+        """Some lines of a kind in each step, and that there are more."""
+        self._shown[line.label] += 1
+        if self._shown[line.label] <= _MOST_SHOWN:
+            return [line]
+        return [Line(line.depth, line.label, "...", "dim")] if self._shown[line.label] == _MOST_SHOWN + 1 else []
+
     def _observations(self, event: Event) -> list[Line] | None:
         match event:
-            case ProbeSampled(ok=True, target=target, via=via, status=status, latency_ms=ms):
-                answered = f"{target} answered {status} in {ms:.1f} ms" if ms is not None else target
-                return [Line(2, "probe", f"{answered}{_via(via)}", "good")]
+            case ProbeSampled(ok=True, target=target, via=via, status=status, answer=answer, latency_ms=ms):
+                took = f" in {ms:.1f} ms" if ms is not None else ""
+                said = f"{target}: {answer}" if answer else f"{target} answered {status}"
+                return [Line(2, "probe", f"{said}{took}{_via(via)}", "good")]
             case ProbeSampled(target=target, via=via, error=error):
                 self._failed_probes += 1
                 return [Line(2, "probe", f"{target}: {error}{_via(via)}", "warn")] if self._failed_probes <= 3 else []
             case MeshSampled() as sample:
                 return self._mesh_lines(sample)
+            case AlertsMuted(alertmanager=alertmanager, seconds=seconds):
+                return [Line(2, "muted", f"{alertmanager}, for {duration(seconds * 1000)} at most")]
+            case ObjectDeleted(kind=kind, namespace=namespace, name=name, comes_back=comes_back):
+                where = f"{namespace}/" if namespace else ""
+                back = "" if comes_back else "; clean-up doesn't make it anew"
+                return self._bounded(Line(2, "deleted", f"{kind} {where}{name}{back}"))
             case ObjectApplied(kind=kind, namespace=namespace, name=name, created=created):
                 where = f"{namespace}/" if namespace else ""
                 return [Line(1, "applied", f"{kind} {where}{name}{'' if created else ' (was there before)'}", "dim")]
+        return None
+
+    def _steady_state(self, event: Event) -> list[Line] | None:
+        match event:
+            case SteadyStateHeld(moment="before", probes=probes, seconds=seconds):
+                return [Line(1, "steady", f"{_counted(probes, 'probe')} held, in {duration(seconds * 1000)}", "good")]
+            case SteadyStateHeld(probes=probes, seconds=seconds):
+                text = f"{_counted(probes, 'probe')} held again {duration(seconds * 1000)} after clean-up"
+                return [Line(1, "steady", text, "good")]
+            case SteadyStateLost(probe=probe, reason=reason):
+                return [Line(2, "lost", f"steady state, {probe}: {reason}", "warn")]
+            case SteadyStateRegained(probe=probe, seconds=seconds):
+                return [Line(2, "regained", f"steady state, {probe}: after {duration(seconds * 1000)}", "good")]
+            case SteadyStateSampled() as sampled:
+                text = f"{sampled.probe}: {sampled.failed} of {sampled.samples} samples failed"
+                if sampled.failed:
+                    text += f", for {duration(sampled.longest_outage_seconds * 1000)} at a stretch"
+                if sampled.unseen:
+                    text += f", {sampled.unseen} could not be taken"
+                return [Line(1, "steady", text, "warn" if sampled.failed or sampled.unseen else "dim")]
+            case ExperimentAborted(condition=condition, reason=reason):
+                return [Line(1, "ABORT", f"{condition}: {reason}; cleaning up", "bad")]
         return None
 
     def _mesh_lines(self, sample: MeshSampled) -> list[Line]:
@@ -171,8 +337,10 @@ class Account:
         match event:
             case UndoWritten(description=description):
                 return [Line(1, "undo noted", description, "dim")]
-            case UndoDone(description=description):
-                return [Line(1, "undone", description, "good")]
+            case UndoRetried(description=description, error=error, wait_seconds=seconds):
+                return [Line(1, "not yet", f"{description}: {error}; again in {seconds:.1f} s", "warn")]
+            case UndoDone(description=description, note=note):
+                return [Line(1, "undone", f"{description}{f' ({note})' if note else ''}", "good")]
             case UndoFailed(description=description, error=error, manual=manual):
                 return [Line(1, "NOT undone", f"{description}: {error}", "bad"), Line(2, "by hand", manual, "bad")]
         return None
@@ -181,8 +349,13 @@ class Account:
 _TONES: dict[Verdict, Tone] = {Verdict.PASSED: "good", Verdict.FAILED: "bad", Verdict.INCONCLUSIVE: "warn"}
 
 
-def _pods(count: int) -> str:
-    return f"{count} pod" if count == 1 else f"{count} pods"
+def _counted(count: int, kind: str) -> str:
+    return f"{count} {kind}{'' if count == 1 else 's'}"
+
+
+def _named_nodes(nodes: tuple[NodeRef, ...]) -> str:
+    shown = ", ".join(f"{node} in {node.zone}" if node.zone else str(node) for node in nodes[:_MOST_SHOWN])
+    return shown + (f" and {len(nodes) - _MOST_SHOWN} more" if len(nodes) > _MOST_SHOWN else "")
 
 
 def _named(pods: tuple[PodRef, ...]) -> str:
@@ -197,4 +370,5 @@ def _recovery(recovery: PodRecovered) -> str:
 
 
 def _via(via: str) -> str:
-    return {"apiserver": " (through the API server)", "clusterIP": " (by cluster IP)"}.get(via, "")
+    ways = {"apiserver": "through the API server", "clusterIP": "by cluster IP", "portForward": "by a port-forward"}
+    return f" ({ways[via]})" if via in ways else ""

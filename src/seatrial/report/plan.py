@@ -3,25 +3,24 @@
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 
 from seatrial.report.plain import plain
-from seatrial.runtime.plan import Plan, StepPlan
+from seatrial.runtime.plan import Plan, StepPlan, plan_as_data
 
 
 def plan_as_json(plan: Plan) -> str:
     """The plan as `--output json` prints it."""
-    described = asdict(plan)
-    for scenario in described["scenarios"]:
-        scenario["steps"] = [{"key": key, **step} for key, step in scenario["steps"]]
-    return json.dumps(described, indent=2)
+    return json.dumps(plan_as_data(plan), indent=2)
 
 
-def print_plan(plan: Plan, console: Console, *, arguments: Sequence[str] = ()) -> None:
-    """Print a plan and the command that carries out exactly this one; `arguments` say which cluster it is."""
+def print_plan(plan: Plan, console: Console, *, command: Sequence[str] = (), arguments: Sequence[str] = ()) -> None:
+    """Print a plan and the command that carries out exactly this one; `arguments` say which cluster it is.
+
+    `command` is the command and what it is given; without it, `autonomous` with the policy.
+    """
     console.print(plain(f"plan of {plan.policy} on {plan.server}, seed {plan.seed}", style="bold"))
     for scenario in plan.scenarios:
         console.print()
@@ -30,10 +29,11 @@ def print_plan(plan: Plan, console: Console, *, arguments: Sequence[str] = ()) -
             console.print(_render(f"{number}/{len(scenario.steps)}", key, step))
     if not plan.scenarios:
         console.print("the policy has no scenarios")
-    command = ["seatrial", "autonomous", "--policy-file", plan.policy, *arguments, "--seed", plan.seed]
+    carried_out_by = command or ("autonomous", "--policy-file", plan.policy)
+    whole = ["seatrial", *carried_out_by, *arguments, "--seed", plan.seed]
     console.print()
     console.print("Nothing was changed. To carry out exactly this, while the cluster is as it is now:", style="dim")
-    console.print(plain(f"  {shlex.join(command)}"), soft_wrap=True)
+    console.print(plain(f"  {shlex.join(whole)}"), soft_wrap=True)
 
 
 def _render(place: str, key: str, step: StepPlan) -> Table:
@@ -66,5 +66,9 @@ def _rows(step: StepPlan) -> list[tuple[str, str, str]]:
             f"PodDisruptionBudget {budget.namespace}/{budget.budget} allows {budget.allowed}, this makes {budget.hit}"
         )
         rows.append(("BREAKS" if budget.broken else "keeps", allowed, "yellow" if budget.broken else ""))
+    rows += [("node", node, "bold") for node in step.nodes]
+    rows += [("changes", change, "bold") for change in step.changes]
+    rows += [("UNKNOWN", step.unknown, "yellow")] if step.unknown else []
+    rows += [("REFUSED", reason, "red") for reason in step.refused]
     rows += [("FORBIDDEN", f"you may not {what}", "red") for what in step.missing_permissions]
     return rows

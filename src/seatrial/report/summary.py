@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seatrial.runtime.events import (
+    ExperimentAborted,
     MeshSampled,
     PodKilled,
     PodKillSkipped,
     PodRecovered,
+    PodSpared,
     ProbeSampled,
     Record,
     RecoveryMissed,
     RunFinished,
     RunStarted,
     ScenarioFinished,
+    SteadyStateSampled,
     TargetsChosen,
     UndoDone,
     UndoFailed,
@@ -36,13 +39,33 @@ class MeshSummary:
     """What goldpinger's instances saw of each other; times in seconds since the first kill."""
 
     samples: int = 0
-    degraded: int = 0
+    with_failed_calls: int = 0
+    # Looks in which no call failed, but fewer instances took part than in an earlier one.
+    with_fewer_instances: int = 0
+    most_instances: int = 0
     unanswered: int = 0
     fewest_ok: tuple[int, int] | None = None
     failed_pairs: Counter[str] = field(default_factory=Counter)
     first_degraded_s: float | None = None
     last_degraded_s: float | None = None
     whole_at_end: bool | None = None
+
+
+@dataclass(slots=True)
+class SteadySummary:
+    """What the samples of one probe of a steady state came to, in all rounds."""
+
+    samples: int = 0
+    failed: int = 0
+    unseen: int = 0
+    longest_outage_s: float = 0.0
+
+    def add(self, sampled: SteadyStateSampled) -> None:
+        """Take in one more round."""
+        self.samples += sampled.samples
+        self.failed += sampled.failed
+        self.unseen += sampled.unseen
+        self.longest_outage_s = max(self.longest_outage_s, sampled.longest_outage_seconds)
 
 
 class Summary:
@@ -62,6 +85,8 @@ class Summary:
         self.probes: Counter[bool] = Counter()
         self.mesh = MeshSummary()
         self.scenarios: dict[str, Counter[Verdict]] = {}
+        self.steady_state: dict[tuple[str, str], SteadySummary] = {}
+        self.aborts: deque[str] = deque(maxlen=_LATEST)
         self.undone = 0
         self.undo_failures: deque[UndoFailed] = deque(maxlen=_LATEST)
         self._choice = (0, 0)
@@ -78,8 +103,10 @@ class Summary:
                 self.scenarios.setdefault(name, Counter())[verdict] += 1
             case MeshSampled() as event:
                 self._mesh(event, record.monotonic)
-            case ProbeSampled(ok=ok):
+            case ProbeSampled(ok=ok) if not is_background(record):
                 self.probes[ok] += 1
+            case SteadyStateSampled() | ExperimentAborted() as event:
+                self._steadiness(event, record.where.scenario)
             case UndoDone():
                 self.undone += 1
             case UndoFailed() as event:
@@ -89,6 +116,12 @@ class Summary:
             case event:
                 self._pods(event, record.monotonic)
 
+    def _steadiness(self, event: SteadyStateSampled | ExperimentAborted, scenario: str) -> None:
+        if isinstance(event, ExperimentAborted):
+            self.aborts.append(f"{scenario}: {event.condition}: {event.reason}")
+        else:
+            self.steady_state.setdefault((scenario, event.probe), SteadySummary()).add(event)
+
     def _pods(self, event: object, at: float) -> None:
         match event:
             case PodKilled(pod=pod):
@@ -96,7 +129,7 @@ class Summary:
                 self.killed += 1
                 self.victims.append(str(pod))
                 self._first_kill = at if self._first_kill is None else self._first_kill
-            case PodKillSkipped(reason=reason):
+            case PodKillSkipped(reason=reason) | PodSpared(reason=reason):
                 self._count_choice()
                 self.not_killed[reason] += 1
             case PodRecovered() as recovery:
@@ -119,9 +152,11 @@ class Summary:
             mesh.unanswered += 1
             return
         mesh.whole_at_end = not sample.failed
+        mesh.most_instances = max(mesh.most_instances, sample.instances)
         if not sample.failed:
+            mesh.with_fewer_instances += sample.instances < mesh.most_instances
             return
-        mesh.degraded += 1
+        mesh.with_failed_calls += 1
         known = mesh.failed_pairs
         known.update(pair for pair in sample.failed if pair in known or len(known) < _LATEST)
         ok = sample.pairs - len(sample.failed)
@@ -163,6 +198,18 @@ class Summary:
             },
             "mesh": self._mesh_json() if self.mesh.samples else None,
             "probes": {"ok": self.probes[True], "failed": self.probes[False]},
+            "steadyState": [
+                {
+                    "scenario": scenario,
+                    "probe": probe,
+                    "samples": each.samples,
+                    "failed": each.failed,
+                    "unseen": each.unseen,
+                    "longestOutageMs": round(each.longest_outage_s * 1000, 1),
+                }
+                for (scenario, probe), each in self.steady_state.items()
+            ],
+            "aborted": list(self.aborts),
             "undo": {
                 "done": self.undone,
                 "failed": [
@@ -176,7 +223,7 @@ class Summary:
         mesh = self.mesh
         return {
             "samples": mesh.samples,
-            "degraded": mesh.degraded,
+            "degraded": mesh.with_failed_calls + mesh.with_fewer_instances,
             "unanswered": mesh.unanswered,
             "fewestOk": list(mesh.fewest_ok) if mesh.fewest_ok else None,
             "failedPairs": dict(mesh.failed_pairs),
@@ -196,9 +243,18 @@ class Summary:
             rows.append(("peers", self._mesh_line()))
         if self.probes:
             rows.append(("probes", f"{self.probes[True]} answered as expected, {self.probes[False]} did not"))
+        rows += [("steady", self._steady_line(*key)) for key in self.steady_state]
+        rows += [("aborted", each) for each in self.aborts]
         if self.undone or self.undo_failures:
             rows.append(("clean-up", self._undo_line()))
         return rows
+
+    def _steady_line(self, scenario: str, probe: str) -> str:
+        figures = self.steady_state[scenario, probe]
+        line = f"{scenario}, {probe}: {figures.failed} of {figures.samples} samples failed"
+        if figures.failed:
+            line += f", for {duration(figures.longest_outage_s * 1000)} at the longest"
+        return line + (f", {figures.unseen} could not be taken" if figures.unseen else "")
 
     def _undo_line(self) -> str:
         done = f"{self.undone} change{'' if self.undone == 1 else 's'} undone"
@@ -224,18 +280,26 @@ class Summary:
     def _mesh_line(self) -> str:
         mesh = self.mesh
         line = f"{mesh.samples} look{'' if mesh.samples == 1 else 's'} at goldpinger's graph, "
-        if mesh.degraded and mesh.fewest_ok:
-            line += f"{mesh.degraded} with failed calls (at worst {mesh.fewest_ok[0]} of {mesh.fewest_ok[1]} succeeded"
+        if mesh.with_failed_calls and mesh.fewest_ok:
+            line += f"{mesh.with_failed_calls} with failed calls "
+            line += f"(at worst {mesh.fewest_ok[0]} of {mesh.fewest_ok[1]} succeeded"
             if mesh.first_degraded_s is not None and mesh.last_degraded_s is not None:
                 line += f", from {mesh.first_degraded_s:.1f} s to {mesh.last_degraded_s:.1f} s after the kill"
             line += ")"
         else:
             line += "none with failed calls"
+        if mesh.with_fewer_instances:
+            line += f", {mesh.with_fewer_instances} with fewer instances"
         if mesh.unanswered:
             line += f", {mesh.unanswered} without an answer"
         if mesh.whole_at_end is not None:
             line += "; whole at the end" if mesh.whole_at_end else "; NOT whole at the end"
         return line
+
+
+def is_background(record: Record) -> bool:
+    """Whether a record belongs to what is sampled through a scenario, beside its steps."""
+    return bool(record.where.scenario) and record.where.step is None
 
 
 RECOVERY_MOMENTS = {

@@ -91,6 +91,8 @@ def print_summary(summary: Summary, console: Console) -> None:
     rows += [("", reason, "") for reason in finished.reasons]
     rows += [("scenario", f"{name}: {_counts(verdicts)}", "") for name, verdicts in summary.scenarios.items()]
     rows += [(heading, text, "") for heading, text in summary.lines()]
+    for each in summary.undo_failures:
+        rows += [("NOT undone", f"{each.description}: {each.error}", "red"), ("by hand", each.manual, "")]
     rounds = f"{finished.rounds} round{'' if finished.rounds == 1 else 's'}"
     seed = summary.started.seed if summary.started else "?"
     rows.append(("run", f"{rounds} in {duration(finished.duration_ms)}, seed {seed}", ""))

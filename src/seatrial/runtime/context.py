@@ -5,6 +5,7 @@ their own.
 """
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 
 from seatrial.kube.client import Client
@@ -15,8 +16,9 @@ from seatrial.runtime.clock import Clock
 from seatrial.runtime.events import Event, EventStream, UndoWritten, Where
 from seatrial.runtime.guardrails import Guardrails
 from seatrial.runtime.halt import HaltSwitch, NeverHalted
-from seatrial.runtime.journal import RunJournal, WrittenUndo
+from seatrial.runtime.journal import WrittenUndo
 from seatrial.runtime.randomness import Randomness
+from seatrial.runtime.run_journal import RunJournal
 from seatrial.runtime.scope import ScenarioScope
 from seatrial.runtime.undo import Undo
 from seatrial.runtime.world import World
@@ -36,11 +38,14 @@ class Settings:
     """What the command line says for the whole run.
 
     `recovery_timeout_seconds` is how long a scenario waits for the replacements of the pods it killed; 0 doesn't wait.
+    `inventory` has the hosts (addresses or names, in lower case) of each group, where an inventory file says which
+    nodes there are to match; None takes all nodes of the cluster.
     """
 
     max_parallel: int = 50
     recovery_timeout_seconds: float = 60
     guardrails: Guardrails = field(default_factory=Guardrails)
+    inventory: Mapping[str, Sequence[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +73,9 @@ class Context:
     @property
     def world(self) -> World:
         """What undo acts on."""
-        return World(cluster=self.cluster, machines=self.machines, executor=self.executor)
+        return World(
+            cluster=self.cluster, machines=self.machines, executor=self.executor, emit=self.emit, clock=self.clock
+        )
 
     async def write_undo(self, undo: Undo) -> WrittenUndo:
         """Write down what undoes a change; to be awaited before the change is made.

@@ -4,10 +4,15 @@ Logs, metrics, the terminal's account and the report are listeners on it; the en
 a queue and a thread of its own: one that is slow or fails loses events (counted) and never hurts the experiment.
 
     Preparing ─ RunStarted ─ RoundStarted ─ ScenarioStarted ─ StepStarted ─ TargetsMatched ─ TargetsFiltered
-    ─ TargetsChosen
-    ─ PodKilled | PodKillSkipped ─ PodRecovered | RecoveryMissed ─ ProbeSampled ─ MeshSampled ─ ObjectApplied
+    ─ TargetsChosen | NodesChosen
+    ─ MachineStopped | MachineStopFailed | MachineSkipped ─ MachineStarted ─ CommandExecuted ─ NodeCordoned
+    ─ NodeTainted ─ PodEvicted | EvictionBlocked | EvictionSkipped
+    ─ PodCommandExecuted ─ ContainerSignalled ─ ContainerRestarted
+    ─ PodKilled | PodKillSkipped | PodSpared ─ PodRecovered | RecoveryMissed ─ ProbeSampled ─ MeshSampled ─ ObjectApplied
     ─ GuardrailHeld ─ FaultProven ─ FaultCleared ─ ProofMissing ─ MeasurementTaken
-    ─ StepFinished ─ UndoWritten ─ UndoDone | UndoFailed ─ ScenarioFinished ─ PauseStarted ─ StopRequested ─ RunFinished
+    ─ StepFinished ─ UndoWritten ─ UndoRetried ─ UndoDone | UndoFailed ─ ScenarioFinished ─ PauseStarted
+    ─ StopRequested | RunHalted | HaltUnreadable ─ RunFinished
+    ─ EarlierRunFound (what a dead run left behind is undone)
 """
 
 import asyncio
@@ -17,6 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from seatrial.runtime.clock import Clock
 from seatrial.runtime.verdict import Verdict
@@ -38,6 +44,18 @@ class PodRef:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRef:
+    """A node as events name it."""
+
+    name: str
+    uid: str
+    zone: str = ""
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +107,11 @@ class StepStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetsMatched(Event):
-    """What one matcher found."""
+    """What one matcher found; `kind` is what it looks for."""
 
     matcher: str
     count: int
+    kind: Literal["pod", "node"] = "pod"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +130,115 @@ class TargetsChosen(Event):
 
     pods: tuple[PodRef, ...]
     matched: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodesChosen(Event):
+    """The nodes the step's actions will act on."""
+
+    nodes: tuple[NodeRef, ...]
+    matched: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineStopped(Event):
+    """The cloud says that a machine is down; `id` is its id there, `name` its node's, or its own where it has none.
+
+    `duration_ms` is how long that took.
+    """
+
+    id: str
+    name: str
+    force: bool
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineStopFailed(Event):
+    """A machine could not be stopped, and why."""
+
+    id: str
+    name: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineStarted(Event):
+    """The cloud says that a machine is up; `duration_ms` is how long that took."""
+
+    id: str
+    name: str
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineSkipped(Event):
+    """A machine was left as it is, and why; `error` where it should not have been."""
+
+    id: str
+    name: str
+    reason: str
+    error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandExecuted(Event):
+    """A command was carried to a node's machine (`id` is the node's UID, `name` its name).
+
+    `output` is shortened. `exit_code` is None where the command could not be carried there, or did not end in time;
+    `error` tells why.
+    """
+
+    id: str
+    name: str
+    command: str
+    exit_code: int | None
+    output: str
+    duration_ms: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCordoned(Event):
+    """A node takes no more pods; `already` tells that it took none before, and so stays that way."""
+
+    node: NodeRef
+    already: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeTainted(Event):
+    """A node has a taint; `taint` reads as in kubectl, `key=value:effect`, `already` tells that it had it before."""
+
+    node: NodeRef
+    taint: str
+    already: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodEvicted(Event):
+    """The API server granted the eviction of exactly this pod; `duration_ms` is how long the call took."""
+
+    pod: PodRef
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvictionBlocked(Event):
+    """PodDisruptionBudgets forbid a pod's eviction; `budgets` names them as far as the API server does."""
+
+    pod: PodRef
+    budgets: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvictionSkipped(Event):
+    """A pod was not evicted, for another reason than a budget; `error` where it should have been."""
+
+    pod: PodRef
+    reason: str
+    error: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +261,52 @@ class PodKillSkipped(Event):
     pod: PodRef
     reason: str
     error: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSpared(Event):
+    """A pod that asks to be killed by its labels was left alone, and why."""
+
+    pod: PodRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodCommandExecuted(Event):
+    """A command was run in a container of a pod.
+
+    `output` is shortened. `exit_code` is None where it could not be run, or it is not known what became of it; `error`
+    tells why.
+    """
+
+    pod: PodRef
+    container: str
+    command: str
+    exit_code: int | None
+    output: str
+    duration_ms: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSignalled(Event):
+    """A signal was sent to a container's main process; `via` tells from where."""
+
+    pod: PodRef
+    container: str
+    signal: str
+    via: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerRestarted(Event):
+    """A container that was ended runs again, and is ready; times in milliseconds since the signal was sent."""
+
+    pod: PodRef
+    container: str
+    ended_ms: float
+    ready_ms: float
+    restarts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +335,13 @@ class RecoveryMissed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeSampled(Event):
-    """One request of a probe; `latency_ms` is None when no answer came."""
+    """One look of a probe; `latency_ms` is None when no answer came, or when the way there hides how long it took.
+
+    `via` names the way: `url`, `clusterIP`, `apiserver`, `portForward`, `tcp`, `dns`, `command`. `status` is that of an
+    HTTP answer, `answer` another probe's in a few words. The times of a request's parts are None where they can't be
+    seen: `connect_ms` until the connection stands (looking up the name included), `tls_ms` for the handshake,
+    `first_byte_ms` from the beginning until the answer's head is there.
+    """
 
     target: str
     via: str
@@ -170,6 +350,10 @@ class ProbeSampled(Event):
     status: int | None
     latency_ms: float | None
     error: str = ""
+    answer: str = ""
+    connect_ms: float | None = None
+    tls_ms: float | None = None
+    first_byte_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +378,25 @@ class ObjectApplied(Event):
     namespace: str
     name: str
     created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectDeleted(Event):
+    """An object was deleted and seen to be gone; `comes_back` tells whether clean-up makes it anew."""
+
+    kind: str
+    namespace: str
+    name: str
+    comes_back: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsMuted(Event):
+    """An Alertmanager keeps quiet about all alerts, for so many seconds at most; `silence` is the silence's id."""
+
+    alertmanager: str
+    silence: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +441,53 @@ class GuardrailHeld(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SteadyStateHeld(Event):
+    """All probes of the steady state held, `before` the first step or `after` clean-up.
+
+    `seconds` is how long that took: until all had been looked at, or until all held again.
+    """
+
+    moment: str
+    probes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteadyStateLost(Event):
+    """A probe of the steady state stopped holding while the steps ran, and why."""
+
+    probe: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteadyStateRegained(Event):
+    """A probe of the steady state holds again, after so many seconds."""
+
+    probe: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteadyStateSampled(Event):
+    """What all samples of one probe came to while the steps ran; `unseen` ones could not be taken."""
+
+    probe: str
+    samples: int
+    failed: int
+    unseen: int
+    longest_outage_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentAborted(Event):
+    """A condition of `abortWhen` is met: the experiment ends at once."""
+
+    condition: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished(Event):
     """A step ends."""
 
@@ -261,6 +511,16 @@ class UndoDone(Event):
 
     description: str
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoRetried(Event):
+    """An undo failed for a reason that may pass, and is tried again after `wait_seconds`; `attempt` counts from 1."""
+
+    description: str
+    error: str
+    attempt: int
+    wait_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +555,35 @@ class StopRequested(Event):
 
     reason: str
     hurry: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHalted(Event):
+    """Somebody halted all experiments on the cluster: the run ends here, and cleans up; `since` as the mark has it."""
+
+    by: str
+    reason: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaltUnreadable(Event):
+    """Whether experiments are halted can't be seen for lack of permission; the run goes on."""
+
+    namespace: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRunFound(Event):
+    """A run that left changes behind; `note` says why it is left alone, empty where its clean-up is finished now."""
+
+    run_id: str
+    policy: str
+    started: str
+    server: str
+    undos: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

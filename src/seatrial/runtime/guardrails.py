@@ -4,7 +4,10 @@ They are worked out once, from the policy and the command line (the stricter of 
 action by `targets.guardrails`: a step that would break one is refused before it acts.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from seatrial.policy.models import Guardrails as GuardrailsOfPolicy
 
 DEFAULT_PROTECTED = frozenset({"kube-system"})
 """Namespaces that are left alone unless a matcher names them exactly; Seatrial's own is one more."""
@@ -14,8 +17,8 @@ DEFAULT_PROTECTED = frozenset({"kube-system"})
 class Guardrails:
     """The limits. None and 0 mean no limit.
 
-    `most_pods` and `most_nodes` are how many one step may hit at once, `least_left` how many Ready pods each owner
-    keeps, `protected` namespaces that are never touched, also when a matcher names them.
+    `most_pods` and `most_nodes` are how many one step may hit, its retries included, `least_left` how many Ready pods
+    each owner keeps, `protected` namespaces that are never touched, also when a matcher names them.
     """
 
     most_pods: int | None = None
@@ -23,3 +26,22 @@ class Guardrails:
     least_left: int = 0
     protected: frozenset[str] = frozenset()
     respect_budgets: bool = False
+
+
+def merge_guardrails(policy: GuardrailsOfPolicy, flags: Guardrails) -> Guardrails:
+    """The stricter of what a policy and the command line say, limit by limit: neither can loosen the other."""
+    return Guardrails(
+        most_pods=_lower(policy.max_pods, flags.most_pods),
+        most_nodes=_lower(policy.max_nodes, flags.most_nodes),
+        least_left=max(policy.min_left, flags.least_left),
+        protected=flags.protected | frozenset(policy.protect_namespaces),
+        respect_budgets=policy.respect_pdb or flags.respect_budgets,
+    )
+
+
+def _lower(*limits: int | None) -> int | None:
+    return min(_given(limits), default=None)
+
+
+def _given(limits: Iterable[int | None]) -> list[int]:
+    return [limit for limit in limits if limit is not None]

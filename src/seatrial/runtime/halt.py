@@ -4,7 +4,22 @@ A run is handed a `HaltSwitch` and asks it before each action. Who reads the mar
 the middle of an action, is `engine.halt`.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
+
+from seatrial.errors import Halted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaltMark:
+    """Who halted all experiments on a cluster, when (ISO 8601) and why, as far as the mark says."""
+
+    by: str = ""
+    since: str = ""
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return halt_in_words(by=self.by, reason=self.reason, since=self.since)
 
 
 class HaltSwitch(Protocol):
@@ -15,6 +30,7 @@ class HaltSwitch(Protocol):
 
         Raises:
             Halted: they may not; the message says why and since when.
+            ClusterError: it can't be seen whether they may, for a reason that may pass.
         """
         ...
 
@@ -24,3 +40,14 @@ class NeverHalted:
 
     async def check(self) -> None:
         """They may."""
+
+
+def halt_in_words(*, by: str, reason: str, since: str) -> str:
+    """What the mark says, as messages have it."""
+    when = f" since {since}" if since else ""
+    return f"halted by {by or 'somebody'}{when}: {reason or 'no reason given'}"
+
+
+def halted(mark: HaltMark) -> Halted:
+    """The error that ends a run."""
+    return Halted(str(mark), hint="when the reason is gone: seatrial resume")

@@ -2,61 +2,43 @@
 
 One SQLite file in the state directory (write-ahead log, `synchronous=FULL`: a committed record survives a power
 cut). A run writes itself down first, then one row for each undo; a row is settled when the undo was seen to work. Open
-rows of a run that died are what recovery finishes. SQLite works in a thread, so the loop never waits for the disk.
+rows of a run that died are what recovery finishes; `liveness` tells which runs did. SQLite works in a thread, so the
+loop never waits for the disk. `run_journal` is the journal as one run sees it, `journal_schema` has the tables.
 """
 
 import asyncio
+import getpass
 import json
-import socket
+import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import psutil
-
 from seatrial.errors import StateError
-from seatrial.runtime.uncancellable import uncancellable
+from seatrial.runtime import journal_schema
+from seatrial.runtime.liveness import Sighting
+from seatrial.runtime.process_identity import ProcessIdentity, this_process
 from seatrial.runtime.undo import Undo
 
 T = TypeVar("T")
 
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE run (
-    id TEXT PRIMARY KEY,
-    started TEXT NOT NULL,
-    host TEXT NOT NULL,
-    pid INTEGER NOT NULL,
-    pid_started REAL NOT NULL,
-    policy TEXT NOT NULL,
-    seed TEXT NOT NULL,
-    server TEXT NOT NULL,
-    kubeconfig TEXT NOT NULL,
-    context TEXT NOT NULL,
-    finished TEXT,
-    verdict TEXT
-);
-CREATE TABLE undo (
-    id INTEGER PRIMARY KEY,
-    run_id TEXT NOT NULL REFERENCES run (id),
-    written TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    args TEXT NOT NULL,
-    description TEXT NOT NULL,
-    manual TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'failed')),
-    error TEXT NOT NULL DEFAULT ''
-);
-CREATE INDEX undo_open ON undo (run_id) WHERE state <> 'done';
-"""
+_KEPT = timedelta(days=30)
+_RUN_COLUMNS = (
+    "id, policy, seed, server, kubeconfig, context, machines, executor, disposable, started, who,"
+    " host, boot, pid_namespace, pid, pid_started, heartbeat"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEntry:
-    """A run as the journal knows it: enough to reach the same cluster again."""
+    """A run as the journal knows it: enough to reach the same cluster again.
+
+    `machines` and `executor` are the drivers that were named for it. A `disposable` cluster, an embedded one, is gone
+    when the run is.
+    """
 
     id: str
     policy: str
@@ -64,6 +46,27 @@ class RunEntry:
     server: str
     kubeconfig: str = ""
     context: str = ""
+    machines: str = ""
+    executor: str = ""
+    disposable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournaledRun:
+    """A run that has not ended, or that left undos open: who began it and when, and what was last seen of it."""
+
+    entry: RunEntry
+    started: str
+    who: str
+    ended: bool
+    process: ProcessIdentity
+    heartbeat: str
+    open_undos: int
+
+    @property
+    def sighting(self) -> Sighting:
+        """What tells whether it is alive."""
+        return Sighting(process=self.process, heartbeat=self.heartbeat, ended=self.ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,59 +84,89 @@ class Journal:
         self.path = path
         self._connection = connection
         self._turn = asyncio.Lock()
-        self._begun_here: set[str] = set()
 
     @classmethod
     async def open(cls, directory: Path) -> Self:
-        """Open the journal of a state directory, made if it isn't there."""
+        """Open the journal of a state directory, made if it isn't there.
+
+        Raises:
+            StateError: it can't be read or written, is another user's, or of a later version.
+        """
         path = directory / "journal.sqlite3"
 
         def connect() -> sqlite3.Connection:
             path.touch(mode=0o600)
+            if path.stat().st_uid != os.geteuid():
+                # What stands there is carried out: it must be our own.
+                raise StateError(f"the journal {path} belongs to another user", hint="choose another --state-dir")
             path.chmod(0o600)
-            return _connect(path)
+            return journal_schema.connect(path)
 
         return cls(path, await asyncio.to_thread(_guarded, path, connect))
 
     @classmethod
     def in_memory(cls) -> Self:
         """A journal that outlives nothing: for plans, which change nothing, and for tests."""
-        return cls(Path(":memory:"), _connect(":memory:"))
+        return cls(Path(":memory:"), journal_schema.connect(":memory:"))
 
     async def close(self) -> None:
         """Close the file."""
         await asyncio.to_thread(self._connection.close)
 
     async def begin(self, run: RunEntry) -> None:
-        """Write down that a run begins in this process."""
-        self._begun_here.add(run.id)
-        process = psutil.Process()
+        """Write down that a run begins in this process; what ended long ago is dropped."""
+        me, now = this_process(), _now()
         row = (
-            run.id, _now(), socket.gethostname(), process.pid, process.create_time(),
-            run.policy, run.seed, run.server, run.kubeconfig, run.context,
+            run.id, run.policy, run.seed, run.server, run.kubeconfig, run.context, run.machines, run.executor,
+            run.disposable, now, _who(), me.host, me.boot, me.namespace, me.pid, me.began, now,
         )  # fmt: skip
+        long_ago = (datetime.now(UTC) - _KEPT).isoformat(timespec="milliseconds")
         await self._write(
-            "INSERT INTO run (id, started, host, pid, pid_started, policy, seed, server, kubeconfig, context)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            row,
+            ("DELETE FROM undo WHERE state = 'done' AND written < ?", (long_ago,)),
+            (
+                "DELETE FROM run WHERE finished < ? AND NOT EXISTS (SELECT 1 FROM undo WHERE run_id = run.id)",
+                (long_ago,),
+            ),
+            (
+                f"INSERT INTO run ({_RUN_COLUMNS}) VALUES ({', '.join('?' * len(row))})",  # noqa: S608 -- our own words
+                row,
+            ),
         )
 
     async def finish(self, run_id: str, verdict: str) -> None:
         """Write down that a run ended."""
-        await self._write("UPDATE run SET finished = ?, verdict = ? WHERE id = ?", (_now(), verdict, run_id))
+        await self._write(("UPDATE run SET finished = ?, verdict = ? WHERE id = ?", (_now(), verdict, run_id)))
+
+    async def beat(self) -> None:
+        """Write down that this process lives, for its runs and for those whose clean-up it finishes."""
+        me, now = this_process(), _now()
+        mine = (now, me.boot, me.namespace, me.pid, me.began)
+        where = "boot = ? AND pid_namespace = ? AND pid = ? AND pid_started = ?"
+        await self._write(
+            (f"UPDATE run SET heartbeat = ? WHERE {where} AND finished IS NULL", mine),  # noqa: S608 -- our own words
+            (f"UPDATE claim SET heartbeat = ? WHERE {where}", mine),  # noqa: S608 -- our own words
+        )
 
     async def write(self, run_id: str, undo: Undo) -> WrittenUndo:
         """Write an undo down; it is on disk when this returns."""
         identifier = await self._write(
-            "INSERT INTO undo (run_id, written, kind, args, description, manual) VALUES (?, ?, ?, ?, ?, ?)",
-            (run_id, _now(), undo.kind, json.dumps(dict(undo.args)), undo.description, undo.manual),
+            (
+                "INSERT INTO undo (run_id, written, kind, args, description, manual) VALUES (?, ?, ?, ?, ?, ?)",
+                (run_id, _now(), undo.kind, json.dumps(dict(undo.args)), undo.description, undo.manual),
+            )
         )
         return WrittenUndo(id=identifier, undo=undo)
 
     async def settle(self, written: WrittenUndo, *, error: str = "") -> None:
-        """Write down that an undo was done, or (with an error) that it failed."""
-        state = "failed" if error else "done"
-        await self._write("UPDATE undo SET state = ?, error = ? WHERE id = ?", (state, error, written.id))
+        """Write down that an undo was done, or (with an error) that it failed.
+
+        What is done needs its arguments no more, and they may hold what a Secret held.
+        """
+        if error:
+            await self._write(("UPDATE undo SET state = 'failed', error = ? WHERE id = ?", (error, written.id)))
+        else:
+            done = "UPDATE undo SET state = 'done', error = '', args = '{}' WHERE id = ?"
+            await self._write((done, (written.id,)))
 
     async def open_undos(self, run_id: str) -> list[WrittenUndo]:
         """The undos of a run that were not seen to work, last written first."""
@@ -150,24 +183,60 @@ class Journal:
             for identifier, kind, args, description, manual in rows
         ]
 
-    async def abandoned_runs(self) -> list[RunEntry]:
-        """Runs of this host that left undos open and whose process is gone, last started first."""
-        rows = await self._read(
-            "SELECT id, policy, seed, server, kubeconfig, context, pid, pid_started FROM run"
-            " WHERE host = ? AND EXISTS (SELECT 1 FROM undo WHERE run_id = run.id AND state <> 'done')"
-            " ORDER BY started DESC",
-            (socket.gethostname(),),
+    async def forget(self, run_id: str) -> None:
+        """Give up the open undos of a run; they are told no more."""
+        await self._write(
+            (
+                "UPDATE undo SET state = 'done', error = 'forgotten', args = '{}' WHERE run_id = ? AND state <> 'done'",
+                (run_id,),
+            )
         )
-        return [
-            RunEntry(id=run, policy=policy, seed=seed, server=server, kubeconfig=kubeconfig, context=context)
-            for run, policy, seed, server, kubeconfig, context, pid, started in rows
-            if run not in self._begun_here and not _alive(pid, started)
-        ]
 
-    async def _write(self, statement: str, values: tuple[object, ...]) -> int:
+    async def runs(self) -> list[JournaledRun]:
+        """The runs that have not ended or left undos open, last started first."""
+        undos = "(SELECT count(*) FROM undo WHERE run_id = run.id AND state <> 'done') AS undos"
+        rows = await self._read(
+            f"SELECT finished IS NOT NULL, {undos}, {_RUN_COLUMNS} FROM run"  # noqa: S608 -- our own words
+            " WHERE finished IS NULL OR undos > 0 ORDER BY started DESC, rowid DESC",
+            (),
+        )
+        return [_run_of(row) for row in rows]
+
+    async def claim(self, run_id: str) -> bool:
+        """Take the clean-up of a run upon this process; False where another one that lives is at it."""
+        me = this_process()
+
+        def work() -> bool:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                found = self._connection.execute(
+                    "SELECT host, boot, pid_namespace, pid, pid_started, heartbeat FROM claim WHERE run_id = ?",
+                    (run_id,),
+                ).fetchone()
+                if found is not None:
+                    host, boot, namespace, pid, began, heartbeat = found
+                    holder = ProcessIdentity(host=host, boot=boot, namespace=namespace, pid=pid, began=began)
+                    if not Sighting(process=holder, heartbeat=heartbeat, ended=False).is_dead:
+                        return False
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO claim (run_id, host, boot, pid_namespace, pid, pid_started, heartbeat)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (run_id, me.host, me.boot, me.namespace, me.pid, me.began, _now()),
+                )
+                return True
+
+        return await self._call(work)
+
+    async def release(self, run_id: str) -> None:
+        """Give back what `claim` took."""
+        await self._write(("DELETE FROM claim WHERE run_id = ?", (run_id,)))
+
+    async def _write(self, *statements: tuple[str, tuple[object, ...]]) -> int:
+        """Carry out statements in one transaction; answers the last one's row."""
+
         def work() -> int:
             with self._connection:
-                return self._connection.execute(statement, values).lastrowid or 0
+                return [self._connection.execute(*each).lastrowid or 0 for each in statements][-1]
 
         return await self._call(work)
 
@@ -179,92 +248,30 @@ class Journal:
             return await asyncio.to_thread(_guarded, self.path, work)
 
 
-class RunJournal:
-    """The journal as one run writes it, which also remembers what it wrote.
-
-    So clean-up goes on when the disk fails in the middle of a run.
-    """
-
-    def __init__(self, journal: Journal, run_id: str, left_open: Sequence[WrittenUndo] = ()) -> None:
-        """`left_open` has what an earlier process left, last written first."""
-        self.journal = journal
-        self.run_id = run_id
-        self.failures: list[str] = []
-        self._disk_problems: dict[str, None] = {}
-        self._open = list(left_open)[::-1]
-
-    async def write(self, undo: Undo) -> WrittenUndo:
-        """Write down what undoes a change, before the change is made.
-
-        Cancellation waits until file and memory agree: an undo in the file alone would undo a change never made.
-        """
-
-        async def write() -> WrittenUndo:
-            written = await self.journal.write(self.run_id, undo)
-            self._open.append(written)
-            return written
-
-        return await uncancellable(write())
-
-    @property
-    def mark(self) -> int:
-        """How many undos are open: pass it to `newer_than` to get those written since."""
-        return len(self._open)
-
-    def newer_than(self, mark: int) -> list[WrittenUndo]:
-        """The open undos written since `mark`, last in first."""
-        return self._open[mark:][::-1]
-
-    async def settle(self, written: WrittenUndo, *, error: str = "") -> None:
-        """An undo was carried out, or (with an error) failed; either way it is not tried again in this run."""
-        self._open.remove(written)
-        if error:
-            self.failures.append(f"{written.undo.description}: {error}")
-        try:
-            await self.journal.settle(written, error=error)
-        except StateError as problem:
-            # What was undone stays undone; the journal will ask for it once more, which is safe.
-            self._disk_problems[problem.message] = None
-
-    async def finish(self, verdict: str) -> None:
-        """Write down that the run ended."""
-        try:
-            await self.journal.finish(self.run_id, verdict)
-        except StateError as problem:
-            self._disk_problems[problem.message] = None
-
-    @property
-    def disk_problems(self) -> tuple[str, ...]:
-        """What kept the journal from being written after a change was undone, each once."""
-        return tuple(self._disk_problems)
-
-
-def _connect(path: Path | str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
-    try:
-        _prepare(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path | str) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > _SCHEMA_VERSION:
-            raise StateError(
-                f"the journal {path} was written by a later version of Seatrial",
-                hint="use that version, or another --state-dir",
-            )
-        if version == 0:
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+def _run_of(row: tuple[Any, ...]) -> JournaledRun:
+    ended, undos, *rest = row
+    run, policy, seed, server, kubeconfig, context, machines, executor, disposable, *rest = rest
+    started, who, *process, heartbeat = rest
+    host, boot, namespace, pid, began = process
+    return JournaledRun(
+        entry=RunEntry(
+            id=run,
+            policy=policy,
+            seed=seed,
+            server=server,
+            kubeconfig=kubeconfig,
+            context=context,
+            machines=machines,
+            executor=executor,
+            disposable=bool(disposable),
+        ),
+        started=started,
+        who=who,
+        ended=bool(ended),
+        process=ProcessIdentity(host=host, boot=boot, namespace=namespace, pid=pid, began=began),
+        heartbeat=heartbeat,
+        open_undos=undos,
+    )
 
 
 def _guarded(path: Path, work: Callable[[], T]) -> T:
@@ -277,14 +284,11 @@ def _guarded(path: Path, work: Callable[[], T]) -> T:
         ) from error
 
 
-def _alive(pid: int, started: float) -> bool:
+def _who() -> str:
     try:
-        process = psutil.Process(pid)
-        created: float = process.create_time()
-        # Boot-time arithmetic moves a start time by some hundredths of a second when the wall clock is adjusted.
-        return process.status() != psutil.STATUS_ZOMBIE and abs(created - started) < 1
-    except psutil.NoSuchProcess:
-        return False
+        return getpass.getuser()
+    except (KeyError, OSError):  # no name for this user id, as in some containers
+        return f"user {os.getuid()}"
 
 
 def _now() -> str:

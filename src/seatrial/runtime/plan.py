@@ -1,6 +1,7 @@
 """What a step would do, as data: shown by `seatrial plan`, and the same choice that a run with that seed makes."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from seatrial.runtime.events import PodRef
 
@@ -37,13 +38,25 @@ class BudgetImpact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActionPlan:
+    """What one action of a step adds to the step's plan, beside its victims; the fields mean what they do there."""
+
+    notes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    missing_permissions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepPlan:
     """What one step would do to the cluster as it is.
 
     `matched` is None for a step that chooses no targets. `victims` are the pods that would be disrupted; `targets` all
     those that the step's actions see. `unowned` are victims that no controller replaces. `changes` says what else the
     step would change, one sentence each ("create Deployment shop/cart-chaos", "stop machine node-2"), `refused` why
-    guardrails would not let it, `nodes` which nodes it acts on.
+    guardrails would not let it, `nodes` which nodes it acts on. `unknown` says why it can't be told what the step would
+    do, as where it acts on what an earlier step has yet to create.
     """
 
     summary: str
@@ -58,6 +71,12 @@ class StepPlan:
     nodes: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     missing_permissions: tuple[str, ...] = ()
+    unknown: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether neither a guardrail nor a missing permission would stop it."""
+        return not (self.refused or self.missing_permissions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +89,36 @@ class ScenarioPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the first round of a run with this seed would do."""
+    """What the first round of a run with this seed would do; `digest` tells policies apart by what they say."""
 
     policy: str
+    digest: str = ""
     seed: str
     server: str
     scenarios: tuple[ScenarioPlan, ...] = field(default=())
+
+    @property
+    def allowed(self) -> bool:
+        """Whether neither a guardrail nor a missing permission would stop a step of it."""
+        return all(step.allowed for scenario in self.scenarios for _, step in scenario.steps)
+
+
+FORMAT = "seatrial.io/plan/v1"
+"""What the JSON of a plan says of itself; it changes with what the keys mean, not with keys that come in addition."""
+
+
+def plan_as_data(plan: Plan) -> dict[str, Any]:
+    """A plan as plain data, for JSON; what is worked out from other fields (`left`, `broken`, `allowed`) is in it."""
+    described = asdict(plan)
+    for scenario, made in zip(described["scenarios"], plan.scenarios, strict=True):
+        scenario["steps"] = [_step_as_data(key, step) for key, step in made.steps]
+    return {"format": FORMAT, **described, "allowed": plan.allowed}
+
+
+def _step_as_data(key: str, step: StepPlan) -> dict[str, Any]:
+    described = asdict(step)
+    for each, owner in zip(described["owners"], step.owners, strict=True):
+        each["left"] = owner.left
+    for each, budget in zip(described["budgets"], step.budgets, strict=True):
+        each["broken"] = budget.broken
+    return {"key": key, **described}

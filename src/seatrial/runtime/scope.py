@@ -41,6 +41,7 @@ class ScenarioScope:
     def __init__(self) -> None:
         self._observers: dict[asyncio.Task[Outcome], Observation] = {}
         self._promises: list[_Promise] = []
+        self._withdrawn: list[asyncio.Task[Outcome]] = []
 
     def observe(self, watch: Callable[[Observation], Coroutine[Any, Any, Outcome]], *, name: str) -> None:
         """Start an observer; its outcome is part of the verdict."""
@@ -50,6 +51,15 @@ class ScenarioScope:
     def promise(self, work: Coroutine[Any, Any, Outcome], *, name: str, give_up: Callable[[], Outcome]) -> None:
         """Start a measurement that the verdict waits for; `give_up` is called when the time is over."""
         self._promises.append(_Promise(asyncio.create_task(work, name=name), give_up))
+
+    def withdraw(self, name: str) -> bool:
+        """Stop waiting for the measurements of that name, which can't come any more; tells whether there were any."""
+        stale = [each for each in self._promises if each.task.get_name() == name and not each.task.done()]
+        for promise in stale:
+            promise.task.cancel()
+            self._promises.remove(promise)
+            self._withdrawn.append(promise.task)
+        return bool(stale)
 
     async def first_look(self) -> Outcome:
         """Wait until every observer has had its first look; tells why one had none."""
@@ -85,12 +95,13 @@ class ScenarioScope:
 
     async def close(self) -> None:
         """End every task of the scenario and wait until it has ended."""
-        tasks = [*self._observers, *(promise.task for promise in self._promises)]
+        tasks = [*self._observers, *self._withdrawn, *(promise.task for promise in self._promises)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._observers.clear()
         self._promises.clear()
+        self._withdrawn.clear()
 
 
 async def _outcome_of(task: asyncio.Task[Outcome]) -> Outcome:

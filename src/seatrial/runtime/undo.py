@@ -42,7 +42,7 @@ class UndoKind:
 
 
 @cache
-def undo_kinds() -> dict[str, UndoKind]:
+def undo_kinds() -> Mapping[str, UndoKind]:
     """All kinds, by name."""
     return load_extensions("seatrial.undo", UndoKind)
 

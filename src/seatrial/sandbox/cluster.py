@@ -17,7 +17,6 @@ from typing import Any, Final
 import structlog
 
 from seatrial.errors import SandboxError
-from seatrial.sandbox.api import ApiError
 from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_kubeconfig
 from seatrial.sandbox.cluster_config import GROUP, ClusterConfig, NodePlan
 from seatrial.sandbox.control.components import Components
@@ -175,14 +174,9 @@ class Cluster:
             machines=self._machines, components=components, partitions=self._partitions, disturber=disturber
         )
 
-        async def node_of_pod(namespace: str, name: str) -> str:
-            try:
-                pod = await api.get("pods", name, namespace)
-            except ApiError:
-                return ""
-            return str(pod["spec"].get("nodeName", ""))
-
-        server.doorman = Doorman(control, partitions=self._partitions, disturber=disturber, node_of_pod=node_of_pod)
+        server.doorman = Doorman(
+            control, partitions=self._partitions, disturber=disturber, node_of_pod=server.node_of_pod
+        )
         return components
 
     def _machine(self, node: NodePlan, block: AddressBlock, authority: Authority) -> MachineConfig:

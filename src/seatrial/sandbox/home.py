@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Final
 
 from seatrial.errors import SandboxError, StateError, UsageError
 
+_OTHER_DIRECTORY: Final = "choose a directory that you may write to with --state-dir or SEATRIAL_STATE_DIR"
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
 
 
@@ -86,11 +88,12 @@ class Home:
 
         Raises:
             SandboxError: a sandbox of that name is running.
-            StateError: the directory can't be made or written.
+            StateError: the directory can't be made or written, or isn't this user's alone.
         """
         with disk_errors(self.directory):
             while True:
                 self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _refuse_others(self.directory)
                 descriptor = self._try_lock()
                 if descriptor is None:
                     raise SandboxError(
@@ -147,6 +150,15 @@ class Home:
             return False
 
 
+def _refuse_others(directory: Path) -> None:
+    """Raise `StateError` for a directory that another user made or may write to: certificates and tokens lie there."""
+    for place in (directory.parent, directory):
+        if (owner := place.stat().st_uid) != os.geteuid():
+            raise StateError(f"{place} belongs to another user (with the id {owner})", hint=_OTHER_DIRECTORY)
+    if directory.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise StateError(f"other users may write to {directory}", hint=f"chmod 700 {directory}")
+
+
 def sandboxes_directory(state: Path) -> Path:
     """Where the homes lie below the state directory."""
     return state / "sandboxes"
@@ -187,5 +199,5 @@ def state_error(error: OSError, directory: Path) -> StateError:
         return StateError(f"no space left on the disk of {place}", hint="free some space, or use another --state-dir")
     return StateError(
         f"can't write to {place}: {error.strerror}",
-        hint="choose a directory that you may write to with --state-dir or SEATRIAL_STATE_DIR",
+        hint=_OTHER_DIRECTORY,
     )

@@ -70,6 +70,8 @@ class Informer:
         self._indices: dict[str, dict[str, dict[Key, Object]]] = {}
         self._handlers: list[Handler] = []
         self._synced = asyncio.Event()
+        self._served = asyncio.Event()
+        self._served.set()
         self._resource_version = ""
         self._failures = 0
         self._random = random.Random()  # noqa: S311 -- spreads retries, guards nothing
@@ -113,10 +115,24 @@ class Informer:
         """Wait until the first list has been read and told to the handlers."""
         await self._synced.wait()
 
+    def rest(self) -> None:
+        """Ask no more once the server ends the watch: the resource is served no longer, and has no objects."""
+        self._served.clear()
+
+    def resume(self) -> None:
+        """Ask again: the resource is served."""
+        self._failures = 0
+        self._served.set()
+
     async def run(self) -> None:
         """Keep the copy up to date until cancelled, whatever happens to the connection."""
         relist = True
         while True:
+            if not self._served.is_set():
+                for key, item in list(self._objects.items()):
+                    self._remove(key, item)
+                await self._served.wait()
+                relist = True
             try:
                 if relist:
                     await self._list()

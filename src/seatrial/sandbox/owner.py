@@ -184,17 +184,22 @@ def wait_until_gone(home: Home) -> None:
         sweep_leftovers(home)
 
 
-def sweep_leftovers(home: Home) -> None:
-    """Remove the processes and the directory of a sandbox that died together with its launcher."""
+def sweep_leftovers(home: Home, *, sandbox_id: str = "") -> None:
+    """Remove the processes and the directory of a sandbox that died together with its launcher.
+
+    Args:
+        home: where it lived.
+        sandbox_id: which one it was, where it can have died before it wrote that down.
+    """
     if not home.directory.exists():
         return
     from seatrial.sandbox import leftovers  # noqa: PLC0415 -- rarely needed
     from seatrial.sandbox.kubelet.container_isolation.control_groups import remove_groups  # noqa: PLC0415 -- the same
 
     record = home.read()
-    if record is not None:
-        leftovers.kill_all_of(record.sandbox_id, spare={os.getpid()})
-        remove_groups(record.sandbox_id, home.directory / "machines")
+    if sandbox_id := record.sandbox_id if record is not None else sandbox_id:
+        leftovers.kill_all_of(sandbox_id, spare={os.getpid()})
+        remove_groups(sandbox_id, home.directory / "machines")
     leftovers.remove_directory(home.directory)
 
 
@@ -207,7 +212,8 @@ class Starting:
                 "the sandbox runs on Linux only", hint="point --kubeconfig at a cluster, or run it in a Linux VM"
             )
         self._home = Home(config.directory)
-        config = dataclasses.replace(config, sandbox_id=config.sandbox_id or secrets.token_hex(6))
+        self._sandbox_id = config.sandbox_id or secrets.token_hex(6)
+        config = dataclasses.replace(config, sandbox_id=self._sandbox_id)
         read_end, write_end = os.pipe()
         self._leash: int | None = None
         owner_end: int | None = None
@@ -219,7 +225,7 @@ class Starting:
             [sys.executable, "-m", "seatrial.sandbox", order.encode()],
             stdin=subprocess.DEVNULL,
             pass_fds=inherited,
-            env={**os.environ, "SEATRIAL_SANDBOX": config.sandbox_id},
+            env={**os.environ, "SEATRIAL_SANDBOX": self._sandbox_id},
             start_new_session=True,
             cwd="/",
         )
@@ -267,7 +273,7 @@ class Starting:
         while self._home.is_claimed() and time.monotonic() < deadline:
             time.sleep(_LOCK_SECONDS)  # the kernel tells nobody that a lock was let go
         if not self._home.is_claimed():
-            sweep_leftovers(self._home)
+            sweep_leftovers(self._home, sandbox_id=self._sandbox_id)
 
 
 def _failure_in(line: bytes) -> SeatrialError:

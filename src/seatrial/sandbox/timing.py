@@ -22,6 +22,7 @@ class Timing:
         node_status_seconds: between two reports of a node's status where nothing changes.
         node_monitor_grace_seconds: how long a node may be silent before it is given up.
         node_startup_grace_seconds: the same for a node that has never been heard of.
+        node_monitor_seconds: how long a node has to be back before its NoExecute taints go.
         missing_node_quarantine_seconds: how long a pod's node has to be missing before the pod is removed.
         default_toleration_seconds: how long a pod stays on an unreachable node by the tolerations that every pod is
             given; its manifest says 300 whatever this is.
@@ -48,6 +49,7 @@ class Timing:
     node_status_seconds: float = 300.0
     node_monitor_grace_seconds: float = 50.0
     node_startup_grace_seconds: float = 60.0
+    node_monitor_seconds: float = 5.0
     missing_node_quarantine_seconds: float = 40.0
     default_toleration_seconds: float = 300.0
     toleration_scale: float = 1.0
@@ -102,6 +104,7 @@ SANDBOX: Final = Timing(
     heartbeat_seconds=4.0,
     node_monitor_grace_seconds=16.0,
     node_startup_grace_seconds=30.0,
+    node_monitor_seconds=1.0,
     missing_node_quarantine_seconds=10.0,
     default_toleration_seconds=30.0,
     pod_start_seconds=0.001,

@@ -1,19 +1,25 @@
 """The step `probeHTTP`: send HTTP requests and fail unless every answer is the expected one."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
 from pydantic import AfterValidator, Field
 
-from seatrial.policy.base import Model, OneKey, complain, option
+from seatrial.kube.resources import SERVICES
+from seatrial.policy.base import Complaint, Model, OneKey, complain, option
 from seatrial.policy.scalars import Integer, Items, Number, Port
-from seatrial.probes.http_route import Answer, DirectRoute, NoAnswer, Route, Via, join, public, route_to_service
+from seatrial.probes.http_route import DirectRoute, NoAnswer, Route, Via, join, passes_apiserver, public
+from seatrial.probes.http_session import probe_session
+from seatrial.probes.sampling import Look, sample
+from seatrial.probes.service_endpoints import PORT_FORWARD_PERMISSIONS, ServiceAddress
+from seatrial.probes.service_route import PROXY_VERBS, Requests, route_to_service
 from seatrial.runtime.context import Context
-from seatrial.runtime.events import ProbeSampled
 from seatrial.runtime.plan import StepPlan
-from seatrial.runtime.verdict import PASSED, Outcome, failed
+from seatrial.runtime.verdict import Outcome
 from seatrial.steps.step_type import StepType
+from seatrial.targets.permissions import Permission, missing_in
 
 
 def _as_url(value: str) -> str:
@@ -47,7 +53,7 @@ class ServiceTarget(Model):
     """How to speak to it."""
 
     via: Via | None = None
-    """How to reach it: by its cluster IP, or through the API server's proxy.
+    """How to reach it: by its cluster IP, through the API server's proxy, or by a port-forward to a Ready pod of it.
     Without it, these are tried in this order, and the report says which one was used."""
 
 
@@ -105,26 +111,58 @@ class ProbeHTTP(Model):
     """More headers for the request."""
 
     proxy: str = ""
-    """The URL of an HTTP proxy. Proxies named by environment variables are ignored."""
+    """The URL of an HTTP proxy, which leads to a URL or a Service's cluster IP.
+    Proxies named by environment variables are ignored."""
 
     insecure: bool = False
-    """Accept any TLS certificate."""
+    """Accept any TLS certificate. A Service's has to bear the name `NAME.NAMESPACE.svc` otherwise.
+    The API server's proxy never looks at it."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """What a Service can't be asked by one of the ways."""
+        via = _way_of(given.get("target"))
+        if given.get("proxy") and via in {"apiserver", "portForward"}:
+            yield Complaint(
+                f"is no way to a Service with 'via: {via}'; only 'via: clusterIP' leads through it", ("proxy",)
+            )
+        for index, header in enumerate(_list_of(given.get("headers"))):
+            name = _value_of(header, "name")
+            if via == "apiserver" and isinstance(name, str) and not passes_apiserver({name: ""}):
+                message = f"is '{name}', which does not get through the API server; use another 'via'"
+                yield Complaint(message, ("headers", index, "name"))
+
+    @property
+    def header_map(self) -> dict[str, str]:
+        """The headers by name."""
+        return {header.name: header.value for header in self.headers}
+
+
+def _way_of(target: Any) -> Any:
+    """The `via` of a target as it was written, or as a model."""
+    return _value_of(_value_of(target, "service"), "via")
+
+
+def _value_of(given: Any, key: str) -> Any:
+    return given.get(key) if isinstance(given, dict) else getattr(given, key, None)
+
+
+def _list_of(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, list | tuple) else []
 
 
 async def run(spec: ProbeHTTP, context: Context) -> Outcome:
     """Send HTTP requests and fail unless every answer has the expected status."""
-    # A connection per request, as new clients make them; cookies of one answer stay out of the next request.
-    connector = aiohttp.TCPConnector(force_close=True)
-    async with aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
-    ) as session:
+    async with probe_session() as session:
         route = await _route(spec, session, context)
-        for _ in range(spec.count):
-            problem = await _request_with_retries(spec, route, context)
-            if problem:
-                tries = f" after {spec.retries} tries" if spec.retries > 1 else ""
-                return failed(f"{spec.method.upper()} {public(join(route.target, spec.endpoint))}: {problem}{tries}")
-    return PASSED
+        target = public(join(route.target, spec.endpoint))
+
+        async def look() -> Look:
+            return await _request(spec, route)
+
+        return await sample(
+            spec, context, what=f"{spec.method.upper()} {target}", target=target, via=route.via, look=look
+        )
 
 
 async def _route(spec: ProbeHTTP, session: aiohttp.ClientSession, context: Context) -> Route:
@@ -134,63 +172,59 @@ async def _route(spec: ProbeHTTP, session: aiohttp.ClientSession, context: Conte
     return await route_to_service(
         context.cluster,
         session,
-        namespace=target.namespace,
-        name=target.name,
-        port=target.port,
-        scheme=target.protocol,
+        ServiceAddress(namespace=target.namespace, name=target.name, port=target.port, scheme=target.protocol),
         via=target.via,
         insecure=spec.insecure,
+        proxy=spec.proxy,
+        is_inside=bool(context.identity.pod_name),
+        requests=Requests(spec.method, spec.header_map),
     )
 
 
-async def _request_with_retries(spec: ProbeHTTP, route: Route, context: Context) -> str:
-    """Try until an answer has the expected status; returns the last problem, or an empty text."""
-    problem = ""
-    for attempt in range(spec.retries):
-        if attempt:
-            await context.clock.sleep(spec.delay_ms / 1000)
-        answer, problem = await _request(spec, route)
-        context.emit(
-            ProbeSampled(
-                target=public(join(route.target, spec.endpoint)),
-                via=route.via,
-                ok=not problem,
-                attempt=attempt,
-                status=answer.status if answer else None,
-                latency_ms=answer.latency_ms if answer else None,
-                error=problem,
-            )
-        )
-        if not problem:
-            break
-    return problem
-
-
-async def _request(spec: ProbeHTTP, route: Route) -> tuple[Answer | None, str]:
+async def _request(spec: ProbeHTTP, route: Route) -> Look:
     try:
         answer = await route.send(
             spec.method,
             spec.endpoint,
             timeout_seconds=spec.timeout_ms / 1000,
-            headers={header.name: header.value for header in spec.headers},
+            headers=spec.header_map,
             body=spec.body,
         )
     except NoAnswer as error:
-        return None, str(error)
-    return answer, "" if answer.status == spec.code else f"expected {spec.code}, got {answer.status}"
-
-
-async def plan(spec: ProbeHTTP, context: Context) -> StepPlan:  # noqa: ARG001 -- every step gets it
-    """Requests, which change nothing that Seatrial knows of."""
-    target = spec.target.spec
-    if isinstance(target, ServiceTarget):
-        base = f"{target.protocol}://{target.name}.{target.namespace}:{target.port}"
-    else:
-        base = str(target)
-    requests = f"{spec.count} x " if spec.count > 1 else ""
-    return StepPlan(
-        summary=f"{requests}{spec.method.upper()} {public(join(base, spec.endpoint))}, expecting {spec.code}"
+        return Look(problem=str(error))
+    return Look(
+        problem="" if answer.status == spec.code else f"expected {spec.code}, got {answer.status}",
+        status=answer.status,
+        latency_ms=answer.latency_ms,
+        connect_ms=answer.connect_ms,
+        tls_ms=answer.tls_ms,
+        first_byte_ms=answer.first_byte_ms,
     )
 
 
-STEP = StepType(key="probeHTTP", model=ProbeHTTP, run=run, plan=plan)
+async def plan(spec: ProbeHTTP, context: Context) -> StepPlan:
+    """Requests, which change nothing that Seatrial knows of."""
+    target = spec.target.spec
+    requests = f"{spec.count} x " if spec.count > 1 else ""
+    base = str(target)
+    missing: tuple[str, ...] = ()
+    if isinstance(target, ServiceTarget):
+        base = f"{target.protocol}://{target.name}.{target.namespace}:{target.port}"
+        missing = await missing_in(target.namespace, _permissions(target, spec.method), context.cluster)
+    return StepPlan(
+        summary=f"{requests}{spec.method.upper()} {public(join(base, spec.endpoint))}, expecting {spec.code}",
+        missing_permissions=missing,
+    )
+
+
+def _permissions(target: ServiceTarget, method: str) -> list[Permission]:
+    """What the way needs; which one is taken without `via` shows at the first request only."""
+    needed = [Permission("get", SERVICES)]
+    if target.via == "apiserver":
+        needed.append(Permission(PROXY_VERBS[method], SERVICES, "proxy"))
+    elif target.via == "portForward":
+        needed += PORT_FORWARD_PERMISSIONS
+    return needed
+
+
+STEP = StepType(key="probeHTTP", model=ProbeHTTP, run=run, plan=plan, changes_nothing=True)

@@ -5,11 +5,14 @@ from typing import Annotated
 
 from pydantic import Field
 
+from seatrial.errors import AlertmanagerError, ClusterError, MachineError
 from seatrial.policy.base import Model, OneKey, option
 from seatrial.policy.scalars import Integer, Seconds
 from seatrial.runtime.clock import Clock
-from seatrial.runtime.verdict import Outcome
+from seatrial.runtime.halt import HaltSwitch, NeverHalted
+from seatrial.runtime.verdict import Outcome, not_carried_out
 
+_NEVER_HALTED = NeverHalted()
 _SHORTEST_PAUSE_SECONDS = 0.05
 
 
@@ -43,14 +46,24 @@ class Retries(OneKey):
     """Try until a span of time is over."""
 
 
-async def with_retries(retries: Retries | None, attempt: Callable[[int], Awaitable[Outcome]], clock: Clock) -> Outcome:
+async def with_retries(
+    retries: Retries | None,
+    attempt: Callable[[int], Awaitable[Outcome]],
+    clock: Clock,
+    *,
+    halt: HaltSwitch = _NEVER_HALTED,
+) -> Outcome:
     """Attempt until it passes or the retries are used up; attempts count from 0.
 
-    A pause of 0 is lengthened a little, so that no policy makes a busy loop around an API server.
+    What an attempt could not do for an error of the cluster, a machine or an Alertmanager is tried again like what
+    failed. A pause of 0 is lengthened a little, so that no policy makes a busy loop around an API server.
+
+    Raises:
+        SeatrialError: what another attempt can't mend: the experiment is halted, the policy or the journal is wrong.
     """
     begun, number = clock.monotonic(), 0
     while True:
-        outcome = await attempt(number)
+        outcome = await _attempted(attempt, number)
         number += 1
         if outcome.passed or retries is None:
             return outcome
@@ -63,3 +76,11 @@ async def with_retries(retries: Retries | None, attempt: Callable[[int], Awaitab
         if over:
             return outcome
         await clock.sleep(pause)
+        await halt.check()
+
+
+async def _attempted(attempt: Callable[[int], Awaitable[Outcome]], number: int) -> Outcome:
+    try:
+        return await attempt(number)
+    except (ClusterError, MachineError, AlertmanagerError) as error:
+        return not_carried_out(error.message)

@@ -10,14 +10,23 @@ from seatrial.runtime.plan import StepPlan
 from seatrial.runtime.verdict import Outcome
 
 
+async def _nothing_unmet(_spec: Any, _context: Context) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class StepType:
     """One kind of step, such as `podAction`: the object that an entry point of `seatrial.steps` names.
 
     `run(spec, context)` carries it out; `plan(spec, context)` tells what it would do, changing nothing.
+    `unmet_needs(spec, context)` tells, one sentence each, what it can't do without and isn't there (a cloud, a way to
+    run commands on machines): all steps of a scenario are asked before the first begins, so that nothing is touched.
+    `changes_nothing` marks a step that only looks: it may run again and again beside other steps, as a sample.
     """
 
     key: str
     model: type[Model]
     run: Callable[[Any, Context], Awaitable[Outcome]]
     plan: Callable[[Any, Context], Awaitable[StepPlan]]
+    changes_nothing: bool = False
+    unmet_needs: Callable[[Any, Context], Awaitable[tuple[str, ...]]] = _nothing_unmet

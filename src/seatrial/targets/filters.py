@@ -7,10 +7,10 @@ import random
 import re
 import warnings
 import zoneinfo
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import AfterValidator, Field
 
@@ -19,6 +19,8 @@ from seatrial.kube.pod_status import printed_status
 from seatrial.policy.base import Complaint, Model, OneKey, complain, option
 from seatrial.policy.scalars import Fraction, Integer, Items
 from seatrial.policy.wording import quote
+
+T = TypeVar("T")
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 DAYS: tuple[Day, ...] = get_args(Day)
@@ -141,24 +143,41 @@ class PodFilter(OneKey):
     """Let all pods pass with this probability, else none."""
 
 
-class Filtered(NamedTuple):
+class Filtered(NamedTuple, Generic[T]):
     """What a filter left, and a note on how it decided where that isn't plain."""
 
-    pods: Sequence[Pod]
+    targets: Sequence[T]
     note: str = ""
 
 
-def filter_pods(chosen: PodFilter, pods: Sequence[Pod], *, random: random.Random, now: datetime) -> Filtered:
+def filter_pods(chosen: PodFilter, pods: Sequence[Pod], *, random: random.Random, now: datetime) -> Filtered[Pod]:
     """Apply one filter; `now` is an aware time."""
-    spec = chosen.spec
-    if isinstance(spec, PodProperty):
-        return Filtered([pod for pod in pods if _has_property(pod, spec)])
+    return filter_targets(chosen.spec, pods, has_property=_has_property, random=random, now=now)
+
+
+def filter_targets(
+    spec: Any,
+    targets: Sequence[T],
+    *,
+    has_property: Callable[[T, Any], bool],
+    random: random.Random,
+    now: datetime,
+) -> Filtered[T]:
+    """Apply one filter to pods or nodes; `has_property` is asked where the filter is neither of those they share."""
     if isinstance(spec, DayTime):
-        return _at_day_time(spec, pods, now=now)
+        return _at_day_time(spec, targets, now=now)
     if isinstance(spec, RandomSample):
-        return _sample(spec, pods, random=random)
+        return _sample(spec, targets, random=random)
+    if not isinstance(spec, float):
+        return Filtered([target for target in targets if has_property(target, spec)])
     passes = random.random() < spec
-    return Filtered(pods if passes else (), f"passed by probability {spec:g}" if passes else f"probability {spec:g}")
+    words = f"passed by probability {spec:g}" if passes else f"probability {spec:g}"
+    return Filtered(targets if passes else (), words)
+
+
+def reads_status(chosen: PodFilter) -> bool:
+    """Whether a filter looks at more of a pod than its metadata."""
+    return isinstance(chosen.spec, PodProperty) and chosen.spec.name == "state"
 
 
 def is_within(spec: DayTime, now: datetime) -> bool:
@@ -179,23 +198,28 @@ def is_within(spec: DayTime, now: datetime) -> bool:
 
 def _has_property(pod: Pod, spec: PodProperty) -> bool:
     value = pod.metadata.name if spec.name == "name" else printed_status(pod)
-    return bool(_compiled(spec.value).match(value)) is not spec.negative
+    return any_matches(spec.value, [value]) is not spec.negative
 
 
-def _at_day_time(spec: DayTime, pods: Sequence[Pod], *, now: datetime) -> Filtered:
+def any_matches(regex: str, values: Sequence[str]) -> bool:
+    """Whether a `Regex` matches the beginning of one of these texts."""
+    return any(_compiled(regex).match(value) for value in values)
+
+
+def _at_day_time(spec: DayTime, targets: Sequence[T], *, now: datetime) -> Filtered[T]:
     if is_within(spec, now):
-        return Filtered(pods)
+        return Filtered(targets)
     zone = spec.timezone or "local time"
     return Filtered((), f"outside its hours: {_hours(spec)} ({zone}), {', '.join(spec.only_days)}")
 
 
-def _sample(spec: RandomSample, pods: Sequence[Pod], *, random: random.Random) -> Filtered:
+def _sample(spec: RandomSample, targets: Sequence[T], *, random: random.Random) -> Filtered[T]:
     if spec.ratio is None:
-        size = min(spec.size or 0, len(pods))
-        return Filtered(random.sample(list(pods), size))
-    size = int(len(pods) * spec.ratio)
-    rounded = "" if size == len(pods) * spec.ratio else ", rounded down"
-    return Filtered(random.sample(list(pods), size), f"{spec.ratio:.4g} of {len(pods)} is {size}{rounded}")
+        size = min(spec.size or 0, len(targets))
+        return Filtered(random.sample(list(targets), size))
+    size = int(len(targets) * spec.ratio)
+    rounded = "" if size == len(targets) * spec.ratio else ", rounded down"
+    return Filtered(random.sample(list(targets), size), f"{spec.ratio:.4g} of {len(targets)} is {size}{rounded}")
 
 
 def _hours(spec: DayTime) -> str:

@@ -5,50 +5,23 @@ name, so that the same seed on the same cluster picks the same ones. Seatrial's 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import Annotated
 
-from pydantic import AfterValidator, Field
-
-from seatrial.kube.client import Client
-from seatrial.kube.errors import Forbidden, NotFound
-from seatrial.kube.objects import Deployment, PartialObject, Pod
-from seatrial.kube.resources import DEPLOYMENTS, NAMESPACES, PODS, REPLICASETS
-from seatrial.kube.selectors import LabelSelector, SelectorError, parse_label_selector
-from seatrial.policy.base import Model, OneKey, complain, option
+from seatrial.kube.objects import Pod
+from seatrial.policy.base import OneKey, option
 from seatrial.runtime.context import Context, Identity
 from seatrial.runtime.events import PodRef, TargetsMatched
-
-
-def _as_selector(selector: str) -> str:
-    if not selector.strip():
-        raise complain("is empty, which selects nothing; to take all pods of a namespace use the 'namespace' matcher")
-    try:
-        parse_label_selector(selector)
-    except SelectorError as error:
-        raise complain(f"is no valid label selector: {error.message}") from None
-    return selector
-
-
-class DeploymentMatcher(Model):
-    """The pods that a Deployment owns through its ReplicaSets."""
-
-    name: Annotated[str, Field(min_length=1)]
-    """The Deployment's name."""
-
-    namespace: Annotated[str, Field(min_length=1)]
-    """The Deployment's namespace."""
-
-
-class LabelsMatcher(Model):
-    """The pods that a label selector selects."""
-
-    selector: Annotated[str, AfterValidator(_as_selector), Field(json_schema_extra={"minLength": 1})]
-    """A Kubernetes label selector: `app=web,tier!=cache`, `env in (staging, test)`, `!legacy`."""
-
-    namespace: str
-    """The namespace to look in; `*` or an empty string: all; a glob such as `team-*` matches whole names."""
+from seatrial.targets.pod_matchers.by_owner import OwnerMatcher
+from seatrial.targets.pod_matchers.by_place import NodeMatcher, ZoneMatcher
+from seatrial.targets.pod_matchers.by_selector import FieldMatcher, LabelsMatcher
+from seatrial.targets.pod_matchers.by_service import ServiceMatcher
+from seatrial.targets.pod_matchers.by_workload import (
+    DaemonSetMatcher,
+    DeploymentMatcher,
+    JobMatcher,
+    ReplicaSetMatcher,
+    StatefulSetMatcher,
+)
+from seatrial.targets.pod_matchers.reader import Matched, PodReader, in_words, is_all, is_glob
 
 
 class PodMatcher(OneKey):
@@ -60,28 +33,49 @@ class PodMatcher(OneKey):
     deployment: DeploymentMatcher = option()
     """The pods that a Deployment owns through its ReplicaSets."""
 
+    stateful_set: StatefulSetMatcher = option()
+    """The pods of a StatefulSet."""
+
+    daemon_set: DaemonSetMatcher = option()
+    """The pods of a DaemonSet."""
+
+    job: JobMatcher = option()
+    """The pods of a Job."""
+
+    replica_set: ReplicaSetMatcher = option()
+    """The pods of a ReplicaSet."""
+
+    owner: OwnerMatcher = option()
+    """The pods that an object of any kind owns, directly or through objects that it owns."""
+
     labels: LabelsMatcher = option()
     """The pods that a label selector selects."""
 
+    field: FieldMatcher = option()
+    """The pods that a field selector selects."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matched:
-    """The pods that matchers found, and what to say where there are none."""
+    service: ServiceMatcher = option()
+    """The pods behind a Service."""
 
-    pods: tuple[Pod, ...]
-    notes: tuple[str, ...] = ()
+    node: NodeMatcher = option()
+    """The pods that run on a node."""
+
+    zone: ZoneMatcher = option()
+    """The pods that run on the nodes of a zone."""
 
 
-async def match_pods(matchers: Sequence[PodMatcher], context: Context) -> Matched:
-    """Find the pods that any of the matchers names.
+async def match_pods(matchers: Sequence[PodMatcher], context: Context, *, metadata_only: bool = False) -> Matched:
+    """Find the pods that any of the matchers names; with `metadata_only` nothing else of them may be read.
 
     Raises:
         ClusterError: the API server refused or did not answer.
     """
     found: dict[str, Pod] = {}
     notes: list[str] = []
+    reader = PodReader(cluster=context.cluster, metadata_only=metadata_only)
     for matcher in matchers:
-        matched = await _match(matcher, context.cluster)
+        spec = matcher.spec
+        matched = await (reader.list_in(spec) if isinstance(spec, str) else spec.find(reader))
         context.emit(TargetsMatched(matcher=describe(matcher), count=len(matched.pods)))
         found.update((pod.metadata.uid, pod) for pod in matched.pods)
         notes += matched.notes
@@ -95,11 +89,13 @@ async def match_pods(matchers: Sequence[PodMatcher], context: Context) -> Matche
 def describe(matcher: PodMatcher) -> str:
     """A matcher in a few words."""
     spec = matcher.spec
-    if isinstance(spec, DeploymentMatcher):
-        return f"deployment {spec.namespace}/{spec.name}"
-    if isinstance(spec, LabelsMatcher):
-        return f"labels {spec.selector} in {_namespace_words(spec.namespace)}"
-    return _namespace_words(str(spec))
+    return in_words(spec) if isinstance(spec, str) else str(spec)
+
+
+def named_namespaces(matchers: Sequence[PodMatcher]) -> frozenset[str]:
+    """The namespaces that matchers name exactly: no glob, not all."""
+    said = [matcher.spec if isinstance(matcher.spec, str) else matcher.spec.namespace for matcher in matchers]
+    return frozenset(each for each in said if each is not None and not is_all(each) and not is_glob(each))
 
 
 def is_own_pod(pod: Pod, identity: Identity) -> bool:
@@ -119,64 +115,3 @@ def pod_ref(pod: Pod) -> PodRef:
         node=pod.spec.node_name,
         owner=f"{owner.kind}/{owner.name}" if owner else "",
     )
-
-
-async def _match(matcher: PodMatcher, cluster: Client) -> Matched:
-    spec = matcher.spec
-    if isinstance(spec, DeploymentMatcher):
-        return await _pods_of_deployment(spec, cluster)
-    if isinstance(spec, LabelsMatcher):
-        return await _pods_in(spec.namespace, cluster, label_selector=spec.selector)
-    return await _pods_in(str(spec), cluster)
-
-
-async def _pods_of_deployment(spec: DeploymentMatcher, cluster: Client) -> Matched:
-    try:
-        deployment = await cluster.get(DEPLOYMENTS, spec.name, namespace=spec.namespace, type=Deployment)
-    except NotFound:
-        return Matched(pods=(), notes=(f"there is no Deployment {spec.namespace}/{spec.name}",))
-    selector = str(LabelSelector.from_dict(deployment.spec.selector))
-    sets = await cluster.list(
-        REPLICASETS, namespace=spec.namespace, label_selector=selector, type=PartialObject, metadata_only=True
-    )
-    owned = {each.metadata.uid for each in sets.items if _controlled_by(each, {deployment.metadata.uid})}
-    pods = await cluster.list(PODS, namespace=spec.namespace, label_selector=selector, type=Pod)
-    return Matched(pods=tuple(pod for pod in pods.items if _controlled_by(pod, owned)))
-
-
-def _controlled_by(thing: Pod | PartialObject, uids: set[str]) -> bool:
-    owner = thing.metadata.controller
-    return owner is not None and owner.uid in uids
-
-
-async def _pods_in(pattern: str, cluster: Client, *, label_selector: str = "") -> Matched:
-    if pattern in {"", "*"}:
-        pods = await cluster.list(PODS, label_selector=label_selector, type=Pod)
-        return Matched(pods=tuple(pods.items))
-    if not _is_glob(pattern):
-        pods = await cluster.list(PODS, namespace=pattern, label_selector=label_selector, type=Pod)
-        return Matched(pods=tuple(pods.items), notes=() if pods.items else await _why_empty(pattern, cluster))
-    namespaces = await cluster.list(NAMESPACES, type=PartialObject, metadata_only=True)
-    named = {each.metadata.name for each in namespaces.items if fnmatchcase(each.metadata.name, pattern)}
-    if not named:
-        return Matched(pods=(), notes=(f"no namespace is called '{pattern}'",))
-    pods = await cluster.list(PODS, label_selector=label_selector, type=Pod)
-    return Matched(pods=tuple(pod for pod in pods.items if pod.metadata.namespace in named))
-
-
-async def _why_empty(namespace: str, cluster: Client) -> tuple[str, ...]:
-    try:
-        await cluster.get(NAMESPACES, namespace, type=PartialObject)
-    except NotFound:
-        return (f"there is no namespace '{namespace}'",)
-    except Forbidden:
-        return ()
-    return ()
-
-
-def _is_glob(text: str) -> bool:
-    return any(character in text for character in "*?[")
-
-
-def _namespace_words(pattern: str) -> str:
-    return "all namespaces" if pattern in {"", "*"} else f"namespace {pattern}"

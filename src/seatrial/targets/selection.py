@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from seatrial.kube.objects import Pod
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import TargetsChosen, TargetsFiltered
-from seatrial.targets.filters import PodFilter, filter_pods
+from seatrial.targets.filters import PodFilter, filter_pods, reads_status
 from seatrial.targets.pods import PodMatcher, describe, match_pods, pod_ref
 
 
@@ -26,13 +26,18 @@ class Selection:
     empty_reason: str = ""
 
 
-async def select_pods(matchers: Sequence[PodMatcher], filters: Sequence[PodFilter], context: Context) -> Selection:
+async def select_pods(
+    matchers: Sequence[PodMatcher], filters: Sequence[PodFilter], context: Context, *, metadata_only: bool = False
+) -> Selection:
     """Match, then filter in order.
+
+    With `metadata_only` the pods may come without specification and status, as far as no filter looks at these.
 
     Raises:
         ClusterError: the API server refused or did not answer.
     """
-    matched = await match_pods(matchers, context)
+    metadata_only = metadata_only and not any(reads_status(each) for each in filters)
+    matched = await match_pods(matchers, context, metadata_only=metadata_only)
     pods: Sequence[Pod] = matched.pods
     reason = "" if pods else _nothing_matched(matchers, matched.notes)
     notes: list[str] = []

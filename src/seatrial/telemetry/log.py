@@ -16,15 +16,29 @@ import structlog
 
 from seatrial.policy.wording import printable
 from seatrial.runtime.events import (
+    CommandExecuted,
+    EarlierRunFound,
     Event,
+    EvictionBlocked,
+    EvictionSkipped,
+    ExperimentAborted,
+    GuardrailHeld,
+    HaltUnreadable,
+    MachineSkipped,
+    MachineStopFailed,
     MeshSampled,
+    NodeRef,
     PodKillSkipped,
     PodRef,
     ProbeSampled,
+    ProofMissing,
     Record,
     RecoveryMissed,
+    RunHalted,
+    SteadyStateLost,
     StopRequested,
     UndoFailed,
+    UndoRetried,
 )
 from seatrial.runtime.verdict import Verdict
 
@@ -84,17 +98,29 @@ class LogReport:
         where = record.where
         place = {"round": where.round or None, "scenario": where.scenario or None, "step": where.step}
         said = {key: value for key, value in {**place, **values}.items() if value not in (None, "", [])}
-        self._write(event)(event_name(type(event)), **said)
+        self._write(record)(event_name(type(event)), **said)
 
     def close(self) -> None:
         """Nothing to put back."""
 
-    def _write(self, event: Event) -> Callable[..., Any]:
-        log = self._logger
+    def _write(self, record: Record) -> Callable[..., Any]:
+        log, event, where = self._logger, record.event, record.where
+        if isinstance(event, ProbeSampled) and where.scenario and where.step is None:
+            return log.debug  # type: ignore[no-any-return] # one of many samples beside the steps
         match event:
             case UndoFailed():
                 return log.error  # type: ignore[no-any-return] # structlog's loggers are untyped
             case RecoveryMissed() | StopRequested() | PodKillSkipped(error=True) | ProbeSampled(ok=False):
+                return log.warning  # type: ignore[no-any-return]
+            case MachineStopFailed() | MachineSkipped(error=True) | EvictionBlocked() | EvictionSkipped(error=True):
+                return log.warning  # type: ignore[no-any-return]
+            case CommandExecuted(exit_code=code) if code != 0:
+                return log.warning  # type: ignore[no-any-return]
+            case GuardrailHeld() | ProofMissing():
+                return log.warning  # type: ignore[no-any-return]
+            case UndoRetried() | RunHalted() | HaltUnreadable() | EarlierRunFound():
+                return log.warning  # type: ignore[no-any-return]
+            case SteadyStateLost() | ExperimentAborted():
                 return log.warning  # type: ignore[no-any-return]
             case MeshSampled(failed=(), error=""):
                 return log.debug  # type: ignore[no-any-return]
@@ -119,12 +145,12 @@ def _shown(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, PodRef):
+    if isinstance(value, PodRef | NodeRef):
         return str(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float):
-        return round(value, 1)
+        return round(value, 1 if abs(value) >= 100 else 3)
     if isinstance(value, Verdict | Enum):
         return str(value)
     return value

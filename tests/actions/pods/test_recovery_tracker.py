@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from seatrial.actions.pods.recovery import RecoveryTracker
 from seatrial.kube.objects import Condition, ObjectMeta, OwnerReference, Pod, PodSpec, PodStatus
 from seatrial.kube.watch import WatchEvent
+from seatrial.runtime.events import FaultCleared, FaultProven, PodRecovered
 
 
 def pod(name, *, owner="rs-1", kind="ReplicaSet", node="", phase="Pending", ready=False):
@@ -35,13 +36,18 @@ def gone(name, at):
     return WatchEvent(type="DELETED", object=pod(name), received=at)
 
 
+def keeping(recovered):
+    """Keeps the recoveries of what a tracker tells."""
+    return lambda event: recovered.append(event) if isinstance(event, PodRecovered) else None
+
+
 @pytest.fixture
 def recovered():
     return []
 
 
 def tracker_for(victims, recovered):
-    tracker = RecoveryTracker(victims, recovered=recovered.append)
+    tracker = RecoveryTracker(victims, emit=keeping(recovered))
     tracker.already_there(victims)
     return tracker
 
@@ -101,7 +107,7 @@ async def test_what_is_missing_is_said(recovered, events, how_far):
 async def test_pods_that_were_there_before_replace_nothing(recovered):
     """A pod of the same owner that the watch began with is no replacement, whatever happens to it."""
     old, other = pod("old"), pod("other")
-    tracker = RecoveryTracker([old], recovered=recovered.append)
+    tracker = RecoveryTracker([old], emit=keeping(recovered))
     tracker.already_there([old, other])
     tracker.kill_sent("old", 0.0)
     tracker.feed(WatchEvent(type="MODIFIED", object=pod("other", ready=True), received=0.1))
@@ -129,8 +135,10 @@ async def test_a_replacement_that_disappears_makes_room_for_the_next(recovered):
 
 @pytest.mark.parametrize("kind", ["Job", "Workflow"])
 async def test_nobody_waits_for_owners_that_don_t_replace(recovered, kind):
-    """A pod of a Job, or one without a controller, has no recovery to wait for."""
+    """A pod of a Job, or one without a controller, has no recovery to wait for, only its own end."""
     tracker = tracker_for([pod("old", kind=kind), pod("bare", owner="")], recovered)
+    tracker.feed(gone("old", 0.1))
+    tracker.feed(gone("bare", 0.1))
     await asyncio.wait_for(tracker.wait(), 30)
     assert tracker.give_up() == []
 
@@ -160,3 +168,28 @@ def test_any_interleaving_gives_each_victim_one_replacement(count, random):
     assert len({event.replacement.uid for event in recovered}) == count
     assert len({event.pod.uid for event in recovered}) == count
     assert tracker.give_up() == []
+
+
+async def test_the_watch_proves_the_fault_and_its_end():
+    """The killed pod's UID is gone; its replacement is Ready: each is told once, in this order."""
+    told = []
+    tracker = RecoveryTracker([pod("old")], emit=told.append)
+    tracker.already_there([pod("old")])
+    tracker.kill_sent("old", 0.0)
+    for event in [gone("old", 0.1), *life("new", 0.2)]:
+        tracker.feed(event)
+    assert [event for event in told if not isinstance(event, PodRecovered)] == [
+        FaultProven(subject="pod default/old", proof="the pod with its UID (old) is gone"),
+        FaultCleared(subject="pod default/old", proof="its replacement new is Ready"),
+    ]
+
+
+async def test_a_pod_that_nothing_replaces_is_seen_to_go(recovered):
+    """The scenario waits until it is gone, and says so where it stays."""
+    tracker = tracker_for([pod("bare", owner=""), pod("other", owner="")], recovered)
+    tracker.kill_sent("bare", 0.0)
+    tracker.feed(gone("bare", 0.1))
+    assert [ref.name for ref in tracker.still_there()] == ["other"]
+    tracker.kill_failed("other")
+    assert tracker.still_there() == []
+    await asyncio.wait_for(tracker.wait(), 30)

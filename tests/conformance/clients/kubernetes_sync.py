@@ -1,6 +1,7 @@
 """The official Python client, synchronous."""
 
 import threading
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -71,11 +72,19 @@ def patches(apps: Any) -> None:
 
 @check
 def scale(apps: Any) -> None:
-    """The scale subresource."""
-    body = apps.read_namespaced_deployment_scale("web", NAMESPACE)
-    assert (body.spec.replicas, body.status.selector) == (2, "app=web")
-    body.spec.replicas = 3
-    assert apps.replace_namespaced_deployment_scale("web", NAMESPACE, body).spec.replicas == 3
+    """The scale subresource, tried again where the Deployment's controller wrote in between."""
+    while True:
+        body = apps.read_namespaced_deployment_scale("web", NAMESPACE)
+        assert (body.spec.replicas, body.status.selector) == (2, "app=web")
+        body.spec.replicas = 3
+        try:
+            done = apps.replace_namespaced_deployment_scale("web", NAMESPACE, body)
+        except ApiException as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+        else:
+            assert done.spec.replicas == 3
+            return
 
 
 @check

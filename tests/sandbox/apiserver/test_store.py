@@ -87,3 +87,21 @@ async def test_a_wake_is_not_lost_on_a_reader_that_is_busy() -> None:
         assert await subscription.next() == []
     put(store, "a")
     assert [change.type for change in await subscription.next()] == ["ADDED"]
+
+
+@pytest.mark.looptime
+async def test_a_revision_of_the_future_is_awaited_for_a_while() -> None:
+    """Who waits goes on in the moment in which it is reached, and is told where it isn't in time."""
+    store = Store()
+    clock = asyncio.get_running_loop().time
+    reached = put(store, "a")
+    assert await store.wait_for(reached, timeout_seconds=3)
+    waiting = [asyncio.create_task(store.wait_for(reached + after, timeout_seconds=3)) for after in (1, 2, 3)]
+    await asyncio.sleep(1)
+    began = clock()
+    put(store, "a", 1)
+    put(store, "a", 2)
+    assert [await task for task in waiting[:2]] == [True, True]
+    assert clock() == began
+    assert await waiting[2] is False
+    assert clock() - began == 2

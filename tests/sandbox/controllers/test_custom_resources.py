@@ -1,5 +1,7 @@
 """Custom resources among the others: owners and owned, and what a namespace holds."""
 
+import asyncio
+
 import pytest
 
 from seatrial.sandbox.api import Object
@@ -64,6 +66,23 @@ async def test_what_instances_own_goes_with_their_definition() -> None:
         await world.api.create("configmaps", owned_by(nina, "log"), NAMESPACE)
         await world.until(lambda: is_there(world, "log"))
         await world.api.delete("customresourcedefinitions.apiextensions.k8s.io", BOATS)
+        await world.until(lambda: not is_there(world, "log"))
+
+
+async def test_a_definition_that_comes_back_is_followed_again() -> None:
+    """Days after its definition went, a kind that is defined anew has owners again."""
+    async with running_world() as world:
+        await define(world.api, definition())
+        await world.api.create(BOATS, boat(), NAMESPACE)
+        await world.api.delete("customresourcedefinitions.apiextensions.k8s.io", BOATS)
+        await world.settled()
+        await asyncio.sleep(100_000)
+        await define(world.api, definition())
+        nina = await world.api.create(BOATS, boat(), NAMESPACE)
+        await world.api.create("configmaps", owned_by(nina, "log"), NAMESPACE)
+        await world.settled()
+        assert is_there(world, "log")
+        await world.api.delete(BOATS, "nina", NAMESPACE)
         await world.until(lambda: not is_there(world, "log"))
 
 

@@ -101,7 +101,7 @@ async def test_pods_are_evicted_when_their_toleration_ends() -> None:
 
 
 async def test_a_node_that_comes_back_is_used_again() -> None:
-    """Its taints go, a pod whose toleration had not ended stays, and new pods land there."""
+    """Its taints go, NoExecute when it was looked at again; a pod whose toleration had not ended stays."""
     async with running_world(nodes=2, timing=replace(REALISTIC, node_monitor_grace_seconds=40)) as world:
         await world.api.create("deployments.apps", deployment(replicas=2), NAMESPACE)
         await world.until(lambda: len(world.ready_pods()) == 2)
@@ -109,10 +109,33 @@ async def test_a_node_that_comes_back_is_used_again() -> None:
         world.dead_nodes.add("node2")
         await world.until(lambda: len(taints(world, "node2")) == 2)
         await world.return_node("node2")
+        began = world.now()
+        await world.until(lambda: taints(world, "node2") == [(UNREACHABLE, "NoExecute")])
+        assert (world.now() - began).total_seconds() < 1
         await world.until(lambda: taints(world, "node2") == [] and ready(world, "node2")["status"] == "True")
+        assert 4 <= (world.now() - began).total_seconds() <= 6
         await world.until(lambda: any("Cancelling deletion" in event["message"] for event in world.seen("events")))
         await world.settled()
         assert {item["metadata"]["uid"] for item in world.seen("pods")} == before
+
+
+async def test_a_node_that_falls_silent_again_keeps_its_taint() -> None:
+    """The period of monitoring begins anew with each return."""
+    async with running_world(nodes=1, timing=replace(REALISTIC, node_monitor_grace_seconds=40)) as world:
+        gone = [(UNREACHABLE, "NoSchedule"), (UNREACHABLE, "NoExecute")]
+        world.dead_nodes.add("node1")
+        await world.until(lambda: taints(world, "node1") == gone)
+        await world.return_node("node1")
+        await world.until(lambda: len(taints(world, "node1")) == 1)
+        conditions = [{**ready(world, "node1"), "status": "Unknown"}]
+        await world.api.patch("nodes", "node1", None, {"status": {"conditions": conditions}}, subresource="status")
+        await world.until(lambda: sorted(taints(world, "node1")) == sorted(gone))
+        await asyncio.sleep(6)
+        assert sorted(taints(world, "node1")) == sorted(gone)
+        began = world.now()
+        await world.return_node("node1")
+        await world.until(lambda: taints(world, "node1") == [])
+        assert 4 <= (world.now() - began).total_seconds() <= 6
 
 
 async def test_a_node_that_is_not_ready_is_tainted_so() -> None:

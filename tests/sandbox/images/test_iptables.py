@@ -34,6 +34,13 @@ def test_a_redirection_is_written_down(rules: Path) -> None:
     assert read_rules(rules) == {8080: 10000, 81: 10001}
 
 
+def test_loopback_is_excepted_anyway(rules: Path) -> None:
+    """`! -i lo` says what is so here."""
+    assert run(rules, *REDIRECT[:4], "!", "-i", "lo", *REDIRECT[4:]) == 0
+    assert run(rules, *REDIRECT[:4], "!", "-i", "eth0", *REDIRECT[4:]) == 2
+    assert read_rules(rules) == {8080: 10000}
+
+
 def test_rules_are_checked_listed_and_deleted(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As the original says it."""
     run(rules, *REDIRECT)
@@ -81,6 +88,13 @@ def test_what_the_sandbox_can_not_do_is_said(rules: Path, arguments: str, capsys
 def test_plain_scripts_are_understood(script: str, commands: list[tuple[str, list[str]]]) -> None:
     """A script that is nothing but the image's commands; any other is the host's shell's."""
     assert plain_commands(script, {"iptables": iptables.main}) == commands
+
+
+def test_a_negation_needs_no_shell() -> None:
+    """The shell's own, before a command, does."""
+    programs = {"iptables": lambda _argv, _environ: 0}
+    assert plain_commands("iptables ! -i lo", programs) == [("", ["iptables", "!", "-i", "lo"])]
+    assert plain_commands("! iptables -i lo", programs) == []
 
 
 def test_the_images_shell_runs_the_program(containers: Containers, rules: Path) -> None:

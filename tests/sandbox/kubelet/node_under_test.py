@@ -162,6 +162,13 @@ class NodeUnderTest:
         directory = self.config.directory / "pods" / found["metadata"]["uid"]
         return b"".join(file.read_bytes() for file in sorted(directory.glob("*/*.log")))
 
+    async def running_log(self, pod: str, *, lines: int) -> list[bytes]:
+        """So many lines of a pod that runs on: what it wrote is on disk a moment later than what it did."""
+        async with asyncio.timeout(60):
+            while len(found := (await self.log(pod)).splitlines()) < lines:
+                await asyncio.sleep(0.01)  # another process's file: there is no event to wait for
+        return found
+
 
 @asynccontextmanager
 async def running_kubelet(config: MachineConfig, api: Api, runtime: RuntimeClient) -> AsyncIterator[None]:

@@ -89,7 +89,7 @@ async def test_a_container_knows_where_it_is(node: NodeUnderTest) -> None:
     }
     await node.create(make_pod(container=spec))
     pod = await node.history.wait("web", is_ready)
-    first, second = (line.split(b" ", 3)[3] for line in (await node.log("web")).splitlines())
+    first, second = (line.split(b" ", 3)[3] for line in await node.running_log("web", lines=2))
     assert first.decode() == f"web {pod['status']['podIP']} node1 443 test"
     assert int(second) > 100
 

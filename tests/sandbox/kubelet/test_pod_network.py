@@ -94,6 +94,27 @@ async def test_a_target_that_nobody_listens_at_resets(pod: Pod) -> None:
         await pod.ask(8080, client="127.251.255.9")
 
 
+async def test_where_a_port_leads_is_known(pod: Pod) -> None:
+    """Whoever looks whether somebody listens looks there: at the pod's own address every connection is taken."""
+    assert pod.network.behind(8080) is None
+    pod.rules(p8080=10000)
+    pod.network.apply(POD, pod.ip)
+    inner = pod.network.inner_ip
+    assert (pod.network.behind(8080), pod.network.behind(9090)) == ((inner, 10000), (inner, 9090))
+
+
+async def test_answers_take_their_time(pod: Pod) -> None:
+    """What `tc` delayed comes later to others, whole and in order; not to the pod's own programs."""
+    pod.network.rules_file.write_text(json.dumps({"delay": [0.3, 0.05]}))
+    pod.network.apply(POD, pod.ip)
+    await pod.serve(8080)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    assert await pod.ask(8080, client="127.251.255.9") == "8080 127.251.255.9"
+    assert loop.time() - begun >= 0.25
+    assert await pod.ask(8080, client=pod.ip) == f"8080 {pod.ip}"
+
+
 async def test_the_address_goes_back(pod: Pod) -> None:
     """At the end nothing listens, and the second address is free again."""
     pod.rules(p8080=10000)

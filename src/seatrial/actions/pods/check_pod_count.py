@@ -24,4 +24,4 @@ async def run(spec: CheckPodCount, pods: tuple[Pod, ...], context: Context) -> O
     return PASSED if len(pods) == spec.count else failed(f"expected {spec.count} pods, found {len(pods)}")
 
 
-ACTION = ActionType(key="checkPodCount", model=CheckPodCount, run=run, accepts_empty=True)
+ACTION = ActionType(key="checkPodCount", model=CheckPodCount, run=run, accepts_empty=True, reads_status=False)

@@ -4,10 +4,11 @@ All deletions go out together, bounded, each with the UID of the very pod that w
 was replaced under the same name meanwhile is left alone, and said.
 """
 
-import asyncio
 from collections import Counter
+from collections.abc import Callable, Sequence
 
 from seatrial.actions.action_type import ActionType
+from seatrial.actions.parallel import in_parallel
 from seatrial.actions.pods.recovery import RecoveryTracker, is_replaced, track_recovery
 from seatrial.errors import ClusterError
 from seatrial.kube.errors import Conflict, NotFound
@@ -16,8 +17,9 @@ from seatrial.kube.resources import PODS
 from seatrial.policy.base import Model
 from seatrial.policy.scalars import Fraction
 from seatrial.runtime.context import Context
-from seatrial.runtime.events import PodKilled, PodKillSkipped
+from seatrial.runtime.events import PodKilled, PodKillSkipped, ProofMissing
 from seatrial.runtime.verdict import PASSED, Outcome, not_carried_out, nothing_to_do
+from seatrial.targets.permissions import Permission
 from seatrial.targets.pods import pod_ref
 
 
@@ -40,16 +42,18 @@ async def run(spec: Kill, pods: tuple[Pod, ...], context: Context) -> Outcome:
             _skip(pod, _why_spared(pod, spec), context)
     if not victims:
         return nothing_to_do(f"no pod was killed: {_why_spared(pods[0], spec)}")
+    return await kill_pods(victims, context, at_once=lambda _pod: spec.force)
+
+
+async def kill_pods(victims: Sequence[Pod], context: Context, *, at_once: Callable[[Pod], bool]) -> Outcome:
+    """Delete pods, `at_once` those it tells, and let the scenario wait for their replacements."""
     tracker = await track_recovery(victims, context) if context.settings.recovery_timeout_seconds else None
-    waiting, problems = iter(victims), list[str]()
-
-    async def kill_in_turn() -> None:
-        for pod in waiting:
-            problems.append(await _kill(pod, spec, context, tracker))
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(context.settings.max_parallel, len(victims))):
-            group.create_task(kill_in_turn())
+    if tracker is None:
+        reason = "with a recovery timeout of 0 nobody watches the pods go"
+        context.emit(ProofMissing(subject=f"the kill of {len(victims)} pods", reason=reason))
+    problems = await in_parallel(
+        victims, lambda pod: _kill(pod, context, tracker, force=at_once(pod)), most=context.settings.max_parallel
+    )
     return _outcome(problems)
 
 
@@ -60,7 +64,7 @@ def choose(spec: Kill, pods: tuple[Pod, ...], context: Context) -> list[Pod]:
     return [pod for pod in drawn if not _is_going(pod, spec)]
 
 
-async def _kill(pod: Pod, spec: Kill, context: Context, tracker: RecoveryTracker | None) -> str:
+async def _kill(pod: Pod, context: Context, tracker: RecoveryTracker | None, *, force: bool) -> str:
     """Kill one pod; returns an empty text, or why it could not be killed (`_GONE` where it was not there)."""
     meta, clock = pod.metadata, context.clock
     sent = clock.monotonic()
@@ -68,7 +72,7 @@ async def _kill(pod: Pod, spec: Kill, context: Context, tracker: RecoveryTracker
         tracker.kill_sent(meta.uid, sent)
     try:
         await context.cluster.delete(
-            PODS, meta.name, namespace=meta.namespace, uid=meta.uid, grace_period_seconds=0 if spec.force else None
+            PODS, meta.name, namespace=meta.namespace, uid=meta.uid, grace_period_seconds=0 if force else None
         )
     except (NotFound, Conflict):
         problem = _GONE
@@ -79,7 +83,7 @@ async def _kill(pod: Pod, spec: Kill, context: Context, tracker: RecoveryTracker
     else:
         duration_ms = (clock.monotonic() - sent) * 1000
         ref, replaced = pod_ref(pod), is_replaced(pod)
-        context.emit(PodKilled(pod=ref, force=spec.force, replaced=replaced, duration_ms=duration_ms))
+        context.emit(PodKilled(pod=ref, force=force, replaced=replaced, duration_ms=duration_ms))
         return ""
     if tracker:
         tracker.kill_failed(meta.uid)
@@ -111,4 +115,6 @@ def _outcome(problems: list[str]) -> Outcome:
     return PASSED
 
 
-ACTION = ActionType(key="kill", model=Kill, run=run, victims=choose)
+ACTION = ActionType(
+    key="kill", model=Kill, run=run, victims=choose, reads_status=False, permissions=(Permission("delete"),)
+)

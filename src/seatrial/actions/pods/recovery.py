@@ -4,6 +4,8 @@ Four moments are told apart, each in milliseconds since the kill was sent, each 
 the monotonic clock: the pod gone, its replacement created, scheduled, running, Ready. Timestamps inside pods resolve
 whole seconds only and come from other machines' clocks, so they are not used.
 
+The same watch proves the fault from outside: the pod's UID is gone; and its end: a replacement is Ready.
+
 A replacement is a pod that the watch had not shown before, of the same controller; the first new one belongs to the pod
 of that controller that was killed first.
 """
@@ -19,7 +21,15 @@ from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
 from seatrial.kube.watch import Watch, WatchEvent
 from seatrial.runtime.context import Context
-from seatrial.runtime.events import PodRecovered, PodRef, RecoveryMissed
+from seatrial.runtime.events import (
+    Event,
+    FaultCleared,
+    FaultProven,
+    PodRecovered,
+    PodRef,
+    ProofMissing,
+    RecoveryMissed,
+)
 from seatrial.runtime.verdict import PASSED, Outcome, nothing_to_do
 from seatrial.targets.pods import pod_ref
 
@@ -55,12 +65,18 @@ class _Victim:
 class RecoveryTracker:
     """Puts the events of pod watches together into recoveries; knows nothing of connections."""
 
-    def __init__(self, victims: Iterable[Pod], *, recovered: Callable[[PodRecovered], None]) -> None:
+    def __init__(self, victims: Iterable[Pod], *, emit: Callable[[Event], None]) -> None:
         self._victims: dict[str, _Victim] = {}
+        self._leaving: dict[str, PodRef] = {}
+        # One that was terminating before may be held by a finalizer: its end is told, and not waited for.
+        self._awaited: set[str] = set()
         self._known: set[str] = set()
-        self._recovered = recovered
+        self._emit = emit
         self._complete = asyncio.Event()
         for pod in victims:
+            self._leaving[pod.metadata.uid] = pod_ref(pod)
+            if not pod.is_terminating:
+                self._awaited.add(pod.metadata.uid)
             owner = pod.metadata.controller
             # A pod that is terminating has its replacement already.
             if owner and is_replaced(pod) and pod.metadata.deletion_timestamp is None:
@@ -75,13 +91,22 @@ class RecoveryTracker:
         if victim := self._victims.get(uid):
             victim.sent = at
 
+    def kill_refused(self, uid: str) -> None:
+        """That pod was not deleted yet, though it may be later: what was taken for its replacement is another's."""
+        if victim := self._victims.get(uid):
+            victim.sent = None
+            if victim.replacement:
+                self._known.discard(victim.replacement.pod.metadata.uid)
+                victim.replacement = None
+
     def kill_failed(self, uid: str) -> None:
         """That pod was not deleted, so nothing will replace it."""
+        self._leaving.pop(uid, None)
         self._victims.pop(uid, None)
         self._check_complete()
 
     async def wait(self) -> None:
-        """Wait until every killed pod's replacement was Ready."""
+        """Wait until every killed pod is gone, and its replacement was Ready."""
         self._check_complete()
         await self._complete.wait()
 
@@ -93,6 +118,10 @@ class RecoveryTracker:
         for victim in self._victims.values():
             self._report(victim)
         return [(victim.ref, _how_far(victim)) for victim in self._victims.values() if not victim.reported]
+
+    def still_there(self) -> list[PodRef]:
+        """The pods that are not seen to be gone."""
+        return list(self._leaving.values())
 
     def feed(self, event: WatchEvent[Pod]) -> None:
         """Take in one event of a watch."""
@@ -134,6 +163,9 @@ class RecoveryTracker:
             self._report(victim)
 
     def _gone(self, uid: str, at: float) -> None:
+        if leaving := self._leaving.pop(uid, None):
+            self._emit(FaultProven(subject=f"pod {leaving}", proof=f"the pod with its UID ({uid}) is gone"))
+            self._check_complete()
         if victim := self._victims.get(uid):
             victim.gone = at
             self._report(victim)
@@ -151,7 +183,7 @@ class RecoveryTracker:
         def since(moment: float | None) -> float | None:
             return None if moment is None else (moment - sent) * 1000
 
-        self._recovered(
+        self._emit(
             PodRecovered(
                 pod=victim.ref,
                 replacement=pod_ref(replacement.pod),
@@ -162,10 +194,12 @@ class RecoveryTracker:
                 ready_ms=(replacement.ready - sent) * 1000,
             )
         )
+        proof = f"its replacement {replacement.pod.metadata.name} is Ready"
+        self._emit(FaultCleared(subject=f"pod {victim.ref}", proof=proof))
         self._check_complete()
 
     def _check_complete(self) -> None:
-        if all(victim.reported for victim in self._victims.values()):
+        if self._awaited.isdisjoint(self._leaving) and all(victim.reported for victim in self._victims.values()):
             self._complete.set()
 
 
@@ -176,7 +210,7 @@ async def track_recovery(pods: Iterable[Pod], context: Context) -> RecoveryTrack
         ClusterError: the watch could not be opened; nothing was changed.
     """
     victims = list(pods)
-    tracker = RecoveryTracker(victims, recovered=context.emit)
+    tracker = RecoveryTracker(victims, emit=context.emit)
     namespaces = {pod.metadata.namespace for pod in victims}
     opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     context.scope.promise(
@@ -221,9 +255,11 @@ async def _feed(tracker: RecoveryTracker, watch: Watch[Pod]) -> None:
 
 def _give_up(tracker: RecoveryTracker, context: Context) -> Outcome:
     missing = tracker.give_up()
+    within = f"within {context.settings.recovery_timeout_seconds:g} s"
+    for pod in tracker.still_there():
+        context.emit(ProofMissing(subject=f"pod {pod}", reason=f"it was not seen to be gone {within}"))
     if not missing:
         return PASSED
-    within = f"within {context.settings.recovery_timeout_seconds:g} s"
     for pod, how_far in missing:
         context.emit(RecoveryMissed(pod=pod, reason=f"{how_far} {within}"))
     (first, how_far), others = missing[0], len(missing) - 1

@@ -21,4 +21,4 @@ async def run(spec: Wait, pods: tuple[Pod, ...], context: Context) -> Outcome:  
     return PASSED
 
 
-ACTION = ActionType(key="wait", model=Wait, run=run, accepts_empty=True)
+ACTION = ActionType(key="wait", model=Wait, run=run, accepts_empty=True, reads_status=False)

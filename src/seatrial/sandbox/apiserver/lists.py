@@ -4,7 +4,6 @@ A page's continue token names the revision of the first page, so that all pages 
 large results sets in chunks" and "Resource versions" in the Kubernetes API concepts.
 """
 
-import asyncio
 import base64
 import binascii
 import json
@@ -149,8 +148,7 @@ async def _first_page(
     except ValueError as error:
         shown = f'resourceVersion: Invalid value: "{options.resource_version}": {error}'
         raise statuses.bad_request(f"invalid resource version: {shown}") from None
-    if asked > store.revision:
-        await _await_revision(store, asked)
+    await _await_revision(store, asked)
     exact = options.resource_version_match == "Exact" or (options.limit and not options.resource_version_match)
     if not exact:
         return store.revision, store.list(resource.table, namespace)
@@ -162,8 +160,7 @@ async def _first_page(
 
 async def _await_revision(store: Store, asked: int) -> None:
     """Wait a little for a revision of the future; 504."""
-    await asyncio.sleep(_FUTURE_PATIENCE_SECONDS)
-    if asked <= store.revision:
+    if await store.wait_for(asked, timeout_seconds=_FUTURE_PATIENCE_SECONDS):
         return
     cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
     raise statuses.failure(

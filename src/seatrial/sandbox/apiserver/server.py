@@ -144,6 +144,11 @@ class ApiServer:
         """Where clients find it; the port is known after `start`."""
         return f"https://{self._config.host}:{self._port}"
 
+    def node_of_pod(self, namespace: str, name: str) -> str:
+        """The node that a pod is bound to; empty if there is none."""
+        pod = self._operations.lookup("pods", namespace, name)
+        return str(pod["spec"].get("nodeName", "")) if pod is not None else ""
+
     async def start(self) -> None:
         """Listen; SandboxError when the address is taken."""
         server = ApiHttpServer(

@@ -151,6 +151,7 @@ class Store:
         self._backlog = backlog
         self._tables: dict[str, _Table] = {}
         self._sharing = Sharing()
+        self._awaited: dict[asyncio.Future[None], int] = {}
 
     def _table(self, name: str) -> _Table:
         table = self._tables.get(name)
@@ -160,6 +161,9 @@ class Store:
 
     def _stamp(self, obj: Object) -> Record:
         self.revision += 1
+        for reached, revision in self._awaited.items():
+            if revision <= self.revision and not reached.done():
+                reached.set_result(None)
         metadata: dict[str, Any] = {**obj["metadata"], "resourceVersion": str(self.revision)}
         return Record({**obj, "metadata": metadata}, self.revision)
 
@@ -212,6 +216,21 @@ class Store:
         record = self._stamp(previous.object)
         found.publish(Change("DELETED", record, previous))
         return record
+
+    async def wait_for(self, revision: int, *, timeout_seconds: float) -> bool:
+        """Wait until a revision has been reached; False if it isn't in time."""
+        if revision <= self.revision:
+            return True
+        reached = asyncio.get_running_loop().create_future()
+        self._awaited[reached] = revision
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await reached
+        except TimeoutError:
+            return False
+        finally:
+            del self._awaited[reached]
+        return True
 
     def subscribe(self, table: str, *, since: int | None = None) -> Subscription:
         """Follow a table's changes after `since` (None: from here on); TooOldError when they aren't kept."""

@@ -5,6 +5,7 @@ nobody else (a nonResourceURL). JSON in and out:
 
     GET    /sandbox/v1/machines                    {"machines": [...]}
     POST   /sandbox/v1/machines/NAME/ACTION        start, stop, reboot, pause: the machine afterwards
+    POST   /sandbox/v1/machines/NAME/exec          {"command": C, "timeoutSeconds": 60}: what it came to
     GET    /sandbox/v1/components                  {"components": [...]}
     POST   /sandbox/v1/components/NAME/ACTION      start, stop: the component afterwards
     GET    /sandbox/v1/partitions                  {"partitions": [...], "controlPlane": ZONE}
@@ -25,6 +26,7 @@ from seatrial.errors import SeatrialError, UsageError
 from seatrial.sandbox.apiserver import statuses
 from seatrial.sandbox.control.components import Components, UnknownComponentError
 from seatrial.sandbox.control.disturber import Disturber
+from seatrial.sandbox.control.machine_commands import CommandRequest, run_command
 from seatrial.sandbox.control.machines import Machines, UnknownMachineError
 from seatrial.sandbox.control.partitions import Partitions, UnknownZoneError
 from seatrial.sandbox.disturbance import Disturbance
@@ -83,8 +85,11 @@ class ControlApi:
     async def _list_machines(self, _request: web.BaseRequest, _parts: list[str]) -> Answer:
         return {"machines": [asdict(machine) for machine in self._machines.list()]}
 
-    async def _act_on_machine(self, _request: web.BaseRequest, parts: list[str]) -> Answer:
+    async def _act_on_machine(self, request: web.BaseRequest, parts: list[str]) -> Answer:
         _, name, action = parts
+        if action == "exec":
+            wanted = msgspec.json.decode(await request.read(), type=CommandRequest)
+            return await run_command(name, wanted, self._machines)
         acts = {
             "start": self._machines.start,
             "stop": self._machines.stop,

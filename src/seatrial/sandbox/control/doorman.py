@@ -2,10 +2,11 @@
 
 Who asks tells where from: a kubelet's certificate names its node, a pod's token its pod and so the node. Clients that
 are neither are outside the cluster. A request from a zone that is cut off waits, unanswered, until the partition is
-healed or the client gives up; those that are being served when a partition begins lose their connection.
+healed or the client gives up; those that are being served when a partition begins lose their connection. Zones are
+looked up only while something is parted: every request passes here.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -19,7 +20,7 @@ _NODE: Final = "system:node:"
 _ACCOUNT: Final = "system:serviceaccount:"
 _POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 
-NodeOfPod = Callable[[str, str], Awaitable[str]]
+NodeOfPod = Callable[[str, str], str]
 
 
 class Doorman:
@@ -39,15 +40,15 @@ class Doorman:
         self._partitions = partitions
         self._disturber = disturber
         self._node_of_pod = node_of_pod
-        self._inside: dict[int, tuple[web.BaseRequest, str]] = {}
+        self._inside: dict[int, tuple[web.BaseRequest, User]] = {}
         partitions.on_change(self._cut_off)
 
     async def admit(self, request: web.BaseRequest, user: User) -> None:
         """Let a request in, sooner or later; raises `ApiError` for one that is to fail."""
-        zone = await self._zone_of(user)
-        if zone != OUTSIDE:
-            await self._partitions.passage(zone, self._partitions.control_plane)
-            self._inside[id(request)] = (request, zone)
+        if user.name.startswith(_NODE) or _POD_NAME in user.extra:
+            if self._partitions.active:
+                await self._partitions.passage(self._zone_of(user), self._partitions.control_plane)
+            self._inside[id(request)] = (request, user)
         if not request.path.startswith(PREFIX):
             await self._disturber.pass_through()
 
@@ -59,15 +60,18 @@ class Doorman:
         """The answer to a request for the control; None for all others."""
         return await self._control.handle(request) if request.path.startswith(PREFIX) else None
 
-    async def _zone_of(self, user: User) -> str:
+    def _zone_of(self, user: User) -> str:
         if user.name.startswith(_NODE):
             return self._partitions.zone_of_node(user.name.removeprefix(_NODE))
         pod = user.extra.get(_POD_NAME)
         if not (pod and user.name.startswith(_ACCOUNT)):
             return OUTSIDE
-        return self._partitions.zone_of_node(await self._node_of_pod(user.name.split(":")[2], pod[0]))
+        return self._partitions.zone_of_node(self._node_of_pod(user.name.split(":")[2], pod[0]))
 
     def _cut_off(self) -> None:
-        for request, zone in list(self._inside.values()):
-            if self._partitions.is_cut(zone, self._partitions.control_plane) and request.transport is not None:
+        if not self._partitions.active:
+            return
+        for request, user in list(self._inside.values()):
+            is_cut = self._partitions.is_cut(self._zone_of(user), self._partitions.control_plane)
+            if is_cut and request.transport is not None:
                 request.transport.abort()

@@ -2,7 +2,9 @@
 
 A node lives as long as its Lease is renewed or its status posted. Silence for longer than the grace period makes its
 conditions Unknown, taints it `node.kubernetes.io/unreachable`, and marks its pods not Ready, so that Services turn
-away. Evicting the pods is `taint_eviction.py`'s part. When the machine answers again, the taints go.
+away. Evicting the pods is `taint_eviction.py`'s part. When the machine answers again, the NoSchedule taint goes at once
+and the NoExecute taint a period of monitoring later, at the latest moment at which Kubernetes' controller looks: until
+then pods that come to the node count down as those before them.
 Behaviour: Kubernetes documentation, "Nodes" and "Taints and Tolerations".
 
 Heartbeats are timed by when they were seen here, so clocks that differ between machines do no harm.
@@ -58,6 +60,7 @@ class NodeLifecycleController:
         self._events = context.events
         self._now = context.now
         self._grace_seconds = context.timing.node_monitor_grace_seconds
+        self._monitor_seconds = context.timing.node_monitor_seconds
         self._startup_seconds = context.timing.node_startup_grace_seconds
         self._queue: WorkQueue[str] = WorkQueue(self.name)
         self._nodes = context.informers.of("nodes")
@@ -65,6 +68,8 @@ class NodeLifecycleController:
         self._pods = context.informers.of("pods")
         self._pods.add_index(BY_NODE, by_node)
         self._heard: dict[str, float] = {}
+        # When a node that has a NoExecute taint of ours came back.
+        self._back: dict[str, float] = {}
         self._nodes.add_handler(self._node_changed)
         self._leases.add_handler(self._lease_changed)
         self._pods.add_handler(self._pod_changed)
@@ -79,6 +84,7 @@ class NodeLifecycleController:
         if new is None:
             if old is not None:
                 self._heard.pop(name_of(old), None)
+                self._back.pop(name_of(old), None)
                 message = f"Node {name_of(old)} event: Removing Node {name_of(old)} from Controller"
                 self._tell(old, "RemovingNode", message)
             return
@@ -120,9 +126,21 @@ class NodeLifecycleController:
         else:
             self._queue.add_after(name, grace - silent + _SLACK_SECONDS)
         node = await self._taint(node, "NoSchedule", _no_schedule(node))
-        node = await self._taint(node, "NoExecute", _no_execute(node))
+        if (left := self._left_until_monitored(node)) > 0:
+            self._queue.add_after(name, left)
+        else:
+            node = await self._taint(node, "NoExecute", _no_execute(node))
         if _ready_status(node) != "True":
             await self._mark_pods(node)
+
+    def _left_until_monitored(self, node: Object) -> float:
+        """For how many seconds the NoExecute taint of a node that is back stays; 0 where there is nothing to take."""
+        ours = any(t["effect"] == "NoExecute" and t["key"] in _OURS for t in node["spec"].get("taints") or ())
+        if not ours or _no_execute(node):
+            self._back.pop(name_of(node), None)
+            return 0.0
+        moment = asyncio.get_running_loop().time()
+        return self._back.setdefault(name_of(node), moment) + self._monitor_seconds - moment
 
     async def _give_up(self, node: Object) -> Object:
         """Set what the kubelet reports to Unknown."""

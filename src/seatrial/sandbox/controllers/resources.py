@@ -83,7 +83,8 @@ NAMESPACED: Final = (
 class KnownResources:
     """The resources above, and those that definitions add while the cluster runs.
 
-    A custom resource stays known when its definition goes: what belonged to its objects has to be found.
+    A custom resource stays known when its definition goes, since what belonged to its objects has to be found; nobody
+    asks for its objects until a definition is there again.
 
     Args:
         informers: where definitions are heard of.
@@ -94,13 +95,19 @@ class KnownResources:
         self._added = added
         self._custom: dict[tuple[str, str], str] = {}
         self._cluster_wide = set(CLUSTER_WIDE)
+        self._informers = informers
         informers.of(DEFINITIONS).add_handler(self._definition_changed)
 
-    def _definition_changed(self, _old: Object | None, new: Object | None) -> None:
-        conditions = ((new or {}).get("status") or {}).get("conditions") or ()
-        if new is None or not any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
+    def _definition_changed(self, old: Object | None, new: Object | None) -> None:
+        if new is None:
+            if old is not None and old["metadata"]["name"] in self._custom.values():
+                self._informers.of(old["metadata"]["name"]).rest()
+            return
+        conditions = (new.get("status") or {}).get("conditions") or ()
+        if not any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
             return
         spec, name = new["spec"], new["metadata"]["name"]
+        self._informers.of(name).resume()
         kind = (spec["group"], spec["names"]["kind"])
         if self._custom.get(kind) == name:
             return

@@ -3,8 +3,9 @@
     iptables -t nat -A PREROUTING -p tcp --dport 8080 -j REDIRECT --to-port 10000
 
 Rules are written to a file of the pod's that its kubelet reads when the next container starts: from then on, what comes
-to the pod's address at one port goes to the other, while programs inside reach each other as before. A rule that is
-made when the containers run already changes nothing, and that is said. NET_ADMIN is needed, as everywhere.
+to the pod's address at one port goes to the other, while programs inside reach each other as before, with or without
+`! -i lo`, which says so. A rule that is made when the containers run already changes nothing, and that is said.
+NET_ADMIN is needed, as everywhere.
 """
 
 import argparse
@@ -56,7 +57,7 @@ def _run(arguments: list[str], environ: Mapping[str, str]) -> int:
     for flag in ("-w", "--wait", "-n", "--numeric", "-v", "--verbose"):
         parser.add_argument(flag, action="store_true")
     try:
-        given = parser.parse_args(arguments)
+        given = parser.parse_args(_without_loopback(arguments))
     except (argparse.ArgumentError, SystemExit) as error:
         raise _RefusedError(f"{_VERSION}: the sandbox can't do this: {error}", 2) from error
     file = environ.get(RULES_VARIABLE)
@@ -64,6 +65,14 @@ def _run(arguments: list[str], environ: Mapping[str, str]) -> int:
         denied = "can't initialize iptables table `nat': Permission denied (you must be root)"
         raise _RefusedError(f"{_VERSION}: {denied}\nPerhaps the container lacks the capability NET_ADMIN.", 4)
     return _change(Path(file), given)
+
+
+def _without_loopback(arguments: list[str]) -> list[str]:
+    """The arguments without `! -i lo`: what a pod's programs send each other is never redirected here."""
+    for at in range(len(arguments) - 2):
+        if arguments[at] == "!" and arguments[at + 1] in ("-i", "--in-interface") and arguments[at + 2] == "lo":
+            return arguments[:at] + arguments[at + 3 :]
+    return arguments
 
 
 def _change(file: Path, given: argparse.Namespace) -> int:
@@ -97,8 +106,11 @@ def read_rules(file: Path) -> dict[int, int]:
         text = file.read_text()
     except FileNotFoundError:
         return {}
-    return {int(port): int(to) for port, to in json.loads(text or "{}").items()}
+    # What else is in there is `tc`'s.
+    return {int(port): int(to) for port, to in json.loads(text or "{}").items() if port.isdigit()}
 
 
 def _write(file: Path, rules: Mapping[int, int]) -> None:
-    file.write_text(json.dumps(rules))
+    there = json.loads(file.read_text() or "{}") if file.exists() else {}
+    others = {key: value for key, value in there.items() if not key.isdigit()}
+    file.write_text(json.dumps({**rules, **others}))

@@ -158,7 +158,7 @@ _OLD_TOXIPROXY = Image(
 )
 # The last Toxiproxy whose image is more than its two programs.
 _LAST_WITH_SHELL = (2, 1, 5)
-_IPTABLES_PROGRAMS = {"iptables": _program("iptables")}
+_IPTABLES_PROGRAMS = {"iptables": _program("iptables"), "tc": _program("tc")}
 _IPTABLES = Image(cmd=("sh",), programs={**_SHELL_TOOLS, **_IPTABLES_PROGRAMS, "sh": _shell(_IPTABLES_PROGRAMS)})
 
 _BUILT_IN: Mapping[str, Image] = {

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from seatrial.sandbox.images.registry import Program
 
-_SPECIAL = re.compile(r"[$`|<>(){}*?~#!\[\]]|&(?!&)(?<!&&)")
+_SPECIAL = re.compile(r"[$`|<>(){}*?~#\[\]]|!(?! )|&(?!&)(?<!&&)")
 _SEPARATORS = re.compile(r"\s*(&&|;|\n)\s*")
 
 Command = tuple[str, list[str]]

@@ -11,7 +11,7 @@ from seatrial.sandbox.kubelet.container_state import (
     Waiting,
 )
 from seatrial.sandbox.kubelet.protocol import ContainerRecord
-from seatrial.sandbox.kubelet.times import parse_time
+from seatrial.sandbox.timestamps import parse_time
 
 
 def known_statuses(pod: Object) -> dict[str, Object]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.kubelet.protocol import ContainerRecord
-from seatrial.sandbox.kubelet.times import format_seconds, parse_time
+from seatrial.sandbox.timestamps import format_seconds, parse_time
 
 # What the exit code of a container is that vanished with its machine.
 LOST_EXIT_CODE: Final = 255

@@ -1,10 +1,11 @@
-"""The machine's control socket: stop and start its kubelet, ask how it is.
+"""The machine's control socket: stop and start its kubelet, run a command, ask how it is.
 
 `<directory>/machine.sock`, for this user only; one JSON object a line, one line in return:
 
-    {"stop": "kubelet"}    {"start": "kubelet"}    {"status": {}}
+    {"stop": "kubelet"}    {"start": "kubelet"}    {"status": {}}    {"exec": {"command": ..., "timeoutSeconds": ...}}
 
-The answer is the machine's status, or `{"error": ...}`. Containers are not touched by any of these.
+The answer is the machine's status (of a command: what it came to, when it ended), or `{"error": ...}`. Containers are
+not touched by any of these.
 """
 
 import contextlib
@@ -21,7 +22,8 @@ from seatrial.sandbox.kubelet.reactor import Reactor
 SOCKET_NAME: Final = "machine.sock"
 _BACKLOG: Final = 8
 
-Handler = Callable[[dict[str, Any]], dict[str, Any]]
+Answer = Callable[[dict[str, Any]], None]
+Handler = Callable[[dict[str, Any], Answer], dict[str, Any] | None]
 
 
 def request(directory: Path, message: dict[str, Any], *, timeout_seconds: float = 5) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def request(directory: Path, message: dict[str, Any], *, timeout_seconds: float 
     Raises:
         OSError: the machine is off.
     """
-    with socket.socket(socket.AF_UNIX) as sock, _short_path(directory) as path:
+    with socket.socket(socket.AF_UNIX) as sock, short_path(directory) as path:
         sock.settimeout(timeout_seconds)
         sock.connect(path)
         sock.sendall(json.dumps(message).encode() + b"\n")
@@ -40,7 +42,7 @@ def request(directory: Path, message: dict[str, Any], *, timeout_seconds: float 
 
 
 class ControlSocket:
-    """Listens in the machine's directory and answers with what `handler` returns."""
+    """Listens in the machine's directory and answers with what `handler` returns, or (None) hands over later."""
 
     def __init__(self, reactor: Reactor, directory: Path, handler: Handler) -> None:
         self._reactor = reactor
@@ -50,7 +52,7 @@ class ControlSocket:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         umask = os.umask(0o177)
         try:
-            with _short_path(directory) as path:
+            with short_path(directory) as path:
                 self._socket.bind(path)
         finally:
             os.umask(umask)
@@ -65,17 +67,18 @@ class ControlSocket:
         channel = Channel(
             self._reactor,
             sock,
-            on_line=lambda line: channel.send(self._answer(line)),
+            on_line=lambda line: self._take(line, lambda answer: channel.send(json.dumps(answer).encode() + b"\n")),
             on_close=lambda: self._channels.discard(channel),
         )
         self._channels.add(channel)
 
-    def _answer(self, line: bytes) -> bytes:
+    def _take(self, line: bytes, send: Answer) -> None:
         try:
-            answer = self._handler(_decode(line))
+            answer = self._handler(_decode(line), send)
         except ValueError as error:
             answer = {"error": str(error)}
-        return json.dumps(answer).encode() + b"\n"
+        if answer is not None:
+            send(answer)
 
 
 def _decode(line: bytes) -> dict[str, Any]:
@@ -86,7 +89,7 @@ def _decode(line: bytes) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _short_path(directory: Path) -> Iterator[str]:
+def short_path(directory: Path) -> Iterator[str]:
     """A path to the socket that fits in a `sockaddr_un` (108 bytes), however deep the directory lies."""
     fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from seatrial.sandbox.kubelet.container_log import rotated
-from seatrial.sandbox.kubelet.times import parse_time
+from seatrial.sandbox.timestamps import parse_time
 
 _TRUE: Final = frozenset({"true", "1", "t"})
 

@@ -17,8 +17,9 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from seatrial.sandbox.kubelet import process
-from seatrial.sandbox.kubelet.control import ControlSocket
+from seatrial.sandbox.kubelet.control import Answer, ControlSocket
 from seatrial.sandbox.kubelet.kubelet_service import KubeletService
+from seatrial.sandbox.kubelet.machine_commands import MachineCommands
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.kubelet.protocol import ContainerRecord, Request
 from seatrial.sandbox.kubelet.reactor import Reactor
@@ -70,10 +71,10 @@ def _hold_switch(config: MachineConfig) -> int:
 def _run_inside(config: MachineConfig, switch: int) -> NoReturn:
     code = 1
     try:
-        process.become_subreaper()
-        machine = _Machine(config)
         # A power cut arrives as the same signal as a shutdown: in both nothing may stay.
         process.die_with_parent(switch, with_signal=signal.SIGTERM)
+        process.become_subreaper()
+        machine = _Machine(config)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         machine.run()
         code = 0
@@ -86,7 +87,9 @@ class _Machine:
     """The node's init: runs the kubelet, reaps what ends, answers on the control socket."""
 
     def __init__(self, config: MachineConfig) -> None:
-        config.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Never the sandbox's own directory: where that is swept away already, nothing may come back.
+        for directory in (config.directory.parent, config.directory):
+            directory.mkdir(exist_ok=True, mode=0o700)
         self._reactor = Reactor()
         self._kubelet = KubeletService(self._reactor, config, handle=self._handle, handle_packet=self._handle_packet)
         self._runtime = ContainerRuntime(
@@ -97,6 +100,7 @@ class _Machine:
             tell=self._kubelet.tell,
             tell_packet=self._kubelet.tell_packet,
         )
+        self._commands = MachineCommands(self._reactor, node_name=config.node_name, directory=config.directory)
         self._control = ControlSocket(self._reactor, config.directory, self._answer)
         self._reactor.on_signal(signal.SIGCHLD, self._reap)
         self._reactor.on_signal(signal.SIGTERM, self._reactor.stop)
@@ -122,12 +126,17 @@ class _Machine:
                 break
             if pid == self._kubelet.pid:
                 self._kubelet.ended(process.exit_code_of(status))
+            elif pid in self._commands:
+                self._commands.reap(pid, process.exit_code_of(status))
             else:
                 self._runtime.reap(pid, status)
         self._runtime.sweep()
 
-    def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, message: dict[str, Any], answer_later: Answer) -> dict[str, Any] | None:
         match message:
+            case {"exec": {"command": str(command), "timeoutSeconds": int() | float() as seconds}}:
+                self._commands.run(command, timeout_seconds=seconds, answer=answer_later)
+                return None
             case {"stop": "kubelet"}:
                 self._kubelet.stop()
             case {"start": "kubelet"}:
@@ -135,7 +144,8 @@ class _Machine:
             case {"status": _}:
                 pass
             case _:
-                raise ValueError('a request is {"stop": "kubelet"}, {"start": "kubelet"} or {"status": {}}')
+                requests = '{"stop": "kubelet"}, {"start": "kubelet"}, {"status": {}} or {"exec": {...}}'
+                raise ValueError(f"a request is {requests}")
         return {"kubelet": self._kubelet.status(), "containers": [self._describe(r) for r in self._runtime.records]}
 
     def _describe(self, record: ContainerRecord) -> dict[str, Any]:

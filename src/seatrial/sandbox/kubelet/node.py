@@ -16,7 +16,7 @@ from seatrial.sandbox.api import Api, ApiError, Object
 from seatrial.sandbox.informer import Informer
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.kubelet.node_object import node_object, node_status
-from seatrial.sandbox.kubelet.times import format_micros
+from seatrial.sandbox.timestamps import format_micros
 
 LEASE_NAMESPACE: Final = "kube-node-lease"
 _CSI_NODES: Final = "csinodes.storage.k8s.io"

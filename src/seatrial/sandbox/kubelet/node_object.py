@@ -12,7 +12,7 @@ from seatrial.sandbox.api import Object
 from seatrial.sandbox.images.registry import built_in_images
 from seatrial.sandbox.kubelet.image_names import InvalidImageNameError, canonical_name
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
-from seatrial.sandbox.kubelet.times import format_seconds
+from seatrial.sandbox.timestamps import format_seconds
 
 KUBELET_VERSION: Final = "v1.36.2"
 RUNTIME_NAME: Final = "seatrial"

@@ -13,7 +13,7 @@ from seatrial.sandbox.kubelet.container_state import ContainerState, Terminated,
 from seatrial.sandbox.kubelet.pod_limits import EVICTED
 from seatrial.sandbox.kubelet.pod_resources import pod_resources
 from seatrial.sandbox.kubelet.restart_rules import is_restarted
-from seatrial.sandbox.kubelet.times import format_seconds
+from seatrial.sandbox.timestamps import format_seconds
 
 Phase = Literal["Pending", "Running", "Succeeded", "Failed"]
 _DISRUPTED: Final = "DisruptionTarget"

@@ -33,8 +33,8 @@ from seatrial.sandbox.kubelet.pod_network import PodNetwork
 from seatrial.sandbox.kubelet.pod_status import TERMINAL_PHASES, PodFacts
 from seatrial.sandbox.kubelet.protocol import ContainerRecord
 from seatrial.sandbox.kubelet.status_writer import StatusWriter
-from seatrial.sandbox.kubelet.times import parse_time
 from seatrial.sandbox.kubelet.volumes import MountError, is_refreshed, set_up_volumes
+from seatrial.sandbox.timestamps import parse_time
 
 # Half a second and two minutes, where the first pause before an image is pulled again is ten seconds.
 _FIRST_MOUNT_PAUSE: Final = 0.05

@@ -18,7 +18,7 @@ from seatrial.sandbox.kubelet.process_usage import (
     tree_of,
 )
 from seatrial.sandbox.kubelet.protocol import ContainerRecord
-from seatrial.sandbox.kubelet.times import format_seconds
+from seatrial.sandbox.timestamps import format_seconds
 
 _NANO: Final = 1_000_000_000
 # A look is compared with one that is at least so old, and a new one is kept as often.

@@ -9,6 +9,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, cast
 
 Address = tuple[str, int]
@@ -99,6 +100,38 @@ class _Side(asyncio.Protocol):
         self.transport.abort()
 
 
+class _LateSide(_Side):
+    """One end whose every word takes a while to the other, in the order in which they were said.
+
+    Args:
+        delay: makes up how many seconds, for each.
+    """
+
+    def __init__(self, delay: Callable[[], float]) -> None:
+        super().__init__()
+        self._delay = delay
+        self._arrival = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """Hand it on later."""
+        self._later(super().data_received, data)
+
+    def eof_received(self) -> bool:
+        """Hand the end on after everything else."""
+        self._later(super().eof_received)
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """What was said before is still on its way."""
+        self._later(super().connection_lost, error)
+
+    def _later(self, what: Callable[..., object], *arguments: object) -> None:
+        loop = asyncio.get_running_loop()
+        # A loop keeps no order among calls for the same moment.
+        self._arrival = max(self._arrival + 1e-6, loop.time() + self._delay())
+        loop.call_at(self._arrival, what, *arguments)
+
+
 class ClientSide(_Side):
     """The accepted end: connects to the address chosen for it.
 
@@ -106,6 +139,7 @@ class ClientSide(_Side):
         choose: the address for a client's IP; None resets the connection.
         passage: waits until the client can reach that address.
         open_sides: where it stands in while it is open, so that whoever owns it can end it.
+        delay: how many seconds an answer takes to a client, made up for each; None for none.
     """
 
     def __init__(
@@ -114,11 +148,13 @@ class ClientSide(_Side):
         choose: Callable[[str], Address | None],
         passage: Callable[[str, str], Awaitable[None]],
         open_sides: "set[ClientSide]",
+        delay: Callable[[str], float] | None = None,
     ) -> None:
         super().__init__()
         self._choose = choose
         self._passage = passage
         self._open_sides = open_sides
+        self._delay = delay
         self._connecting: asyncio.Task[None] | None = None
         self._early = b""
         self.ends: tuple[str, str] | None = None
@@ -156,7 +192,7 @@ class ClientSide(_Side):
         loop = asyncio.get_running_loop()
         self.ends = (client, address[0])
         await self._passage(client, address[0])
-        endpoint = _Side()
+        endpoint = _LateSide(partial(self._delay, client)) if self._delay else _Side()
         endpoint.other = self
         try:
             # From the client's own address, which the endpoint would see in a cluster.

@@ -1,6 +1,7 @@
 """Port forwarding: pairs of SPDY streams to connections."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -87,6 +88,39 @@ async def test_a_closed_port_is_said_in_the_error_stream() -> None:
             assert await read_all(data) == b""
     assert text.startswith(f"error forwarding port {port} to pod ")
     assert f"dial tcp4 127.0.0.1:{port}: connect: connection refused" in text
+
+
+async def test_who_does_not_read_holds_up_nobody_else() -> None:
+    """What isn't read stays with the pod, which learns that the client has gone; other clients don't notice."""
+    sent, stopped = [0], asyncio.Event()
+
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.read(1) == b"?":
+            writer.write(b"alive")
+            writer.close()
+            return
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(bytes(100_000))
+                await writer.drain()
+                sent[0] += 100_000
+        stopped.set()
+
+    server = await asyncio.start_server(pour, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, _forwarding() as other:
+        async with _forwarding() as client:
+            stuck, _ = await _pair(client, port, 0)
+            await stuck.write(b"!")
+            assert await stuck.read() != b""
+            for number in range(30):
+                data, _ = await _pair(other, port, number)
+                await data.write(b"?")
+                assert await read_all(data) == b"alive"
+            # Sockets' buffers, and no more: those of the system are some megabytes at most.
+            assert sent[0] < 30_000_000
+            assert not stopped.is_set()
+        await stopped.wait()
 
 
 @pytest.mark.parametrize("text", ["", "0", "65536", "http", "-1", "8a"])

@@ -219,8 +219,8 @@ async def test_attach_shows_what_is_written_from_then_on(node: NodeUnderTest, cl
     said = await client.talk("/attach/default/once/c", _ALL, messages=[b"\0one\n", b"\0two\n", b"\xff\0"])
     assert said.channels[1].endswith(b"got one\ngot two\nend\n")
     assert said.status["status"] == "Success"
-    assert b"got two" in await node.log("once")
     await node.history.wait("once", lambda pod: pod["status"]["phase"] == "Succeeded")
+    assert b"got two" in await node.log("once")
 
 
 async def test_attach_to_a_terminal(node: NodeUnderTest, client: StreamClient) -> None:

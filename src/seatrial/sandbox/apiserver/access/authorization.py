@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from seatrial.sandbox.api import ApiError, Object
+from seatrial.sandbox.apiserver.access.bindings import GROUP, Bindings, matching_subject
 from seatrial.sandbox.apiserver.access.node_authorizer import NodeAuthorizer, node_of
 from seatrial.sandbox.apiserver.calls import User
 from seatrial.sandbox.apiserver.operations import Operations
 from seatrial.sandbox.apiserver.statuses import failure, forbidden, qualified
-
-_GROUP = "rbac.authorization.k8s.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,7 @@ class Authorizer:
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
+        self._bindings = Bindings(operations.store)
         self._nodes = NodeAuthorizer(operations.store)
 
     def decide(self, user: User, wanted: Attributes) -> Decision:
@@ -87,8 +87,8 @@ class Authorizer:
         `missing` gathers complaints about roles that are bound and don't exist.
         """
         lost = [] if missing is None else missing
-        for binding in self._operations.objects(f"clusterrolebindings.{_GROUP}"):
-            subject = _matching_subject(binding, user, "")
+        for binding in self._bindings.of(user):
+            subject = matching_subject(binding, user, "")
             if subject is not None:
                 name = binding["metadata"]["name"]
                 role = binding["roleRef"]["name"]
@@ -98,8 +98,8 @@ class Authorizer:
                 )
         if not namespace:
             return
-        for binding in self._operations.objects(f"rolebindings.{_GROUP}", namespace):
-            subject = _matching_subject(binding, user, namespace)
+        for binding in self._bindings.of(user, namespace):
+            subject = matching_subject(binding, user, namespace)
             if subject is not None:
                 name, reference = binding["metadata"]["name"], binding["roleRef"]
                 yield (
@@ -111,10 +111,10 @@ class Authorizer:
                 )
 
     def _rules(self, kind: str, namespace: str, name: str, missing: list[str]) -> list[Object]:
-        table = f"{kind.lower()}s.{_GROUP}"
+        table = f"{kind.lower()}s.{GROUP}"
         role = self._operations.lookup(table, namespace if kind == "Role" else "", name)
         if role is None:
-            complaint = f'{kind.lower()}.{_GROUP} "{name}" not found'
+            complaint = f'{kind.lower()}.{GROUP} "{name}" not found'
             missing += [complaint] if complaint not in missing else []
             return []
         return list(role.get("rules") or ())
@@ -135,20 +135,6 @@ def denial(user: User, wanted: Attributes, reason: str = "") -> ApiError:
     why = f'User "{user.name}" cannot {wanted.verb} resource "{wanted.full_resource}" '
     why += f'in API group "{wanted.group}" {where}' + (f": {reason}" if reason else "")
     return forbidden(wanted.group, wanted.resource, wanted.name, why)
-
-
-def _matching_subject(binding: Object, user: User, namespace: str) -> Object | None:
-    for subject in binding.get("subjects") or ():
-        kind, name = subject.get("kind"), subject.get("name")
-        if kind == "User" and name == user.name:
-            return dict(subject)
-        if kind == "Group" and name in user.groups:
-            return dict(subject)
-        if kind == "ServiceAccount":
-            where = subject.get("namespace") or namespace
-            if user.name == f"system:serviceaccount:{where}:{name}":
-                return dict(subject)
-    return None
 
 
 def _shown(subject: Object, namespace: str) -> str:

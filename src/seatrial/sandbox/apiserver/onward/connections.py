@@ -138,7 +138,7 @@ class Connections:
     async def proxy(self, request: web.BaseRequest, info: RequestInfo) -> web.StreamResponse:
         """An HTTP request to a pod, service or node, and its answer."""
         target = self._targets.find(info.resource, info.namespace, info.name)
-        query = f"?{request.query_string}" if request.query_string else ""
+        query = f"?{request.rel_url.raw_query_string}" if request.query_string else ""
         path = "/" + _after_proxy(request, info)
         if is_upgrade(request):
             return await tunnel(request, self._upgraded(target, f"{path}{query}"))

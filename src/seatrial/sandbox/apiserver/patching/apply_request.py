@@ -43,6 +43,9 @@ class ApplyRequests:
         if existing is None:
             if info.subresource:
                 raise statuses.not_found(resource.group, resource.plural, info.name)
+            if uid := decoded["metadata"].get("uid"):
+                text = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                raise statuses.conflict(resource.group, resource.plural, info.name, text)
             made = self._operations.create(stored, namespace, decoded, call, track=applied.track)
             return from_stored(resource, made), True
 

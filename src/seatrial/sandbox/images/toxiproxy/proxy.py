@@ -144,7 +144,7 @@ class Proxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            upstream = await asyncio.open_connection(*self._address_of(*split_address(self.upstream)))
+            upstream = await self._dial()
         except OSError as error:
             say(f'level=error msg="Unable to open connection to upstream" name={self.name} err="{error}"')
             _close(writer, is_reset=False)
@@ -163,6 +163,12 @@ class Proxy:
             )
         )
 
+    async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to the upstream; from the pod's own address, as whatever a pod sends on the machine's network."""
+        host, port = self._address_of(*split_address(self.upstream))
+        own, _ = self._address_of("", 0)
+        return await asyncio.open_connection(host, port, local_addr=(own, 0) if _is_local(host) else None)
+
 
 def split_address(text: str) -> tuple[str, int]:
     """Host and port of `host:port`, `:port` or `[::]:port`; raises `ValueError`."""
@@ -172,6 +178,10 @@ def split_address(text: str) -> tuple[str, int]:
     if int(port) > _HIGHEST_PORT:
         raise ValueError(f"address {port}: invalid port")
     return host.strip("[]"), int(port)
+
+
+def _is_local(host: str) -> bool:
+    return host.startswith("127.")
 
 
 def _close(writer: asyncio.StreamWriter, *, is_reset: bool) -> None:

@@ -5,7 +5,7 @@ What probes (`probes`) and lifecycle hooks (`container_checks`) are made of. The
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -40,13 +40,18 @@ class CheckResult:
     errored: bool = False
 
 
+def _nowhere_else(port: int) -> None:
+    """No port leads elsewhere."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CheckTarget:
-    """The container that is looked at."""
+    """The container that is looked at; `behind` tells where a connection to a port of the pod ends, if elsewhere."""
 
     container_id: str
     pod_ip: str
     ports: Mapping[str, int]
+    behind: Callable[[int], tuple[str, int] | None] = _nowhere_else
 
 
 def named_ports(container: Object) -> dict[str, int]:
@@ -100,8 +105,9 @@ class Checker:
         if port is None:
             return _no_such_port(action["port"])
         try:
+            end_host, end_port = (None if action.get("host") else target.behind(port)) or (host, port)
             async with asyncio.timeout(timeout_seconds):
-                _, writer = await asyncio.open_connection(host, bindable(port))
+                _, writer = await asyncio.open_connection(end_host, bindable(end_port))
         except TimeoutError:
             return CheckResult(ok=False, output=f"dial tcp {host}:{port}: i/o timeout")
         except OSError as error:

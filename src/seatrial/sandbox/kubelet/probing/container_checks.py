@@ -100,7 +100,12 @@ class ContainerChecks:
 
     def _target(self, record: ContainerRecord) -> CheckTarget:
         ports = named_ports(self._spec())
-        return CheckTarget(container_id=record.container.id, pod_ip=self._host.place.pod_ip, ports=ports)
+        return CheckTarget(
+            container_id=record.container.id,
+            pod_ip=self._host.place.pod_ip,
+            ports=ports,
+            behind=self._host.network.behind,
+        )
 
 
 def _age(record: ContainerRecord) -> float:

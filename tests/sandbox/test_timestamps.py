@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.sandbox.kubelet.times import format_micros, format_seconds, parse_time
+from seatrial.sandbox.timestamps import format_micros, format_seconds, parse_time
 
 
 @given(st.integers(min_value=0, max_value=4_000_000_000))

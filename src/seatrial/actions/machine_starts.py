@@ -1,0 +1,52 @@
+"""Switching machines on: as an action, and as the undo of having switched them off.
+
+A machine counts as back when its node is: its kubelet is heard of again, and the node is Ready.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from seatrial.actions.node_readiness import last_renewal, wait_until_back
+from seatrial.machines.driver import MachineDriver, MachineState
+from seatrial.machines.registry import find_driver
+from seatrial.runtime.events import FaultCleared, MachineStarted, MeasurementTaken
+from seatrial.runtime.undo import UndoKind
+from seatrial.runtime.world import World
+
+
+async def start_and_wait(machine_id: str, node: str, driver: MachineDriver, world: World) -> None:
+    """Start a machine, which may be up already, and wait until its node is back; says how long both took.
+
+    Raises:
+        MachineError: the cloud refused.
+        ClusterError: the cluster did not answer.
+    """
+    before = await last_renewal(node, world.cluster)
+    was = (await driver.describe(machine_id)).state
+    begun = world.clock.monotonic()
+    await driver.start(machine_id)
+    seconds = world.clock.monotonic() - begun
+    if was is not MachineState.UP:
+        world.emit(MachineStarted(id=machine_id, name=node, duration_ms=seconds * 1000))
+        world.emit(MeasurementTaken(name="machineStarted", of=node, seconds=seconds))
+    await wait_until_back(node, world.cluster, since_renewal=before)
+    seconds = world.clock.monotonic() - begun
+    if was is not MachineState.UP:
+        world.emit(MeasurementTaken(name="nodeReady", of=node, seconds=seconds))
+    proof = f"its kubelet reports and node {node} is Ready, {seconds:.1f} s after the machine was told to start"
+    world.emit(FaultCleared(subject=f"stop of machine {machine_id}", proof=proof))
+
+
+async def _start_again(args: Mapping[str, Any], world: World) -> str:
+    driver = await _driver(args["driver"], world)
+    await start_and_wait(args["id"], args["node"], driver, world)
+    return ""
+
+
+async def _driver(name: str, world: World) -> MachineDriver:
+    """The driver that stopped the machine: this run's, or, where another run is cleaned up after, that of its name."""
+    await world.machines.capabilities()  # a lazy one knows its name from then on
+    return world.machines if world.machines.name == name else await find_driver(name, world.cluster)
+
+
+START_MACHINE = UndoKind(kind="startMachine", run=_start_again)

@@ -1,0 +1,178 @@
+"""Switching machines off, so that clean-up switches exactly these on again, and none that was off before.
+
+Each undo names a machine by its id and is in the journal before the machine is touched. That a machine is down is what
+its cloud says; that its node is seen to be missing takes the cluster a while longer, so that is measured beside the
+steps that follow.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from seatrial.actions.machine_starts import START_MACHINE
+from seatrial.actions.node_readiness import wait_for_readiness
+from seatrial.actions.parallel import in_parallel
+from seatrial.errors import ClusterError, MachineError
+from seatrial.machines.driver import Capability, Machine, MachineState
+from seatrial.runtime.context import Context
+from seatrial.runtime.events import (
+    FaultProven,
+    MachineSkipped,
+    MachineStopFailed,
+    MachineStopped,
+    MeasurementTaken,
+    ProofMissing,
+)
+from seatrial.runtime.plan import ActionPlan
+from seatrial.runtime.undo import Undo
+from seatrial.runtime.verdict import PASSED, Outcome, combine, not_carried_out, nothing_to_do
+from seatrial.targets.nodes import NodeTarget
+
+_ALREADY_DOWN = nothing_to_do("its machine is down already")
+
+
+async def stop_machines(targets: Sequence[NodeTarget], context: Context, *, force: bool, auto_restart: bool) -> Outcome:
+    """Stop the machines under these nodes, each once; `auto_restart` lets clean-up start them again."""
+    stop = partial(_stop, context=context, force=force, auto_restart=auto_restart)
+    outcomes = await in_parallel(targets, stop, most=context.settings.max_parallel)
+    if outcomes and all(outcome is _ALREADY_DOWN for outcome in outcomes):
+        return nothing_to_do("every machine was down already")
+    return combine(outcome for outcome in outcomes if outcome is not _ALREADY_DOWN)
+
+
+async def _stop(target: NodeTarget, *, context: Context, force: bool, auto_restart: bool) -> Outcome:
+    if target.machine is None:
+        context.emit(MachineSkipped(id="", name=target.name, reason=target.problem, error=True))
+        return not_carried_out(f"the machine of node {target.name} could not be stopped: {target.problem}")
+    machine = await context.machines.describe(target.machine.id)
+    if machine.state is not MachineState.UP:
+        return _skip(target, machine, context)
+    proof = await _expect_not_ready(target.name, context)
+    if auto_restart:
+        await context.write_undo(await _restart(target, machine, context))
+    begun = context.clock.monotonic()
+    try:
+        await context.machines.stop(machine.id, force=force)
+        await _see_that_it_is_down(machine.id, context)
+    except (MachineError, ClusterError) as error:
+        context.scope.withdraw(not_ready_promise(target.name))
+        proof.cancel()
+        context.emit(MachineStopFailed(id=machine.id, name=target.name, error=error.message))
+        return not_carried_out(f"the machine of node {target.name} could not be stopped: {error.message}")
+    seconds = context.clock.monotonic() - begun
+    context.emit(MachineStopped(id=machine.id, name=target.name, force=force, duration_ms=seconds * 1000))
+    context.emit(MeasurementTaken(name="machineStopped", of=target.name, seconds=seconds))
+    proven = f"the driver '{context.machines.name}' says that it is {MachineState.DOWN}"
+    context.emit(FaultProven(subject=f"stop of machine {machine.id}", proof=proven))
+    if not proof.done():
+        proof.set_result(begun)
+    return PASSED
+
+
+async def _see_that_it_is_down(machine_id: str, context: Context) -> None:
+    now = await context.machines.describe(machine_id)
+    if now.state is not MachineState.DOWN:
+        raise MachineError(f"machine {machine_id} is {now.state} after it was stopped")
+
+
+def stoppable(targets: Sequence[NodeTarget]) -> list[NodeTarget]:
+    """Those whose machine is known and up."""
+    return [each for each in targets if each.machine is not None and each.machine.state is MachineState.UP]
+
+
+def capabilities_to_stop(*, auto_restart: bool) -> Sequence[Capability]:
+    """What the driver has to be able to do."""
+    return (Capability.STOP, Capability.START) if auto_restart else (Capability.STOP,)
+
+
+def plan_stops(targets: Sequence[NodeTarget], *, auto_restart: bool) -> ActionPlan:
+    """Which machines would be stopped, and which would be left, and why."""
+    after = "start it again at clean-up" if auto_restart else "leave it down"
+    stopped = stoppable(targets)
+    return ActionPlan(
+        changes=tuple(
+            f"stop machine {each.machine.id} of node {each.name}, {after}"
+            for each in stopped
+            if each.machine is not None
+        ),
+        notes=tuple(
+            f"node {each.name}: {each.problem or f'its machine is {each.state}'}"
+            for each in targets
+            if each not in stopped
+        ),
+    )
+
+
+def not_ready_promise(node: str) -> str:
+    """The name under which a scenario waits until a stopped node is seen to be missing."""
+    return f"node {node} not Ready"
+
+
+def _skip(target: NodeTarget, machine: Machine, context: Context) -> Outcome:
+    if machine.state is MachineState.DOWN:
+        context.emit(MachineSkipped(id=machine.id, name=target.name, reason="is down already"))
+        return _ALREADY_DOWN
+    reason = "is neither up nor down, so it could not be put back as it is"
+    context.emit(MachineSkipped(id=machine.id, name=target.name, reason=reason, error=True))
+    return not_carried_out(f"the machine of node {target.name} {reason}")
+
+
+async def _restart(target: NodeTarget, machine: Machine, context: Context) -> Undo:
+    return Undo(
+        kind=START_MACHINE.kind,
+        args={"driver": context.machines.name, "id": machine.id, "node": target.name},
+        description=f"start the machine of node {target.name} ({machine.id})",
+        manual=await context.machines.start_command(machine.id),
+    )
+
+
+async def _expect_not_ready(node: str, context: Context) -> "asyncio.Future[float]":
+    """Let the scenario wait until the cluster misses the node; the future takes when the machine was told to stop.
+
+    Raises:
+        ClusterError: the node can't be watched; nothing was changed.
+    """
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[float] = loop.create_future()
+    if not context.settings.recovery_timeout_seconds:
+        reason = "with a recovery timeout of 0 nobody waits for it"
+        context.emit(ProofMissing(subject=not_ready_promise(node), reason=reason))
+        return stopped
+    opened: asyncio.Future[None] = loop.create_future()
+    context.scope.promise(
+        _follow(node, stopped, opened, context),
+        name=not_ready_promise(node),
+        give_up=partial(_give_up, node, context),
+    )
+    await opened
+    return stopped
+
+
+async def _follow(
+    node: str, stopped: "asyncio.Future[float]", opened: "asyncio.Future[None]", context: Context
+) -> Outcome:
+    try:
+        missed = await wait_for_readiness(node, context.cluster, ready=False, opened=opened)
+    except ClusterError as error:
+        if not opened.done():
+            opened.set_exception(error)  # the stop that waits for it says it
+            return PASSED
+        context.emit(ProofMissing(subject=not_ready_promise(node), reason=error.message))
+        return PASSED
+    except asyncio.CancelledError:
+        opened.cancel()
+        raise
+    seconds = missed - await stopped
+    if seconds < 0:
+        context.emit(ProofMissing(subject=not_ready_promise(node), reason="it was not Ready before"))
+        return PASSED
+    context.emit(MeasurementTaken(name="nodeNotReady", of=node, seconds=seconds))
+    context.emit(FaultProven(subject=not_ready_promise(node), proof=f"the cluster missed it after {seconds:.1f} s"))
+    return PASSED
+
+
+def _give_up(node: str, context: Context) -> Outcome:
+    """The machine is down, as its cloud says; that the cluster takes longer to notice changes no verdict."""
+    within = f"within {context.settings.recovery_timeout_seconds:g} s"
+    context.emit(ProofMissing(subject=not_ready_promise(node), reason=f"the cluster did not miss it {within}"))
+    return PASSED

@@ -1,0 +1,80 @@
+"""The node action `start`: switch the machines under the nodes on.
+
+It mends, so it has no undo: a machine that was down before the experiment and is started by it stays up.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from seatrial.actions.machine_starts import start_and_wait
+from seatrial.actions.machine_stops import not_ready_promise
+from seatrial.actions.node_action_type import NodeActionType
+from seatrial.actions.parallel import in_parallel
+from seatrial.errors import ClusterError, MachineError
+from seatrial.machines.driver import Capability, MachineState
+from seatrial.policy.base import Model
+from seatrial.policy.scalars import Seconds
+from seatrial.runtime.context import Context
+from seatrial.runtime.events import MachineSkipped, ProofMissing
+from seatrial.runtime.plan import ActionPlan
+from seatrial.runtime.verdict import PASSED, Outcome, combine, not_carried_out, nothing_to_do
+from seatrial.targets.nodes import NodeTarget
+
+_ALREADY_UP = nothing_to_do("its machine is up already")
+
+
+class Start(Model):
+    """Switch the machines under the nodes on, and wait until the nodes are Ready."""
+
+    timeout: Seconds = 300.0
+    """How long to wait for each machine and its node, in seconds."""
+
+
+async def run(spec: Start, targets: tuple[NodeTarget, ...], context: Context) -> Outcome:
+    """Switch the machines on."""
+    start = partial(_start, spec=spec, context=context)
+    outcomes = await in_parallel(targets, start, most=context.settings.max_parallel)
+    if outcomes and all(outcome is _ALREADY_UP for outcome in outcomes):
+        return nothing_to_do("every machine was up already")
+    return combine(outcome for outcome in outcomes if outcome is not _ALREADY_UP)
+
+
+async def _start(target: NodeTarget, *, spec: Start, context: Context) -> Outcome:
+    if target.machine is None:
+        context.emit(MachineSkipped(id="", name=target.name, reason=target.problem, error=True))
+        return not_carried_out(f"the machine of node {target.name} could not be started: {target.problem}")
+    machine = await context.machines.describe(target.machine.id)
+    if machine.state is MachineState.UP:
+        context.emit(MachineSkipped(id=machine.id, name=target.name, reason="is up already"))
+        return _ALREADY_UP
+    if context.scope.withdraw(not_ready_promise(target.name)):
+        reason = "its machine was started again before the cluster missed it"
+        context.emit(ProofMissing(subject=not_ready_promise(target.name), reason=reason))
+    try:
+        async with asyncio.timeout(spec.timeout):
+            await start_and_wait(machine.id, target.name, context.machines, context.world)
+    except TimeoutError:
+        return not_carried_out(f"node {target.name} was not Ready within {spec.timeout:g} s of its machine's start")
+    except (MachineError, ClusterError) as error:
+        context.emit(MachineSkipped(id=machine.id, name=target.name, reason=error.message, error=True))
+        return not_carried_out(f"the machine of node {target.name} could not be started: {error.message}")
+    return PASSED
+
+
+async def plan(spec: Start, targets: tuple[NodeTarget, ...], context: Context) -> ActionPlan:  # noqa: ARG001 -- every action gets them
+    """Which machines it would start, and which it would leave, and why."""
+    down = [each for each in targets if each.machine is not None and each.machine.state is not MachineState.UP]
+    return ActionPlan(
+        changes=tuple(
+            f"start machine {each.machine.id} of node {each.name}" for each in down if each.machine is not None
+        ),
+        notes=tuple(f"node {each.name}: {each.problem or 'its machine is UP'}" for each in targets if each not in down),
+    )
+
+
+def _capabilities(spec: Start) -> Sequence[Capability]:  # noqa: ARG001 -- every action gets it
+    return (Capability.START,)
+
+
+ACTION = NodeActionType(key="start", model=Start, run=run, plan=plan, capabilities=_capabilities)

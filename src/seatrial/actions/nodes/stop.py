@@ -1,0 +1,63 @@
+"""The node action `stop`: switch the machines under the nodes off."""
+
+from collections.abc import Sequence
+
+from seatrial.actions.machine_stops import capabilities_to_stop, plan_stops, stop_machines, stoppable
+from seatrial.actions.node_action_type import NodeActionType
+from seatrial.kube.objects import Pod
+from seatrial.kube.resources import NODES
+from seatrial.machines.driver import Capability
+from seatrial.policy.base import Model
+from seatrial.runtime.context import Context
+from seatrial.runtime.plan import ActionPlan
+from seatrial.runtime.verdict import Outcome
+from seatrial.targets.guardrails import Reasons, guard_nodes
+from seatrial.targets.nodes import NodeTarget, pods_on
+from seatrial.targets.permissions import Permission
+
+
+class Stop(Model):
+    """Switch the machines under the nodes off."""
+
+    force: bool = False
+    """Cut the power instead of shutting down, where the cloud knows the difference."""
+
+    auto_restart: bool = True
+    """Start the machines again at clean-up: exactly those that this action stopped, never one that was down before."""
+
+
+async def run(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> Outcome:
+    """Switch the machines off."""
+    return await stop_machines(targets, context, force=spec.force, auto_restart=spec.auto_restart)
+
+
+async def victims(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> Sequence[Pod]:  # noqa: ARG001 -- every action gets it
+    """Everything that runs on the machines."""
+    return [pod for target in stoppable(targets) for pod in await pods_on(target.name, context)]
+
+
+async def guard(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> Reasons:  # noqa: ARG001 -- every action gets it
+    """What runs on the machines is lost to its owners and budgets."""
+    return await guard_nodes([target.node for target in stoppable(targets)], context)
+
+
+async def plan(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> ActionPlan:  # noqa: ARG001 -- every action gets it
+    """Which machines it would stop, and which it would leave, and why."""
+    return plan_stops(targets, auto_restart=spec.auto_restart)
+
+
+def _capabilities(spec: Stop) -> Sequence[Capability]:
+    return capabilities_to_stop(auto_restart=spec.auto_restart)
+
+
+ACTION = NodeActionType(
+    key="stop",
+    model=Stop,
+    run=run,
+    guard=guard,
+    victims=victims,
+    plan=plan,
+    capabilities=_capabilities,
+    disrupts=True,
+    permissions=(Permission("watch", NODES),),
+)

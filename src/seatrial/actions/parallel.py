@@ -1,0 +1,29 @@
+"""Doing the same to many targets at once, but never to more than so many at a time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def in_parallel(items: Sequence[T], work: Callable[[T], Awaitable[R]], *, most: int) -> list[R]:
+    """Do the work for each item, in the order given as far as there is room; the results come in that order too.
+
+    Where the work for one raises, what is under way is cancelled, and that error is raised.
+    """
+    results: dict[int, R] = {}
+    waiting = iter(enumerate(items))
+
+    async def in_turn() -> None:
+        for index, item in waiting:
+            results[index] = await work(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(most, len(items))):
+                group.create_task(in_turn())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [results[index] for index in range(len(items))]

@@ -1,0 +1,100 @@
+"""Obeying a halt: a run watches the mark, ends at once when it appears, and asks before each action.
+
+The watch makes asking free; while it isn't connected, each question is a request of its own. Reading one named
+ConfigMap is all that is needed (get, list and watch with that `resourceNames`): the watch selects it by name.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from seatrial.engine.halt_mark import NAME, mark_of, read_mark
+from seatrial.engine.interrupts import Interrupts
+from seatrial.errors import ClusterError
+from seatrial.kube.client import Client
+from seatrial.kube.errors import Forbidden
+from seatrial.kube.resources import CONFIGMAPS
+from seatrial.kube.retry import Backoff
+from seatrial.kube.watch import Watch
+from seatrial.runtime.events import Event, HaltUnreadable, RunHalted
+from seatrial.runtime.halt import HaltMark, halted
+
+
+@asynccontextmanager
+async def obeying_halts(
+    cluster: Client, interrupts: Interrupts, emit: Callable[[Event], None], *, namespace: str
+) -> AsyncIterator["HaltWatch"]:
+    """While the block runs, a halt ends the run through `interrupts`; gives the switch to ask before each action."""
+    watch = HaltWatch(cluster, interrupts, emit, namespace=namespace)
+    task = asyncio.create_task(watch.follow(), name="halt")
+    try:
+        yield watch
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+class HaltWatch:
+    """The `HaltSwitch` of a run on a cluster."""
+
+    def __init__(
+        self, cluster: Client, interrupts: Interrupts, emit: Callable[[Event], None], *, namespace: str
+    ) -> None:
+        self._cluster = cluster
+        self._interrupts = interrupts
+        self._emit = emit
+        self._namespace = namespace
+        self._first_look = asyncio.Event()
+        self._watch: Watch[dict[str, object]] | None = None
+        self._mark: HaltMark | None = None
+        self._is_unreadable = False
+
+    async def check(self) -> None:
+        """Return when experiments may run.
+
+        Raises:
+            Halted: they may not.
+            ClusterError: the API server can't be asked at the moment.
+        """
+        await self._first_look.wait()
+        if self._is_unreadable:
+            return
+        if self._watch is None or not self._watch.is_streaming:
+            await self._ask()
+        if self._mark is not None:
+            raise halted(self._mark)
+
+    async def follow(self) -> None:
+        """Watch the mark until cancelled; where that isn't allowed, asking is left."""
+        backoff = Backoff(most_seconds=10.0)
+        selector = f"metadata.name={NAME}"
+        while True:
+            try:
+                async with self._cluster.watch(CONFIGMAPS, namespace=self._namespace, field_selector=selector) as watch:
+                    self._watch = watch
+                    for found in watch.snapshot:
+                        self._see(mark_of(found))
+                    self._first_look.set()
+                    async for event in watch:
+                        self._see(None if event.type == "DELETED" else mark_of(event.object))
+            except Forbidden:
+                self._first_look.set()
+                return
+            except ClusterError:
+                self._first_look.set()
+            finally:
+                self._watch = None
+            await asyncio.sleep(backoff.next_delay())
+
+    async def _ask(self) -> None:
+        try:
+            self._see(await read_mark(self._cluster, namespace=self._namespace))
+        except Forbidden as error:
+            self._is_unreadable = True
+            self._emit(HaltUnreadable(namespace=self._namespace, error=error.message))
+
+    def _see(self, mark: HaltMark | None) -> None:
+        if mark is not None and self._mark is None:
+            self._emit(RunHalted(by=mark.by, reason=mark.reason, since=mark.since))
+            self._interrupts.halt(str(mark))
+        self._mark = mark

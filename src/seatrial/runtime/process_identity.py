@@ -1,0 +1,73 @@
+"""Which process this is, so that another one can tell later whether it still lives.
+
+A host name isn't enough: containers share a host name or a volume, pids begin anew in each pid namespace, and after a
+restart every pid means somebody else. So a process is known by the boot of its kernel, its pid namespace, its pid and
+when it began. Only where boot and namespace are our own can we look whether it is there.
+"""
+
+import os
+import socket
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+_NAMESPACE = Path("/proc/self/ns/pid")  # on Linux
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessIdentity:
+    """One process of one boot of one host; `began` is in seconds since that boot (elsewhere than on Linux: of 1970)."""
+
+    host: str
+    boot: str
+    namespace: str
+    pid: int
+    began: float
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether we can look for it: it is, or was, in our pid namespace since our kernel started."""
+        here = _place()
+        return bool(self.boot) and (self.boot, self.namespace) == here
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is there; only worth asking where it is visible."""
+        return abs(_began(self.pid) - self.began) < 0.5
+
+
+@cache
+def this_process() -> ProcessIdentity:
+    """The process that asks."""
+    boot, namespace = _place()
+    pid = os.getpid()
+    return ProcessIdentity(host=socket.gethostname(), boot=boot, namespace=namespace, pid=pid, began=_began(pid))
+
+
+os.register_at_fork(after_in_child=this_process.cache_clear)
+
+
+def _place() -> tuple[str, str]:
+    """The boot of the kernel and the pid namespace that this process lives in."""
+    if _NAMESPACE.exists():
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return boot, str(_NAMESPACE.readlink())
+    return socket.gethostname(), ""  # no pid namespaces here, and a process is known by the time of day it began
+
+
+def _began(pid: int) -> float:
+    """When a process began, -infinity where there is none or only its remains (a zombie)."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return float("-inf")
+        if not _NAMESPACE.exists():
+            return process.create_time()
+        # Since boot, as the kernel has it: psutil adds a wall clock that may be set meanwhile.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return int(fields[19]) / _CLOCK_TICKS
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+        return float("-inf")

@@ -1,0 +1,78 @@
+"""The undo of a clone: the copy is deleted, and it has ended when its pods are gone and no Service leads to them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from seatrial.actions.created_objects import DELETE_OBJECT, deletion_of
+from seatrial.kube.client import Client
+from seatrial.kube.errors import Forbidden, NotFound
+from seatrial.kube.objects import EndpointSlice
+from seatrial.kube.resources import ENDPOINTSLICES, PODS
+from seatrial.runtime.events import FaultCleared, ProofMissing
+from seatrial.runtime.undo import Undo, UndoKind
+from seatrial.runtime.world import World
+from seatrial.steps.clone.copied_deployment import Copy
+
+
+def removal_of(copy: Copy, run_id: str) -> Undo:
+    """The undo of making this copy; write it down before the copy is made."""
+    deletion = deletion_of(copy.body, run_id)
+    return Undo(
+        kind=DELETE_CLONE.kind,
+        args={**deletion.args, "pods": copy.pod_selector},
+        description=deletion.description,
+        manual=f"{deletion.manual} --cascade=foreground",
+    )
+
+
+async def _remove(args: Mapping[str, Any], world: World) -> str:
+    cluster, namespace, subject = world.cluster, args["namespace"], f"Deployment {args['namespace']}/{args['name']}"
+    pods = {each.metadata.uid for each in await _pods(args, cluster)}
+    note = await DELETE_OBJECT.run(args, world)
+    if note:
+        return note
+    await _wait_until_pods_are_gone(args, cluster)
+    if not pods:
+        return ""  # it was never made, or an earlier attempt took it away
+    try:
+        await _wait_until_unreachable(pods, namespace, cluster)
+    except (Forbidden, NotFound) as error:
+        world.emit(ProofMissing(subject=subject, reason=f"that no Service leads to it can't be seen: {error.message}"))
+        return ""
+    proof = f"it is gone, its {len(pods)} pod{'s' if len(pods) > 1 else ''} are gone, and no Service leads to them"
+    world.emit(FaultCleared(subject=subject, proof=proof))
+    return ""
+
+
+DELETE_CLONE = UndoKind(kind="deleteClone", run=_remove)
+
+
+async def _pods(args: Mapping[str, Any], cluster: Client) -> list[Any]:
+    listed = await cluster.list(PODS, namespace=args["namespace"], label_selector=args["pods"], metadata_only=True)
+    return listed.items
+
+
+async def _wait_until_pods_are_gone(args: Mapping[str, Any], cluster: Client) -> None:
+    watching = cluster.watch(PODS, namespace=args["namespace"], label_selector=args["pods"], metadata_only=True)
+    async with watching as watch:
+        left = {each.metadata.uid for each in watch.snapshot}
+        while left:
+            event = await anext(watch)
+            if event.type == "DELETED":
+                left.discard(event.object.metadata.uid)
+
+
+async def _wait_until_unreachable(pods: set[str], namespace: str, cluster: Client) -> None:
+    """Wait until no EndpointSlice names one of the pods."""
+    async with cluster.watch(ENDPOINTSLICES, namespace=namespace, type=EndpointSlice) as watch:
+        naming = {each.metadata.uid for each in watch.snapshot if _names_one_of(pods, each)}
+        while naming:
+            event = await anext(watch)
+            uid = event.object.metadata.uid
+            naming.discard(uid)
+            if event.type != "DELETED" and _names_one_of(pods, event.object):
+                naming.add(uid)
+
+
+def _names_one_of(pods: set[str], slice_: EndpointSlice) -> bool:
+    return any(each.target_ref is not None and each.target_ref.uid in pods for each in slice_.endpoints or ())

@@ -1,0 +1,1 @@
+"""What `waitFor` can wait for: objects of the cluster, or a probe."""

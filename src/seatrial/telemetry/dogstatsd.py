@@ -1,0 +1,94 @@
+"""The run's metrics for Datadog: a listener that sends each to the agent's DogStatsD, by UDP or a socket.
+
+The agent is where the environment says (`DD_AGENT_HOST`, `DD_DOGSTATSD_PORT`, `DD_DOGSTATSD_URL`), else on this host;
+an agent that isn't there loses metrics, which is said once, and hurts nothing, as Datadog means it.
+"""
+
+import logging
+from typing import Any
+
+from seatrial import __version__
+from seatrial.errors import UsageError
+from seatrial.runtime.events import Record
+from seatrial.telemetry.metrics import BUILD_INFO, IN_FLIGHT, Limits, Sample
+from seatrial.telemetry.samples import samples_of
+
+PREFIX = "powerfulseal."
+_LIBRARY = "datadog.dogstatsd"
+
+
+class DatadogReport:
+    """A listener that sends every metric to DogStatsD.
+
+    Raises:
+        UsageError: the extra `datadog` isn't installed.
+    """
+
+    def __init__(self) -> None:
+        self._statsd = _client()
+        self._first_trouble = _FirstOnly()
+        logging.getLogger(_LIBRARY).addFilter(self._first_trouble)
+        self._limits = Limits()
+        self._in_flight = 0.0
+        self._send(Sample(BUILD_INFO, (__version__,)))
+
+    def __call__(self, record: Record) -> None:
+        """Send what an event means."""
+        for sample in samples_of(record.event):
+            self._send(self._limits.apply(sample))
+
+    def close(self) -> None:
+        """Send what waits to be sent."""
+        self._statsd.flush()
+        self._statsd.close_socket()
+        logging.getLogger(_LIBRARY).removeFilter(self._first_trouble)
+
+    def _send(self, sample: Sample) -> None:
+        metric = sample.metric
+        name = datadog_name(metric.name)
+        tags = [f"{label}:{value}" for label, value in zip(metric.labels, sample.labels, strict=True)]
+        match metric.kind:
+            case "counter":
+                self._statsd.increment(name, sample.value, tags=tags)
+            case "histogram":
+                self._statsd.histogram(name, sample.value, tags=tags)
+            case "gauge":
+                self._statsd.gauge(name, self._level(sample), tags=tags)
+
+    def _level(self, sample: Sample) -> float:
+        """What a gauge stands at: DogStatsD wants levels, not changes."""
+        if sample.metric is not IN_FLIGHT:
+            return sample.value
+        self._in_flight += sample.value
+        return self._in_flight
+
+
+def datadog_name(name: str) -> str:
+    """A metric's name in Datadog: `seal_pod_kills_total` is `powerfulseal.pod_kills_total` there, as it always was.
+
+    Our own come under the same prefix: `seatrial_rounds_total` is `powerfulseal.seatrial_rounds_total`.
+    """
+    return PREFIX + name.removeprefix("seal_")
+
+
+class _FirstOnly(logging.Filter):
+    """Lets the first word of the library through: it complains of every single datagram."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._has_spoken = False
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 -- logging's signature
+        """Whether it is the first."""
+        is_first, self._has_spoken = not self._has_spoken, True
+        return is_first
+
+
+def _client() -> Any:
+    try:
+        from datadog.dogstatsd.base import DogStatsd  # noqa: PLC0415 -- an extra, and slow to import
+    except ImportError as error:
+        raise UsageError(
+            "metrics for Datadog need the extra 'datadog'", hint="install it: pip install 'seatrial[datadog]'"
+        ) from error
+    return DogStatsd(disable_telemetry=True)

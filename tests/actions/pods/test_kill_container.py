@@ -1,0 +1,111 @@
+import pytest
+
+from seatrial.actions.pods.kill_container import KillContainer, plan, run
+from seatrial.kube.objects import Pod
+from seatrial.kube.resources import PODS
+from seatrial.runtime.events import (
+    ContainerRestarted,
+    ContainerSignalled,
+    FaultCleared,
+    FaultProven,
+    MeasurementTaken,
+    ProofMissing,
+)
+from seatrial.runtime.verdict import Verdict
+
+
+def kill(**given):
+    return KillContainer.model_validate(given)
+
+
+async def look(whole, pod):
+    return await whole.cluster.get(PODS, pod.metadata.name, namespace=whole.namespace, type=Pod)
+
+
+@pytest.mark.parametrize("via", ["exec", "ephemeral"])
+async def test_a_container_that_ends_is_seen_to_end_and_to_return(whole, via):
+    """The pod keeps its name and UID, its container restarts: both are proven from outside and measured."""
+    [pod] = await whole.deploy("web")
+    assert (await run(kill(via=via), (pod,), whole.context)).passed
+    assert (await whole.context.scope.settle(timeout_seconds=60)).passed
+    after = await look(whole, pod)
+    assert after.metadata.uid == pod.metadata.uid
+    assert after.status.container_statuses[0].restart_count == 1
+    told = list(await whole.events())
+    subject = f"container main of pod {whole.namespace}/{pod.metadata.name}"
+    assert [event.via for event in told if isinstance(event, ContainerSignalled)] == [via]
+    assert [(event.subject, event.proof.partition(";")[0]) for event in told if isinstance(event, FaultProven)] == [
+        (subject, "it ended with exit code 3")
+    ]
+    assert [event.subject for event in told if isinstance(event, FaultCleared)] == [subject]
+    [restart] = [event for event in told if isinstance(event, ContainerRestarted)]
+    assert 0 < restart.ended_ms < restart.ready_ms
+    assert [event.name for event in told if isinstance(event, MeasurementTaken)] == ["containerRestart"]
+
+
+@pytest.mark.parametrize("via", ["exec", "ephemeral"])
+async def test_a_signal_without_a_handler_is_refused_before_it_is_sent(whole, via):
+    """The kernel would not pass it on: inconclusive at once, not after a timeout, and the container runs on."""
+    [pod] = await whole.deploy("web", command="touch /tmp/up; while true; do sleep 0.05; done")
+    outcome = await run(kill(via=via), (pod,), whole.context)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert "has no handler for SIGTERM, so the kernel shields it from it" in outcome.reasons[0]
+    assert (await look(whole, pod)).status.container_statuses[0].restart_count == 0
+    assert [event for event in await whole.events() if isinstance(event, ContainerSignalled)] == []
+
+
+async def test_sigkill_is_refused_where_the_kernel_shields_the_process(whole):
+    """In the run and in the plan, with what would work instead."""
+    [pod] = await whole.deploy("web")
+    outcome = await run(kill(signal="SIGKILL"), (pod,), whole.context)
+    [note] = (await plan(kill(signal="SIGKILL"), (pod,), whole.context)).notes
+    assert (outcome.verdict, outcome.reasons) == (Verdict.INCONCLUSIVE, (note,))
+    assert "set shareProcessNamespace: true in the pod, use SIGTERM, or the action kill" in note
+
+
+async def test_a_signal_that_need_not_end_the_container(whole):
+    """With `expectEnd: false` the step passes when the signal was sent, and the program has seen it."""
+    [pod] = await whole.deploy(
+        "web", command="trap 'touch /tmp/seen' USR1; touch /tmp/up; while true; do sleep 0.05; done"
+    )
+    assert (await run(kill(signal="SIGUSR1", expectEnd=False), (pod,), whole.context)).passed
+    seen = "for i in $(seq 100); do [ -e /tmp/seen ] && exit 0; sleep 0.1; done; exit 1"
+    name = pod.metadata.name
+    assert (await whole.cluster.exec(name, namespace=whole.namespace, command=["sh", "-c", seen])).exit_code == 0
+
+
+async def test_a_container_that_takes_the_signal_and_goes_on_is_no_proof(whole):
+    """Sent, but not seen to end in time: inconclusive, with what was waited for."""
+    [pod] = await whole.deploy("web", command="trap : TERM; touch /tmp/up; while true; do sleep 0.05; done")
+    outcome = await run(kill(timeout=0.5), (pod,), whole.context)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert outcome.reasons[0].endswith("it was not seen to end within 0.5 s of SIGTERM")
+    assert [event.reason for event in await whole.events() if isinstance(event, ProofMissing)]
+
+
+async def test_an_ephemeral_container_that_can_t_start_is_said(whole):
+    """An image that isn't there: inconclusive with the kubelet's reason."""
+    pods = await whole.deploy("web")
+    outcome = await run(kill(via="ephemeral", image="nobody/has-this:1"), pods, whole.context)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert "the ephemeral container can't run: " in outcome.reasons[0]
+
+
+async def test_a_pod_that_is_gone_is_said(whole):
+    """Chosen a moment ago, gone by now."""
+    [pod] = await whole.deploy("web")
+    await whole.cluster.delete(PODS, pod.metadata.name, namespace=whole.namespace, grace_period_seconds=0)
+    outcome = await run(kill(), (pod,), whole.context)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert outcome.reasons[0].endswith("was gone before the signal was sent")
+
+
+async def test_a_plan_says_what_stays_behind(whole):
+    """An ephemeral container can't be taken out of a pod again."""
+    [pod] = await whole.deploy("web")
+    name = f"{whole.namespace}/{pod.metadata.name}"
+    assert (await plan(kill(via="ephemeral"), (pod,), whole.context)).changes == (
+        f"send SIGTERM to container main of pod {name}",
+        f"add an ephemeral container to pod {name}, which stays there until the pod is gone",
+    )
+    assert (await plan(kill(), (pod,), whole.context)).changes == (f"send SIGTERM to container main of pod {name}",)

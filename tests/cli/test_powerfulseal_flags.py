@@ -1,0 +1,191 @@
+"""Each flag and each variable of PowerfulSeal 3.x, as its users have them in scripts and manifests."""
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from seatrial.cli.autonomous import autonomous
+from seatrial.cli.label import label
+from seatrial.cli.machine_options import MachineChoice, machine_options
+from seatrial.cli.main import run, seatrial
+from seatrial.cli.metrics_options import MetricsChoice, metrics_options
+from seatrial.cli.options import web_options
+
+VARIABLES = {
+    "OPENSTACK_CLOUD", "AWS_CLOUD", "AZURE_CLOUD", "GCP_CLOUD", "NO_CLOUD", "OPENSTACK_CLOUD_NAME",
+    "AZURE_RESORUCE_GROUP_NAME", "AZURE_NODE_RESORUCE_GROUP_NAME", "AZURE_RESOURCE_GROUP_NAME",
+    "AZURE_NODE_RESOURCE_GROUP_NAME", "GCP_CONFIG_FILE", "INVENTORY_FILE", "PS_REMOTE_USER", "PS_PRIVATE_KEY",
+    "PS_SSH_PASSWORD", "PS_SSH_KILL_COMMAND", "STDOUT_COLLECTOR", "PROMETHEUS_COLLECTOR", "DATADOG_COLLECTOR",
+    "POLICY_FILE", "HOST", "PORT", "CONFIG",
+}  # fmt: skip
+COMMON = [
+    ["--kubeconfig", "FILE"], ["--use-pod-delete-instead-of-ssh-kill"], ["--execution-mode", "kubernetes"],
+    ["--execution-mode", "ssh"], ["--openstack"], ["--aws"], ["--azure"], ["--gcp"], ["--no-cloud"],
+    ["--openstack-cloud-name", "NAME"], ["--azure-resource-group-name", "NAME"],
+    ["--azure-node-resource-group-name", "NAME"], ["--gcp-config-file", "FILE"], ["-i", "INVENTORY"],
+    ["--inventory-file", "INVENTORY"], ["--inventory-kubernetes"], ["--remote-user", "NAME"],
+    ["--ssh-allow-missing-host-keys"], ["--override-ssh-host", "HOST"], ["--use-private-ip"],
+    ["--ssh-path-to-private-key", "FILE"], ["--ssh-password", "SECRET"], ["--ssh-kill-command", "kill {container_id}"],
+]  # fmt: skip
+METRICS = [
+    ["--stdout-collector"], ["--prometheus-collector"], ["--prometheus-host", "127.0.0.1"],
+    ["--prometheus-port", "0"], ["--datadog-collector"],
+]  # fmt: skip
+WEB = [["--headless"], ["--host", "0.0.0.0"], ["--port", "8080"], ["--accept-proxy-headers"]]
+LABEL = [
+    ["--kubernetes-namespace", "a,b"], ["--kubernetes-namespace="], ["--min-seconds-between-runs", "0"],
+    ["--max-seconds-between-runs", "300"],
+]  # fmt: skip
+FLAGS = [
+    *((autonomous, each) for each in [["--policy-file", "FILE"], *COMMON, *METRICS, *WEB]),
+    *((label, each) for each in [*COMMON, *METRICS, *LABEL]),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch):
+    """None of the variables is set by whoever runs the tests."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def hosts(tmp_path):
+    path = tmp_path / "hosts.ini"
+    path.write_text("[workers]\n10.0.0.7\n")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("command", "given"), FLAGS, ids=[f"{index}-{command.name}" for index, (command, _) in enumerate(FLAGS)]
+)
+def test_every_flag_is_understood(command, given, hosts):
+    """On each command that has it in PowerfulSeal; what click makes of it is a valid command line."""
+    arguments = [hosts if each == "INVENTORY" else each for each in given]
+    needed = ["--policy-file", "p.yml"] if command is autonomous and "--policy-file" not in arguments else []
+    with command.make_context("seatrial", [*needed, *arguments]) as context:
+        assert context.params
+
+
+@pytest.mark.parametrize("before", [["-v"], ["-vv"], ["--verbose"], ["-s"], ["-ss"], ["--silent"], ["-c", "FILE"]])
+def test_the_flags_before_the_command_are_understood(before, tmp_path, capsys):
+    """As in `powerfulseal -v validate ...`: PowerfulSeal has them nowhere else."""
+    options, policy = tmp_path / "options.yml", tmp_path / "p.yml"
+    options.write_text("policy-file: unused.yml\n")
+    policy.write_text("scenarios: []")
+    arguments = [str(options) if each == "FILE" else each for each in before]
+    assert run([*arguments, "validate", "--policy-file", str(policy)]) == 0
+    assert "valid" in capsys.readouterr().out
+
+
+@click.command
+@metrics_options
+@machine_options
+@web_options
+@click.pass_obj
+def keeps(kept, **values):
+    kept.update(values)
+
+
+def made_of(*arguments, **variables):
+    """What the command gets of a command line and variables; or the message where that is an error."""
+    kept = {}
+    result = CliRunner().invoke(keeps, arguments, env=variables, obj=kept)
+    return kept if result.exit_code == 0 else result.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "flag", "cloud"),
+    [
+        ("OPENSTACK_CLOUD", "--openstack", "openstack"),
+        ("AWS_CLOUD", "--aws", "aws"),
+        ("AZURE_CLOUD", "--azure", "azure"),
+        ("GCP_CLOUD", "--gcp", "gcp"),
+        ("NO_CLOUD", "--no-cloud", None),
+    ],
+)
+def test_a_cloud_is_asked_for_by_flag_or_variable(variable, flag, cloud):
+    """Both mean the same; any word in the variable does, except those that mean no."""
+    assert made_of(flag)["machines"].cloud == cloud
+    for yes in ("1", "true", "TRUE", "yes", "my-cloud"):
+        assert made_of(**{variable: yes})["machines"].cloud == cloud
+    for no in ("", "0", "false", "False", "no", "off", " false "):
+        assert made_of(**{variable: no})["machines"].cloud is None
+
+
+def test_there_is_one_cloud():
+    """Two flags or two variables are an error; a flag wins over any variable, also the flag for none."""
+    assert "there can be one cloud only, here are: --aws, --gcp" in made_of("--gcp", "--aws")
+    assert "here are: --openstack, --aws" in made_of(AWS_CLOUD="1", OPENSTACK_CLOUD="1")
+    assert made_of("--gcp", AWS_CLOUD="1")["machines"].cloud == "gcp"
+    assert made_of("--no-cloud", AWS_CLOUD="1")["machines"].cloud is None
+
+
+@pytest.mark.parametrize("variable", sorted(VARIABLES - {"POLICY_FILE", "CONFIG"}))
+def test_every_variable_is_understood(variable, hosts):
+    """Nothing that PowerfulSeal reads from the environment is an error here."""
+    values = {"INVENTORY_FILE": hosts, "PORT": "8000"}
+    assert isinstance(made_of(**{variable: values.get(variable, "1")}), dict)
+
+
+@pytest.mark.parametrize(
+    ("variable", "field"),
+    [
+        ("STDOUT_COLLECTOR", "stdout_collector"),
+        ("PROMETHEUS_COLLECTOR", "prometheus_collector"),
+        ("DATADOG_COLLECTOR", "datadog_collector"),
+    ],
+)
+def test_collectors_are_asked_for_by_variables_too(variable, field):
+    """`false` is no: PowerfulSeal took it for a yes."""
+    assert getattr(made_of(**{variable: "1"})["metrics"], field) is True
+    assert made_of(**{variable: "false"})["metrics"] == MetricsChoice()
+
+
+def test_metrics_are_served_to_this_machine_only_by_default():
+    """At port 9000, as in PowerfulSeal, but not to everybody."""
+    assert made_of("--prometheus-collector")["metrics"] == MetricsChoice(
+        prometheus_collector=True, prometheus_host="127.0.0.1", prometheus_port=9000
+    )
+
+
+def test_the_inventory_is_a_file_or_the_cluster(hosts):
+    """By flag or variable; --inventory-kubernetes wins over the variable, and contradicts the flag."""
+    groups = {"workers": ("10.0.0.7",)}
+    assert made_of()["machines"] == MachineChoice()
+    assert made_of("-i", hosts)["machines"].inventory == groups
+    assert made_of(INVENTORY_FILE=hosts)["machines"].inventory == groups
+    assert made_of("--inventory-kubernetes", INVENTORY_FILE=hosts)["machines"].inventory is None
+    assert "goes without --inventory-file" in made_of("--inventory-kubernetes", "-i", hosts)
+
+
+def test_commands_go_the_way_that_is_asked_for():
+    """SSH where somebody says so, else what the cluster offers."""
+    assert made_of("--execution-mode", "ssh")["machines"].executor == "ssh"
+    assert made_of("--execution-mode", "kubernetes")["machines"].executor is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "warning"),
+    [
+        ([], {}, ""),
+        (["--headless"], {}, ""),
+        (["--headless", "--port", "1"], {}, ""),
+        ([], {"HOST": "0.0.0.0", "PORT": "80"}, ""),
+        (["--port", "1"], {}, "there is no web page yet: --port does nothing"),
+        (["--host", "h", "--port", "1"], {}, "there is no web page yet: --host and --port do nothing"),
+    ],
+)
+def test_who_asks_for_a_web_page_is_told_that_there_is_none(arguments, variables, warning):
+    """Only who asks on the command line: variables of these names mean much elsewhere."""
+    assert made_of(*arguments, **variables)["web"] == warning
+
+
+def test_a_password_is_not_kept():
+    """Nothing uses it so far, so no command gets it."""
+    assert "hunter2" not in repr(made_of("--ssh-password", "hunter2"))
+
+
+def test_every_command_of_powerfulseal_but_the_interactive_one_is_there():
+    """Under the same names."""
+    assert {"autonomous", "label", "validate"} <= set(seatrial.list_commands(click.Context(seatrial)))

@@ -1,0 +1,296 @@
+"""One cell: a case and a fault, on a namespace of its own, and whether everything is as it was when all is over."""
+
+import asyncio
+import json
+import os
+import signal
+import ssl
+import time
+from collections.abc import Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from seatrial.kube.access import find_access
+from seatrial.kube.auth import credentials_for
+from seatrial.kube.client import Client, connect
+from seatrial.kube.errors import NotFound
+from seatrial.kube.resources import DEPLOYMENTS, NAMESPACES, NODES
+from seatrial.runtime.journal import Journal
+from tests.faults.matrix import child
+from tests.faults.matrix.api_proxy import ApiProxy, Upstream
+from tests.faults.matrix.cases import Case, placed
+from tests.faults.matrix.faults import Fault, Kind
+from tests.faults.matrix.objects import Picture, differences, picture
+
+_SETTLED_SECONDS = 25.0
+_RUN_SECONDS = 60.0
+_SIGNALS = {Kind.SIGINT: signal.SIGINT, Kind.SIGTERM: signal.SIGTERM, Kind.SIGKILL: signal.SIGKILL}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a cell came to: empty `problems` where all is as it was; `note` tells why it could not be tried."""
+
+    case: str
+    fault: Fault
+    exit_code: int | None = None
+    problems: tuple[str, ...] = ()
+    note: str = ""
+    seconds: float = 0.0
+
+
+@dataclass
+class Ground:
+    """A cluster that cells share."""
+
+    cluster: Client
+    upstream: Upstream
+    directory: Path
+    numbers: "count[int]" = field(default_factory=count)
+
+    async def run(self, case: Case, fault: Fault) -> Result:
+        """Run one cell."""
+        begun = time.monotonic()
+        cell = _Cell(self, case, fault, f"cell-{next(self.numbers)}")
+        try:
+            async with asyncio.timeout(180):
+                exit_code, problems, note = await cell.run()
+        except Exception as error:  # noqa: BLE001 -- the other cells shall run
+            exit_code, problems, note = None, [f"{type(error).__name__}: {error}"], ""
+        seconds = time.monotonic() - begun
+        return Result(case.name, fault, exit_code, tuple(problems), note, seconds)
+
+
+@asynccontextmanager
+async def ground(kubeconfig: Path, directory: Path):
+    """The ground of cells on a cluster."""
+    access = find_access(kubeconfig=kubeconfig)
+    credentials = credentials_for(access)
+    tls: ssl.SSLContext | bool = await credentials.tls() or True
+    connector = aiohttp.TCPConnector(limit=0, ssl=tls)
+    async with (
+        await connect(kubeconfig=kubeconfig) as cluster,
+        aiohttp.ClientSession(connector=connector, auto_decompress=False) as session,
+    ):
+        headers = dict(await credentials.headers())
+        yield Ground(cluster, Upstream(access.cluster.server.rstrip("/"), session, headers), directory)
+
+
+class _Cell:
+    def __init__(self, ground: Ground, case: Case, fault: Fault, name: str) -> None:
+        self._ground = ground
+        self._case = case
+        self._fault = fault
+        self._name = name
+        self._cluster = ground.cluster
+        self._directory = ground.directory / name
+        self._processes: list[ForkServerProcess] = []
+        self._proxy = ApiProxy(ground.upstream, fault, self._strike)
+        self._meddled = False
+
+    async def run(self) -> tuple[int | None, list[str], str]:
+        self._directory.mkdir(parents=True)
+        try:
+            return await self._run()
+        finally:
+            for process in self._processes:
+                if process.is_alive():
+                    process.kill()
+            await self._remove()
+
+    async def _run(self) -> tuple[int | None, list[str], str]:
+        await self._prepare()
+        before = await self._settled_picture()
+        async with self._proxy.running():
+            self._write_kubeconfig()
+            first = self._start("first")
+            await self._wait(first)
+            await self._proxy.settled()
+            for other in self._processes[1:]:
+                await self._wait(other)
+            self._proxy.heal()
+            note = self._note(first)
+            problems = self._said_badly()
+            if await self._is_open():
+                await self._wait(self._start("recovery", recover_only=True))
+                if await self._is_open():
+                    problems.append(f"not recovered: {self._report('recovery')}")
+        wanted = await self._with_meddling(before) if self._meddled else before
+        after = await self._settle(wanted)
+        return first.exitcode, [*problems, *differences(wanted, after)], note
+
+    @property
+    def _has_struck(self) -> bool:
+        """Whether the fault came to pass; what is done inside of the process always does."""
+        return self._proxy.struck or self._fault.kind in {Kind.DISK_FULL, Kind.EXCEPTION}
+
+    def _note(self, process: ForkServerProcess) -> str:
+        """Why the fault did not come to pass."""
+        if not self._has_struck:
+            return f"no change {self._fault.change} in {self._fault.phase}"
+        if self._fault.kind is Kind.SIGKILL and process.exitcode != -signal.SIGKILL:
+            return "it had ended before it was killed"
+        return ""
+
+    # The cluster
+
+    async def _prepare(self) -> None:
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self._name}}
+        await self._cluster.create(NAMESPACES, namespace)
+        if self._case.target[0] == "Node":
+            node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": self._name, "labels": {"team": "a"}}}
+            await self._cluster.apply(NODES, node, field_manager="team")
+        for body in placed(self._case.before, self._name):
+            resource = await self._cluster.resource_for(body["apiVersion"], body["kind"])
+            await self._cluster.apply(resource, body, field_manager="team", namespace=self._name)
+        async with asyncio.timeout(60):
+            for body in self._case.before:
+                while body["kind"] == "Deployment" and not await self._is_ready(body["metadata"]["name"]):
+                    await asyncio.sleep(0.1)  # noqa: ASYNC110 -- a watch for each cell would cost more
+
+    async def _is_ready(self, name: str) -> bool:
+        found = await self._cluster.get(DEPLOYMENTS, name, namespace=self._name)
+        status = found.get("status") or {}
+        return bool(status.get("readyReplicas", 0) >= found["spec"]["replicas"])
+
+    async def _picture(self) -> Picture:
+        return await picture(self._cluster, self._name, with_uids=not self._case.comes_back)
+
+    async def _settled_picture(self) -> Picture:
+        """The picture, when controllers have done what they do with new objects."""
+        seen = await self._picture()
+        while True:
+            await asyncio.sleep(0.2)
+            again = await self._picture()
+            if again == seen:
+                return seen
+            seen = again
+
+    async def _settle(self, wanted: Picture) -> Picture:
+        until = time.monotonic() + _SETTLED_SECONDS
+        while (found := await self._picture()) != wanted and time.monotonic() < until:
+            await asyncio.sleep(0.2)  # noqa: ASYNC110 -- likewise
+        return found
+
+    async def _meddle(self) -> None:
+        kind, name = placed(self._case.target, self._name)
+        resource = await self._cluster.discover(kind)
+        namespace = self._name if resource.namespaced else None
+        try:
+            if self._fault.kind is Kind.DELETED:
+                await self._cluster.delete(resource, name, namespace=namespace)
+            else:
+                await self._cluster.patch(
+                    resource, name, dict(self._case.meddling), namespace=namespace, field_manager="other"
+                )
+        except NotFound:
+            return  # Seatrial was to make it, or has deleted it
+        self._meddled = True
+
+    async def _with_meddling(self, before: Picture) -> Picture:
+        """What there should be in the end: what there was, and what somebody else did with it."""
+        kind, name = placed(self._case.target, self._name)
+        what = f"{kind} {name}"
+        if what not in before:
+            return before  # it was ours as a whole
+        if self._fault.kind is Kind.DELETED:
+            of_it = f" of {kind} {name}"
+            pods = f" of ReplicaSet {name}-" if kind == "Deployment" else of_it
+            gone = {each for each in before if each.endswith(of_it) or pods in each} | {what}
+            return {each: value for each, value in before.items() if each not in gone}
+        changed = json.loads(json.dumps(before))
+        _merge(changed[what], self._case.meddling)
+        if "managers" in changed[what]["metadata"]:
+            theirs = json.dumps(["other", "Update", _fields(self._case.meddling)])
+            changed[what]["metadata"]["managers"] = sorted([*changed[what]["metadata"]["managers"], theirs])
+        return changed
+
+    async def _remove(self) -> None:
+        await self._cluster.delete(NAMESPACES, self._name)
+        if self._case.target[0] == "Node":
+            try:
+                await self._cluster.delete(NODES, self._name)
+            except NotFound:
+                return
+
+    # The processes
+
+    async def _strike(self) -> None:
+        kind = self._fault.kind
+        if kind in _SIGNALS:
+            process = self._processes[-1]
+            assert process.pid
+            if process.exitcode is None:
+                os.kill(process.pid, _SIGNALS[kind])
+        elif kind in {Kind.DELETED, Kind.CHANGED}:
+            await self._meddle()
+        elif kind is Kind.TWO_AT_ONCE:
+            self._start("second")
+
+    def _start(self, name: str, *, recover_only: bool = False) -> ForkServerProcess:
+        scenario = {"name": "the only one", "steps": placed(list(self._case.steps), self._name)}
+        if self._case.loaded:
+            scenario["steps"] = [{"wait": {"seconds": 0}}]
+        orders = child.Orders(
+            policy={"config": {"runStrategy": {"runs": 1}}, "scenarios": [scenario]},
+            manifests=placed(self._case.loaded, self._name),
+            kubeconfig=self._directory / "kubeconfig",
+            state=self._directory / "state",
+            report=self._directory / f"{name}.log",
+            fault=self._fault if name == "first" else None,
+            recover_only=recover_only,
+        )
+        process = child.start(orders)
+        self._processes.append(process)
+        return process
+
+    async def _wait(self, process: ForkServerProcess) -> None:
+        await asyncio.to_thread(process.join, _RUN_SECONDS)
+        if process.is_alive():
+            process.kill()
+            raise TimeoutError(f"still running after {_RUN_SECONDS:g} s: {self._report('first')}")
+
+    def _report(self, name: str) -> str:
+        path = self._directory / f"{name}.log"
+        return path.read_text()[-3000:] if path.exists() else ""
+
+    def _said_badly(self) -> list[str]:
+        """A traceback that isn't that of the exception made for the test."""
+        said = self._report("first") + self._report("second")
+        broken = "Traceback" in said and self._fault.kind is not Kind.EXCEPTION
+        return [f"a traceback: {said}"] if broken else []
+
+    async def _is_open(self) -> bool:
+        if not (self._directory / "state" / "journal.sqlite3").exists():
+            return False
+        journal = await Journal.open(self._directory / "state")
+        try:
+            return any(run.open_undos for run in await journal.runs())
+        finally:
+            await journal.close()
+
+    def _write_kubeconfig(self) -> None:
+        named = {
+            "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [{"name": "u", "user": {}}],
+            "clusters": [{"name": "c", "cluster": {"server": self._proxy.url}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": self._name}}],
+        }  # fmt: skip
+        (self._directory / "kubeconfig").write_text(json.dumps(named))
+
+
+def _merge(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
+    for key, value in patch.items():
+        if isinstance(value, Mapping):
+            _merge(target.setdefault(key, {}), value)
+        else:
+            target[key] = value
+
+
+def _fields(patch: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"f:{key}": _fields(value) if isinstance(value, Mapping) else {} for key, value in patch.items()}

@@ -1,0 +1,160 @@
+"""Seatrial in a process of its own, begun by a server that has everything imported: a cell takes no start-up time.
+
+What can't be done from outside (an exception in the middle of a step, a disk that is full) is done in here.
+"""
+
+import asyncio
+import functools
+import json
+import multiprocessing
+import os
+import resource
+import sys
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from tests.faults.matrix.faults import Fault, Kind, Moment, Phase
+
+_CALL_SECONDS = 1.5
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What one process has to do."""
+
+    policy: dict[str, Any]
+    manifests: tuple[dict[str, Any], ...]
+    kubeconfig: Path
+    state: Path
+    report: Path
+    fault: Fault | None = None
+    recover_only: bool = False
+
+
+def start(orders: Orders) -> ForkServerProcess:
+    """Begin a process."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.faults.matrix.child_imports"])
+    process = context.Process(target=_main, args=(orders,))
+    process.start()
+    return process
+
+
+def _main(orders: Orders) -> None:
+    os.setsid()  # no terminal's signals
+    with orders.report.open("w") as report:
+        os.dup2(report.fileno(), 1)
+        os.dup2(report.fileno(), 2)
+    os.environ["SEATRIAL_STATE_DIR"] = str(orders.state)
+    os.environ["KUBECONFIG"] = str(orders.kubeconfig)
+    if orders.recover_only:
+        from seatrial.cli.main import run
+
+        sys.exit(run(["recover", "--output", "json"]))
+    sys.exit(asyncio.run(_session(orders)))
+
+
+async def _session(orders: Orders) -> int:
+    from seatrial.cli import session
+    from seatrial.steps.registry import policy_model
+    from seatrial.telemetry.log import LogReport, configure_logging
+
+    configure_logging(log_format="text", plain=True)
+    session.connect = functools.partial(session.connect, timeout_seconds=_CALL_SECONDS)  # type: ignore[attr-defined]
+    _announce_clean_up()
+    _break_in(orders.fault)
+    options = session.SessionOptions(
+        policy=policy_model().model_validate(orders.policy),
+        policy_name="matrix",
+        kubeconfig=orders.kubeconfig,
+        manifests=orders.manifests,
+        load_timeout_seconds=20,
+        recovery_timeout_seconds=20,
+        state_directory=orders.state,
+        seed=7,
+    )
+    result = await session.run_session(options, [LogReport()])
+    print(json.dumps({"verdict": result.verdict, "reasons": result.reasons, "left": result.undo_failures}))  # noqa: T201
+    return result.exit_code
+
+
+def _announce_clean_up() -> None:
+    """Tell the proxy when clean-up begins."""
+    from seatrial.engine import runner, scenario
+    from seatrial.engine.unwind import unwind
+    from seatrial.errors import SeatrialError
+
+    async def announced(undos: Any, context: Any, **options: Any) -> None:
+        listed = list(undos)
+        if listed:
+            try:
+                await context.cluster._transport.request("GET", "/matrix/clean-up")
+            except SeatrialError as error:
+                print(error)  # noqa: T201 -- the API server is away
+        await unwind(listed, context, **options)
+
+    runner.unwind = scenario.unwind = announced  # type: ignore[attr-defined]
+
+
+def _break_in(fault: Fault | None) -> None:
+    if fault is None or fault.phase is Phase.CLEAN_UP:
+        return
+    if fault.kind is Kind.EXCEPTION:
+        _raise_at_a_change(fault)
+    if fault.kind is Kind.DISK_FULL:
+        _fill_the_disk(fault)
+
+
+def _raise_at_a_change(fault: Fault) -> None:
+    """A step's own code breaks: before it sends a change, while it waits for the answer, or when it has it."""
+    from seatrial.kube.transport import Transport
+
+    request, broke = Transport.request, []
+
+    async def breaking(self: Transport, method: str, path: str, **options: Any) -> Any:
+        changes = method in {"POST", "PUT", "PATCH", "DELETE"} and "accessreviews" not in path
+        if not changes or broke or (options.get("params") or {}).get("dryRun"):
+            return await request(self, method, path, **options)
+        broke.append(True)
+        if fault.moment is Moment.BEFORE:
+            raise RuntimeError("made for the test")
+        task = asyncio.create_task(request(self, method, path, **options))
+        if fault.moment is Moment.DURING:
+            await asyncio.wait({task}, timeout=0.005)  # it goes on its way, and nobody waits for its answer
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        else:
+            await task
+        raise RuntimeError("made for the test")
+
+    Transport.request = breaking  # type: ignore[method-assign]
+
+
+def _fill_the_disk(fault: Fault) -> None:
+    """No byte more: before the first undo is written, when it has been, or when the change was made."""
+    from seatrial.runtime.journal import Journal
+
+    write, settle, full = Journal.write, Journal.settle, []
+
+    def fill(journal: Journal) -> None:
+        if not full:
+            full.append(True)
+            size = journal.path.with_name(f"{journal.path.name}-wal").stat().st_size
+            _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+
+    async def writing(self: Journal, run_id: str, undo: Any) -> Any:
+        if fault.moment is Moment.BEFORE:
+            fill(self)
+        written = await write(self, run_id, undo)
+        if fault.moment is Moment.DURING:
+            fill(self)
+        return written
+
+    async def settling(self: Journal, written: Any, **options: Any) -> None:
+        fill(self)
+        await settle(self, written, **options)
+
+    Journal.write = writing  # type: ignore[method-assign]
+    Journal.settle = settling  # type: ignore[method-assign]
