@@ -10,7 +10,7 @@ CLIENTS := $(VENV)/.clients
 WORKERS = $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test check conformance docs bench bench-sandbox clean
+.PHONY: help setup demo test check conformance fault-matrix docs bench bench-sandbox clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ $(CLIENTS): pyproject.toml $(STAMP)
 	@touch $(CLIENTS)
 
 demo: setup ## Run the first experiment on the embedded sandbox
-	@$(BIN)/seatrial autonomous --sandbox --load examples/goldpinger.yml --policy-file examples/kill-half.yml
+	@$(BIN)/seatrial autonomous --sandbox --load examples/manifests/goldpinger.yml --policy-file examples/kill-half.yml
 
 test: setup $(CLIENTS) ## Run all tests
 	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
@@ -56,6 +56,9 @@ check: setup ## Lint, check formatting, types and layers
 
 conformance: setup $(CLIENTS) ## Replay recordings of a real cluster; make conformance GOLDEN=DIR TOPICS="auth watch"
 	@$(BIN)/python -m tests.conformance $(if $(GOLDEN),--golden $(GOLDEN)) $(TOPICS)
+
+fault-matrix: setup ## Let everything go wrong at every moment, and write down what is left
+	@$(BIN)/python -m tests.faults.matrix $(ARGS)
 
 docs: setup ## Generate the reference pages in docs/reference
 	@$(BIN)/python docs/generate.py

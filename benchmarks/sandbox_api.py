@@ -76,6 +76,13 @@ class Client:
             assert answer.status < 300, content
             return content
 
+    async def names(self, path: str) -> set[str]:
+        """The names of the objects at a path."""
+        accept = {"Accept": "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}
+        async with self.session.get(self.url + path, headers=accept) as answer:
+            listed = await answer.json()
+        return {item["metadata"]["name"] for item in listed["items"] or ()}
+
 
 @asynccontextmanager
 async def client_of(sandbox: Sandbox) -> AsyncIterator[Client]:
@@ -223,12 +230,11 @@ async def watch_fan_out(client: Client, server: psutil.Process) -> list[Figure]:
 async def list_of_stored_pods(client: Client, server: psutil.Process) -> list[Figure]:
     """Pods that no scheduler takes, created and listed."""
     memory = server.memory_full_info().uss
-    pod, path = _pod(), "/api/v1/namespaces/default/pods"
+    path = "/api/v1/namespaces/default/pods"
 
     async def create(first: int) -> None:
         for number in range(first, _STORED_PODS, _IN_FLIGHT):
-            body = {**pod, "metadata": {**pod["metadata"], "name": f"stored-{number}"}}
-            await client.ask("POST", path, body)
+            await client.ask("POST", path, waiting_pod(f"stored-{number}"))
 
     before, began = seconds_of(server), time.perf_counter()
     await asyncio.gather(*map(create, range(_IN_FLIGHT)))
@@ -256,7 +262,8 @@ async def list_of_stored_pods(client: Client, server: psutil.Process) -> list[Fi
     ]
 
 
-def _pod() -> dict[str, Any]:
+def waiting_pod(name: str) -> dict[str, Any]:
+    """A pod of 6 kB that no scheduler takes."""
     container = {
         "name": "web",
         "image": "nginx",
@@ -266,7 +273,7 @@ def _pod() -> dict[str, Any]:
         "readinessProbe": {"httpGet": {"port": 80, "path": "/"}},
     }
     return {
-        "metadata": {"labels": {"app": "stored"}},
+        "metadata": {"name": name, "labels": {"app": "stored"}},
         "spec": {"schedulerName": "nobody", "containers": [container, {**container, "name": "sidecar"}]},
     }
 

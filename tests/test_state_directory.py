@@ -74,3 +74,31 @@ def test_a_place_where_nothing_can_be_written_is_said():
     """A file system of the kernel's own takes no directories, not even from root."""
     with pytest.raises(StateError, match="can't make the state directory /proc/seatrial"):
         state_directory(Path("/proc/seatrial"))
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o1777])
+def test_one_that_others_may_write_to_is_refused(tmp_path, mode):
+    """What the journal says is carried out: a directory below it, made for this user alone, will do."""
+    directory = tmp_path / "shared"
+    directory.mkdir()
+    directory.chmod(mode)
+    with pytest.raises(StateError, match="others may write to the state directory") as caught:
+        state_directory(directory)
+    assert f"{directory}/seatrial" in caught.value.hint
+    assert state_directory(directory / "seatrial").is_dir()
+
+
+def test_one_that_others_may_read_is_taken(tmp_path):
+    """The files in it are for this user alone."""
+    directory = tmp_path / "mine"
+    directory.mkdir()
+    directory.chmod(0o755)
+    assert state_directory(directory) == directory
+
+
+def test_another_users_is_refused(tmp_path, monkeypatch):
+    """Also for root, who may write there: the files would be in their owner's way afterwards."""
+    monkeypatch.setattr("os.geteuid", lambda: 4242)
+    monkeypatch.setattr("os.access", lambda *_: True)
+    with pytest.raises(StateError, match="belongs to another user"):
+        state_directory(tmp_path)

@@ -328,6 +328,22 @@ async def test_a_change_by_somebody_quicker_is_looked_at_afresh(control, bench, 
     assert (await read(control))["data"] == {"colour": "red", "size": "9"}
 
 
+async def test_a_change_that_was_made_though_it_was_answered_with_a_conflict_is_undone(control, bench, config_map):
+    """A proxy sent it twice: the second time the object isn't as it was read, because of us."""
+    patch = control.cluster.patch
+
+    async def sent_twice(*arguments, **options):
+        await patch(*arguments, **options)
+        return await patch(*arguments, **options)
+
+    control.cluster.patch = sent_twice
+    changes = await change_fields(CONFIGMAPS, "settings", paint("blue"), bench.context, namespace="default")
+    control.cluster.patch = patch
+    assert "data.colour" in {str(each) for each in changes}
+    assert await undo_all(bench.context) == [""]
+    assert kept(await read(control)) == kept(config_map)
+
+
 async def test_an_object_that_was_deleted_is_left_alone(control, bench, config_map):
     """It is not made anew, and that is said."""
     await change_fields(CONFIGMAPS, "settings", paint("blue"), bench.context, namespace="default")

@@ -1,9 +1,13 @@
 """Policies and kubeconfigs as files, for commands that are given them."""
 
+import asyncio
 import json
+import threading
 from pathlib import Path
 
 import pytest
+
+from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_kubeconfig
 
 WAITS = """
 config: {runStrategy: {runs: 1}}
@@ -37,3 +41,29 @@ def nowhere(tmp_path, unused_tcp_port):
     }  # fmt: skip
     path.write_text(json.dumps(named))
     return path
+
+
+@pytest.fixture
+def somewhere(tmp_path, authority):
+    """The kubeconfig of an API server in a thread of its own: a command that listens to signals needs the main one."""
+    kubeconfig = tmp_path / "somewhere.kubeconfig"
+    ready, over = threading.Event(), threading.Event()
+
+    async def serve():
+        directory = tmp_path / "apiserver"
+        directory.mkdir()
+        config = ApiServerConfig(host="127.0.0.1", port=0, directory=directory, service_cidr="127.255.129.0/24")
+        server = ApiServer(config, authority)
+        await server.start()
+        credential = authority.issue_client("admin", ["system:masters"])
+        write_kubeconfig(kubeconfig, server=server.url, authority=authority, credential=credential)
+        ready.set()
+        await asyncio.to_thread(over.wait)
+        await server.stop()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="API server")
+    thread.start()
+    assert ready.wait(60)
+    yield kubeconfig
+    over.set()
+    thread.join()

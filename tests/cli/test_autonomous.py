@@ -93,13 +93,13 @@ def test_a_user_without_a_home_is_told_what_to_do(monkeypatch, write, nowhere, c
 
 
 @pytest.fixture
-def autonomous(capsys, tmp_path, nowhere):
+def autonomous(capsys, tmp_path, somewhere):
     """Runs `seatrial autonomous` where no step needs a cluster; answers exit code, output and errors."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
 
     def of(policy, *arguments):
-        given = ["--policy-file", policy, "--kubeconfig", nowhere, "--state-dir", tmp_path / "state", *arguments]
+        given = ["--policy-file", policy, "--kubeconfig", somewhere, "--state-dir", tmp_path / "state", *arguments]
         return run(["autonomous", *map(str, given)]), *capsys.readouterr()
 
     yield of
@@ -155,12 +155,12 @@ def test_the_exit_code_is_that_of_the_run(autonomous, write, unused_tcp_port):
         ({"NO_COLOR": "1"}, ["--log-format", "text"], False),
     ],
 )
-def test_colours_go_where_they_are_wanted(program, write, nowhere, environ, arguments, is_coloured):
+def test_colours_go_where_they_are_wanted(program, write, somewhere, environ, arguments, is_coloured):
     """On a terminal the account, the log and the summary have colours unless NO_COLOR says no."""
     policy = write(WAITS % 0)
     text = shown_on_a_terminal(
         {**program.environ, "TERM": "xterm", **environ},
-        ["autonomous", "--policy-file", policy, "--kubeconfig", nowhere, *arguments],
+        ["autonomous", "--policy-file", policy, "--kubeconfig", somewhere, *arguments],
     )
     assert "PASSED" in text
     assert bool(re.search(r"\x1b\[(?:[0-9]+;)*(?:3[0-7]|9[0-7])[;m]", text)) is is_coloured

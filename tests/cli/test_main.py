@@ -90,7 +90,7 @@ def test_help(arguments: list[str]) -> None:
             [
                 (
                     "error: there is no command 'validat'; did you mean 'validate'? "
-                    "Commands: autonomous, plan, validate, schema, sandbox"
+                    f"Commands: {', '.join(main.COMMANDS)}"
                 ),
                 "hint: see 'seatrial --help'",
             ],
@@ -98,7 +98,7 @@ def test_help(arguments: list[str]) -> None:
         (
             ["xyz"],
             [
-                "error: there is no command 'xyz'; Commands: autonomous, plan, validate, schema, sandbox",
+                f"error: there is no command 'xyz'; Commands: {', '.join(main.COMMANDS)}",
                 "hint: see 'seatrial --help'",
             ],
         ),

@@ -1,6 +1,8 @@
+import click
 import pytest
 
-from seatrial.cli.main import run
+from seatrial.cli.main import run, seatrial
+from seatrial.cli.option_file import defaults_from
 
 
 @pytest.fixture
@@ -59,6 +61,24 @@ def test_what_is_no_such_file_is_told(validate, write, text, problem, hint):
     assert "options.yml" in errors
     assert problem in errors
     assert hint in errors
+
+
+def test_a_flag_that_may_be_given_again_takes_one_value_or_a_list(write):
+    """`protect: vault` is one namespace, not five letters."""
+    context = click.Context(seatrial)
+    context.invoked_subcommand = "autonomous"
+    for text, meant in (("protect: vault", ["vault"]), ("protect: [a, b]", ["a", "b"])):
+        assert defaults_from(str(write(text, "options.yml")), context) == {"protect": meant}
+
+
+@pytest.mark.parametrize(
+    "text", ["output: {a: b}", "output: [json]", "output:", "policy-file: [[a]]", "output: 2030-01-01"]
+)
+def test_a_value_that_no_flag_takes_is_told(validate, write, text):
+    """A map, a list where one value is meant, nothing, a date."""
+    code, _, errors = validate(text, write("scenarios: []"))
+    assert code == 2
+    assert "is none that the flag takes" in errors
 
 
 def test_a_file_that_is_not_there_is_told(capsys):

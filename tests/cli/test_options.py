@@ -4,7 +4,15 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.cli.options import cluster_options, output_option, parse_seed, policy_option, seed_option
+from seatrial.cli.options import (
+    cluster_options,
+    guardrail_options,
+    output_option,
+    parse_seed,
+    policy_option,
+    seed_option,
+)
+from seatrial.runtime.guardrails import Guardrails
 from seatrial.runtime.randomness import Randomness
 
 
@@ -66,3 +74,49 @@ def test_an_unknown_format_is_said_with_the_known_ones(flag):
     done = invoke("--policy-file", "p.yml", flag, "xml")
     assert done.exit_code == 2
     assert "'text', 'json'" in done.output
+
+
+@click.command
+@guardrail_options
+@click.pass_obj
+def keeps(kept, guardrails):
+    kept.append(guardrails)
+
+
+def guardrails_of(*arguments):
+    kept = []
+    assert CliRunner().invoke(keeps, arguments, obj=kept).exit_code == 0
+    return kept[0]
+
+
+def test_without_flags_nothing_is_limited():
+    """The limits of a policy hold alone then."""
+    assert guardrails_of() == Guardrails()
+
+
+def test_each_limit_has_a_flag():
+    """--protect may be given again."""
+    given = [
+        "--max-pods",
+        "3",
+        "--max-nodes",
+        "0",
+        "--min-left",
+        "2",
+        "--respect-pdb",
+        "--protect",
+        "a",
+        "--protect",
+        "b",
+    ]
+    assert guardrails_of(*given) == Guardrails(
+        most_pods=3, most_nodes=0, least_left=2, respect_budgets=True, protected=frozenset({"a", "b"})
+    )
+
+
+@pytest.mark.parametrize("given", [["--max-pods", "-1"], ["--max-nodes", "x"], ["--min-left", "-1"]])
+def test_a_limit_is_a_whole_number(given):
+    """Nothing below zero, nothing else."""
+    done = CliRunner().invoke(keeps, given, obj=[])
+    assert done.exit_code == 2
+    assert given[0] in done.output

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import sqlite3
@@ -7,17 +8,22 @@ from dataclasses import replace
 import pytest
 
 from seatrial.cli.session import SessionOptions, _absolute, own_identity, run_session
+from seatrial.engine.halt_mark import set_mark
 from seatrial.errors import Interrupted
 from seatrial.runtime.context import Identity
 from seatrial.runtime.events import (
     Preparing,
     RunFinished,
+    RunHalted,
     RunStarted,
     ScenarioFinished,
+    StepFinished,
     StepStarted,
     StopRequested,
+    UndoDone,
     UndoFailed,
 )
+from seatrial.runtime.halt import HaltMark
 from seatrial.runtime.journal import Journal, RunEntry
 from seatrial.runtime.process_identity import this_process
 from seatrial.runtime.undo import Undo
@@ -197,3 +203,56 @@ def test_a_list_of_kubeconfigs_means_the_same_from_another_directory(monkeypatch
     monkeypatch.setenv("HOME", "/home/jane")
     assert _absolute("a:/b::~/c") == f"{tmp_path}/a:/b:/home/jane/c"
     assert _absolute("") == ""
+
+
+MARK = HaltMark(by="jane@desk", since="2030-01-01T12:00:00+00:00", reason="incident 4711")
+
+
+async def test_a_halt_ends_a_run_in_the_middle_of_a_step(options, control):
+    """The step ends, clean-up runs, the verdict is inconclusive and says who halted it and why: exit code 3."""
+    loop, begun = asyncio.get_running_loop(), asyncio.Event()
+
+    class Announces(Heard):
+        def __call__(self, record):
+            super().__call__(record)
+            if isinstance(record.event, StepStarted):
+                loop.call_soon_threadsafe(begun.set)
+
+    heard = Announces()
+    loaded = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "made"}, "data": {}}
+    task = asyncio.create_task(run_session(replace(options, policy=policy(600), manifests=(loaded,)), [heard]))
+    await begun.wait()
+    assert await control.server.api.get("configmaps", "made", "default")
+    await set_mark(control.cluster, MARK, namespace="default")
+    await let_go(control, "made")
+    result = await task
+    assert (result.verdict, result.exit_code, result.interrupted) == (Verdict.INCONCLUSIVE, 3, False)
+    assert result.reasons == (f"{MARK} in round 1",)
+    assert heard.of(RunHalted) == [RunHalted(by=MARK.by, since=MARK.since, reason=MARK.reason)]
+    assert len(heard.of(UndoDone)) == 1
+
+
+async def let_go(control, name):
+    """Does what the garbage collector does for an object that is deleted in the foreground."""
+    listed = await control.server.api.list("configmaps", "default")
+    async for event in control.server.api.watch("configmaps", "default", resource_version=listed.resource_version):
+        if event.object["metadata"]["name"] == name and event.object["metadata"].get("deletionTimestamp"):
+            await control.server.api.patch("configmaps", name, "default", {"metadata": {"finalizers": None}})
+            return
+
+
+async def test_while_experiments_are_halted_none_begins(options, control):
+    """No step runs; that is no interruption of this run, but no verdict on the system either."""
+    await set_mark(control.cluster, MARK, namespace="default")
+    heard = Heard()
+    result = await run_session(options, [heard])
+    assert (result.verdict, result.exit_code) == (Verdict.INCONCLUSIVE, 3)
+    assert heard.of(StepFinished) == []
+    assert str(MARK) in result.reasons[0]
+
+
+async def test_the_mark_is_looked_for_where_the_command_line_says(options, control):
+    """`--halt-namespace`: another namespace's mark is nobody's business."""
+    await set_mark(control.cluster, MARK, namespace="default")
+    result = await run_session(replace(options, halt_namespace="kube-system"), [])
+    assert result.exit_code == 0

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from seatrial.cli.main import run
+from seatrial.steps.registry import step_types
 
 VALID = """\
 scenarios:
@@ -32,7 +33,7 @@ scenarios:
 """
 
 SHOWN = """\
-{file}:4:5: scenarios[0].steps[0]: unknown key 'wiat'; did you mean 'wait'? Allowed: podAction, probeHTTP, wait
+{file}:4:5: scenarios[0].steps[0]: unknown key 'wiat'; did you mean 'wait'? Allowed: {steps}
     4 |   - wiat: {{seconds: 5}}
       |     ^
 {file} is invalid: 1 problem
@@ -62,7 +63,7 @@ def test_a_valid_file(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_invalid_file(capsys: pytest.CaptureFixture[str]) -> None:
     """Each problem with its place; exit code 2."""
     assert run(["validate", "invalid.yml"]) == 2
-    assert capsys.readouterr() == (SHOWN.format(file="invalid.yml"), "")
+    assert capsys.readouterr() == (SHOWN.format(file="invalid.yml", steps=", ".join(step_types())), "")
 
 
 def test_many_files(capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,7 +72,7 @@ def test_many_files(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "missing.yml: can't read missing.yml: No such file or directory"
     assert lines[1] == ".: can't read .: Is a directory"
-    assert lines[2:6] == SHOWN.format(file="invalid.yml").splitlines()
+    assert lines[2:6] == SHOWN.format(file="invalid.yml", steps=", ".join(step_types())).splitlines()
     assert lines[6] == "valid.yml: valid (2 scenarios, 2 steps)"
 
 

@@ -22,6 +22,9 @@ _SECONDS = 60
 _STATE = "~/.local/state/seatrial"  # where a reader's sandboxes are
 _VARIES = (
     (re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d"), "TIME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+\+00:00"), "TIME"),
+    (re.compile(r"\brun [0-9a-f]{12}\b|\b[0-9a-f]{12} of\b"), "RUN"),
+    (re.compile(r"TIME by \S+?,"), "TIME by USER,"),
     (re.compile(r"\b127\.\d+\.\d+\.\d+\b"), "ADDRESS"),
     (re.compile(r"\b[0-9a-f]{12}-node"), "ID-node"),
     (re.compile(r"-[0-9a-f]{6,10}-[a-z0-9]{5}\b"), "-HASH-SUFFIX"),
@@ -30,7 +33,7 @@ _VARIES = (
     (re.compile(r"\b\d+m?( +\d+%| +\d+Mi)"), "USE"),
     (re.compile(r"\b\d+Mi\b"), "USE"),
     (re.compile(r"\(\d+ nodes? .*\)"), "NODES"),
-    (re.compile(r"(~/\.local/state/seatrial|/\S*/state)/sandboxes/"), "STATE/sandboxes/"),
+    (re.compile(r"(~/\.local/state/seatrial|/\S*/state)/"), "STATE/"),
     (re.compile(r"\s+"), " "),
 )
 

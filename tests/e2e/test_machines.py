@@ -8,6 +8,7 @@ import pytest
 
 from seatrial.errors import MachineError
 from seatrial.kube.client import connect
+from seatrial.kube.errors import BadRequest
 from seatrial.kube.objects import Node
 from seatrial.kube.resources import NODES
 from seatrial.machines.driver import Capability, MachineState
@@ -88,6 +89,18 @@ async def test_commands_run_on_a_machine_of_a_sandbox(cluster):
         with pytest.raises(MachineError, match="machine node2 is stopped"):
             await executor.run("node2", "true")
         await driver.start(machine.id)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"command": " "}, {"command": "true", "timeoutSeconds": 0}, {"command": "true", "shell": "bash"}, []],
+    ids=["nothing", "blank", "no time", "unknown key", "no map"],
+)
+async def test_a_malformed_command_is_refused_by_the_sandbox(cluster, body):
+    """With what is wrong, and nothing is run."""
+    async with await connect(kubeconfig=cluster.kubeconfig) as client:
+        with pytest.raises(BadRequest):
+            await client.request_json("POST", "/sandbox/v1/machines/node1/exec", body)
 
 
 @pytest.mark.parametrize(

@@ -45,13 +45,12 @@ def test_the_page_is_there_while_the_run_lasts(on_cluster, policy):
 
 def test_a_taken_port_ends_it_before_anything_is_touched(on_cluster, policy):
     """Exit code 2 with what to do; no journal was begun."""
+    serving = ("--prometheus-collector", "--prometheus-port")
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        done = on_cluster.run(
-            "autonomous", "--policy-file", policy, "--prometheus-collector", "--prometheus-port", port
-        )
+        done = on_cluster.run("autonomous", "--policy-file", policy, *serving, port)
     assert done.returncode == 2
     assert f"can't serve metrics on 127.0.0.1:{port}" in done.stderr
     assert "run_started" not in done.stderr

@@ -69,7 +69,7 @@ def test_the_commands_of_the_readme_work(tmp_path):
     before = [
         "seatrial sandbox up --detach",
         'export KUBECONFIG="$(seatrial sandbox kubeconfig)"',
-        "seatrial sandbox load examples/goldpinger.yml",
+        "seatrial sandbox load examples/manifests/goldpinger.yml",
     ]
     output = follow([*before, *commands, "seatrial sandbox down"], tmp_path)
     assert "seatrial autonomous --policy-file examples/kill-half.yml --seed 7" in output

@@ -5,44 +5,50 @@ import json
 
 import pytest
 
+from seatrial.kube.client import connect
+from seatrial.kube.objects import Pod
+from seatrial.kube.resources import PODS
 from seatrial.testing import sandbox_cluster
 from tests.e2e.conftest import EXAMPLES
 
 LOADED = (EXAMPLES / "goldpinger.yml", EXAMPLES / "manifests" / "notes.yml")
 
 
-ALL_IS_THERE = """
-config: {runStrategy: {runs: 1}}
-scenarios:
-- name: all is there, and nothing else
-  steps:
-  - podAction:
-      matches: [{labels: {selector: "app in (goldpinger, notes)", namespace: default}}]
-      actions: [{checkPodCount: {count: 4}}]
-      retries: {retriesTimeout: {timeout: 60, sleep: 0.2}}
-  - waitFor: {until: {readyPods: {labels: "app in (goldpinger, notes)", namespace: default, count: 4}}}
-"""
+@pytest.fixture(scope="module")
+def runner():
+    """A loop for what the tests ask the cluster by themselves."""
+    with asyncio.Runner() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(runner):
     """A sandbox with goldpinger and the notes, which every test leaves as it found it."""
-    with asyncio.Runner() as runner:
-        block = sandbox_cluster(nodes=2, load=LOADED)
-        sandbox = runner.run(block.__aenter__())
-        yield sandbox
-        runner.run(block.__aexit__(None, None, None))
+    block = sandbox_cluster(nodes=2, load=LOADED)
+    yield runner.run(block.__aenter__())
+    runner.run(block.__aexit__(None, None, None))
+
+
+async def _until_all_is_there(kubeconfig):
+    async with (
+        await connect(kubeconfig=kubeconfig) as client,
+        asyncio.timeout(60),
+        client.watch(PODS, namespace="default", type=Pod) as watch,
+    ):
+        pods = {pod.metadata.uid: pod for pod in watch.snapshot}
+        while len(pods) != 4 or not all(pod.is_ready for pod in pods.values()):
+            event = await anext(watch)
+            pods[event.object.metadata.uid] = event.object
+            if event.type == "DELETED":
+                del pods[event.object.metadata.uid]
 
 
 @pytest.fixture
-def all_is_there(on_cluster):
+def all_is_there(cluster, runner):
     """Waits until the cluster is as the tests find it: three instances of goldpinger, and the notes."""
-    policy = on_cluster.state / "ready.yml"
-    policy.write_text(ALL_IS_THERE)
 
     def wait():
-        done = on_cluster.run("autonomous", "--policy-file", policy)
-        assert done.returncode == 0, done.stdout
+        runner.run(_until_all_is_there(cluster.kubeconfig))
 
     wait()
     return wait

@@ -30,8 +30,9 @@ async def written(bench, *names):
 def undoing(monkeypatch):
     """Makes a coroutine what carries out every undo."""
 
-    def install(run):
-        monkeypatch.setattr("seatrial.runtime.undo.undo_kinds", lambda: {"forget": UndoKind(kind="forget", run=run)})
+    def install(run, **given):
+        kind = UndoKind(kind="forget", run=run, **given)
+        monkeypatch.setattr("seatrial.runtime.undo.undo_kinds", lambda: {"forget": kind})
 
     return install
 
@@ -92,6 +93,19 @@ async def test_an_undo_that_hangs_is_given_up_after_its_deadline(bench, undoing)
     assert asyncio.get_running_loop().time() - begun >= DEADLINE_SECONDS
     assert (ended, bench.undone) == (["b"], ["a"])
     assert bench.context.journal.failures == ["forget b: took too long"]
+
+
+@pytest.mark.looptime
+async def test_a_kind_of_undo_may_have_a_longer_deadline(bench, undoing):
+    """A machine that boots for longer than two minutes is waited for."""
+
+    async def boots(args, world):
+        await asyncio.sleep(DEADLINE_SECONDS * 2)
+        return ""
+
+    undoing(boots, deadline_seconds=DEADLINE_SECONDS * 3)
+    await unwind(await written(bench, "a", "b"), bench.context, hurry=asyncio.Event())
+    assert bench.context.journal.failures == []
 
 
 async def test_hurried_undos_still_get_their_time(bench, undoing):

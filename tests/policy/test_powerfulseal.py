@@ -101,6 +101,36 @@ VALID = {
           - probeHTTP: {target: {url: "http://example.com"}}
           - wait: {seconds: 0}
         """,
+    "machines": """\
+        scenarios:
+        - name: Machines down
+          steps:
+          - nodeAction:
+              matches:
+              - property: {name: az, value: "WEST.*"}
+              - property: {name: group, value: workers, negative: true}
+              filters:
+              - property: {name: state, value: UP}
+              - property: {name: ip, value: "10.0.*"}
+              - dayTime:
+                  onlyDays: [monday]
+                  startTime: {hour: 10, minute: 0, second: 0}
+                  endTime: {hour: 17, minute: 30, second: 0}
+              - randomSample: {size: 1}
+              - probability: 0.5
+              retries:
+                retriesCount: {count: 2, sleep: 1}
+              actions:
+              - stop: {force: true, autoRestart: false}
+              - wait: {seconds: 5}
+              - execute: {cmd: sudo service docker restart}
+              - start:
+              - start: {}
+          - podAction:
+              matches: [{namespace: shop}]
+              filters: [{randomSample: {size: 1}}]
+              actions: [{stopHost: {autoRestart: true}}, {stopHost: {force: true}}]
+        """,
     "anchors and merge keys": """\
         scenarios:
         - name: Repeated

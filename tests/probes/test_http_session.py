@@ -60,7 +60,7 @@ async def test_the_parts_of_a_request_are_timed(session):
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(b"first")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
         await response.write(b"last")
         return response
 
@@ -69,7 +69,7 @@ async def test_the_parts_of_a_request_are_timed(session):
     assert answer.body == b"firstlast"
     assert answer.tls_ms is None
     assert 0 < answer.connect_ms < answer.first_byte_ms < answer.latency_ms
-    assert answer.latency_ms - answer.first_byte_ms > 40
+    assert answer.latency_ms - answer.first_byte_ms > 100
 
 
 async def test_a_handshake_is_timed_apart_from_the_connection(session, trusted):
@@ -89,7 +89,7 @@ async def test_requests_at_the_same_time_are_timed_apart(session, trusted):
     async def one_is_slow(request):
         nonlocal calls
         calls += 1
-        await asyncio.sleep(0.3 if calls == 1 else 0)
+        await asyncio.sleep(1 if calls == 1 else 0)
         return web.Response()
 
     server = await encrypted(one_is_slow, trusted, "127.0.0.1")

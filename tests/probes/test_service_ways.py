@@ -175,7 +175,13 @@ async def test_who_may_not_forward_ports_gets_no_finding(recorder, cluster):
     await admin.create(await admin.resource_for(group, "RoleBinding"), binding, namespace="default")
     token = await _token_of(admin)
     async with await connect(kubeconfig=_as_account(cluster, token)) as account:
-        for probe, run in ((http(via="portForward"), run_http), (tcp(via="portForward"), run_tcp)):
+        # Nor may it use the API server's proxy, so that a port-forward is what is left for the headless Service.
+        probes = (
+            (http(via="portForward"), run_http),
+            (http("headless", 80), run_http),
+            (tcp(via="portForward"), run_tcp),
+        )
+        for probe, run in probes:
             with pytest.raises(Forbidden, match="pods/portforward"):
                 await run(probe, replace(recorder.context, cluster=account))
 

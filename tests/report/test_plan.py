@@ -61,6 +61,23 @@ def test_it_says_what_speaks_against_it():
     ]
 
 
+def test_it_says_what_else_would_change_and_what_would_be_refused():
+    """Nodes, changes beside pods, guardrails that would hold, and a step that can't be planned yet."""
+    step = StepPlan(
+        summary="stop",
+        nodes=("node1",),
+        changes=("stop machine m-1",),
+        refused=("maxNodes: the step would hit 1 node, at most 0 may be",),
+        unknown="it isn't there yet",
+    )
+    assert rows(shown(plan(step)))[4:8] == [
+        "node node1",
+        "changes stop machine m-1",
+        "UNKNOWN it isn't there yet",
+        "REFUSED maxNodes: the step would hit 1 node, at most 0 may be",
+    ]
+
+
 @pytest.mark.parametrize(
     ("policy", "arguments", "seed"),
     [
@@ -114,3 +131,14 @@ def test_as_json_it_has_the_same():
     assert (made["policy"], made["seed"], made["server"]) == ("p.yml", "7", "https://k:6443")
     [step] = made["scenarios"][0]["steps"]
     assert (step["key"], step["summary"], step["victims"][0]["name"]) == ("podAction", "kill", "cart-a")
+    assert (made["format"], made["allowed"]) == ("seatrial.io/plan/v1", True)
+
+
+def test_as_json_it_has_what_is_worked_out_as_well():
+    """What an owner keeps, whether a budget breaks, whether anything stands against it."""
+    owner = OwnerImpact(owner="Deployment/cart", namespace="shop", ready=3, hit=2, ready_hit=1)
+    budget = BudgetImpact(budget="cart", namespace="shop", allowed=0, hit=1)
+    step = StepPlan(summary="kill", owners=(owner,), budgets=(budget,), missing_permissions=("delete pods",))
+    made = json.loads(plan_as_json(plan(step)))
+    [step] = made["scenarios"][0]["steps"]
+    assert (step["owners"][0]["left"], step["budgets"][0]["broken"], made["allowed"]) == (2, True, False)

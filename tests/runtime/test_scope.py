@@ -137,3 +137,16 @@ async def test_without_a_first_look_there_is_no_first_step():
     assert outcome.ends_scenario
     assert outcome.reasons == ("observer goldpinger: there is no Service default/goldpinger",)
     await scope.close()
+
+
+async def test_what_can_not_come_any_more_is_not_waited_for():
+    """A withdrawn promise has no outcome, and its task ends with the scenario; others are waited for."""
+    scope = ScenarioScope()
+    scope.promise(for_ever(), name="stale", give_up=lambda: failed("waited"))
+    scope.promise(for_ever(), name="fresh", give_up=lambda: nothing_to_do("not seen"))
+    assert scope.withdraw("stale")
+    assert not scope.withdraw("stale")
+    outcome = await scope.settle(timeout_seconds=0.01)
+    assert outcome.reasons == ("not seen",)
+    await scope.close()
+    assert len(asyncio.all_tasks()) == 1

@@ -86,6 +86,16 @@ async def test_the_undo_knows_the_silence_before_it_has_an_id(server, context):
     assert server.states() == ["expired", "active"]
 
 
+async def test_the_silence_is_found_among_many(server, context):
+    """A list of silences that comes in many pieces is read to its end."""
+    await STEP.run(spec(server.url), context)
+    [own] = server.silences.values()
+    others = {f"other {number}": {**own, "createdBy": "x" * 5000, "id": str(number)} for number in range(200)}
+    server.silences = {**others, own["id"]: own}
+    assert await undo(context) == []
+    assert server.states().count("expired") == 1
+
+
 async def test_a_clock_that_is_behind_begins_the_silence_at_once(context):
     """The start lies in the past, which Alertmanager makes its own present."""
     late = await AlertmanagerServer(behind=timedelta(minutes=5)).start()

@@ -14,6 +14,7 @@ from seatrial.runtime.context import Settings
 from seatrial.runtime.events import FaultProven, GuardrailHeld, ObjectDeleted
 from seatrial.runtime.guardrails import Guardrails
 from seatrial.runtime.journal import RunEntry
+from seatrial.runtime.scope import ScenarioScope
 from seatrial.runtime.verdict import PASSED, Verdict
 from seatrial.steps.kubectl import STEP, Kubectl
 from tests.kubectls import newest
@@ -243,12 +244,22 @@ async def test_an_object_that_stands_there_twice_is_deleted_once(control, contex
     assert context.journal.mark == 1
 
 
-async def test_what_this_run_made_does_not_come_back(control, context):
+async def test_what_this_scenario_made_does_not_come_back(control, context):
     """Apply, then delete, in one scenario: clean-up has nothing left to do."""
     await STEP.run(spec(), context)
     assert await STEP.run(spec("delete"), context) == PASSED
     await undo(context)
     assert await config_maps(control) == {}
+
+
+async def test_what_was_loaded_for_the_run_comes_back(control, context):
+    """It was made before the scenario began, and other scenarios need it; it stays the run's, to be deleted with it."""
+    await STEP.run(spec(), context)
+    scenario = context.at(where=context.where, scope=ScenarioScope(since=context.journal.mark))
+    assert await STEP.run(spec("delete"), scenario) == PASSED
+    [deletion, _] = context.journal.newer_than(0)
+    assert await RECREATE_OBJECT.run(deletion.undo.args, context.world) == ""
+    assert (await config_maps(control))["settings"]["metadata"]["labels"] == {RUN_LABEL: "run-1"}
 
 
 async def test_what_was_made_to_stay_does_not_come_back(control, context):

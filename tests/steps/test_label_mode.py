@@ -141,6 +141,9 @@ async def test_an_owner_or_the_namespace_may_object(control, on_cluster, context
     await annotate(control, "namespaces", "default", enabled="false")
     assert (await run(HERE, context)).verdict is Verdict.INCONCLUSIVE
     assert await control.pod_names() == ["web-1-a"]
+    await annotate(control, "namespaces", "default", enabled="true")
+    await annotate(control, "replicasets.apps", "web-1", "default", enabled="false")
+    assert (await run(HERE, context)).passed, "what the ReplicaSet says is a copy of what its Deployment once said"
     reasons = [event.reason for event in await on_cluster.events() if isinstance(event, PodSpared)]
     assert reasons == ["its Deployment web says seal/enabled=false", "its namespace says seal/enabled=false"]
 

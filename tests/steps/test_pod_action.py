@@ -288,7 +288,7 @@ async def test_a_plan_says_what_forbids_it(control):
         recorder = Recorder(cluster)
         planned = await plan(step(labels("app=web")), recorder.context)
         await recorder.close()
-    assert planned.missing_permissions == ("delete pods in default",)
+    assert planned.missing_permissions == ("delete pods in default", "watch pods in default")
 
 
 async def test_a_plan_shows_budgets_that_would_break(control, on_cluster):
@@ -301,6 +301,18 @@ async def test_a_plan_shows_budgets_that_would_break(control, on_cluster):
     )
     [budget] = (await plan(step(labels("app=web")), on_cluster.context)).budgets
     assert (budget.budget, budget.allowed, budget.hit, budget.broken) == ("web", 0, 2, True)
+
+
+async def test_a_plan_doesn_t_call_broken_what_an_eviction_asks(control, on_cluster):
+    """The API server holds the budget: the plan says what it would block instead."""
+    await control.create_pods("a", "b", app="web")
+    spec = {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}}
+    await control.server.api.create(
+        "poddisruptionbudgets.policy", {"metadata": {"name": "web"}, "spec": spec}, "default"
+    )
+    planned = await plan(step(labels("app=web"), actions=[{"evict": {}}]), on_cluster.context)
+    assert planned.budgets == ()
+    assert planned.notes == ("PodDisruptionBudget default/web would block 2 of 2 evictions",)
 
 
 async def test_everything_it_decides_is_told(control, on_cluster):

@@ -68,7 +68,8 @@ async def server():
 
 
 def probe(server, name="web.example", **given):
-    return ProbeDNS.model_validate({"name": name, "server": "127.0.0.1", "port": server.port, "retries": 1, **given})
+    asked = {"name": name, "server": "127.0.0.1", "port": server.port}
+    return ProbeDNS.model_validate({**asked, "retries": 1, "timeout": 20_000, **given})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import pytest
 
-from seatrial.runtime.verdict import PASSED, failed, nothing_to_do
+from seatrial.errors import ClusterError, ConfigurationError, Halted
+from seatrial.runtime.verdict import PASSED, Verdict, failed, nothing_to_do
 from seatrial.steps.retries import Retries, with_retries
 from seatrial.testing import FakeClock
 
@@ -56,3 +57,46 @@ async def test_a_pause_of_zero_does_not_spin():
     retries = Retries.model_validate({"retriesTimeout": {"timeout": 1, "sleep": 0}})
     await with_retries(retries, attempt, FakeClock())
     assert 10 < len(tried) < 30
+
+
+async def test_a_cluster_that_fails_is_tried_again():
+    """An error of the API server is what retries are for; at the end it is the reason."""
+
+    async def attempt(number):
+        if number < 2:
+            raise ClusterError("the API server answered 500")
+        return PASSED
+
+    retries = Retries.model_validate({"retriesCount": {"count": 2, "sleep": 1}})
+    assert (await with_retries(retries, attempt, FakeClock())).passed
+    once = Retries.model_validate({"retriesCount": {"count": 1, "sleep": 1}})
+    outcome = await with_retries(once, attempt, FakeClock())
+    assert (outcome.verdict, outcome.reasons) == (Verdict.INCONCLUSIVE, ("the API server answered 500",))
+
+
+async def test_a_mistake_is_not_tried_again():
+    """What another attempt can't mend ends the step at once."""
+    tried = []
+
+    async def attempt(number):
+        tried.append(number)
+        raise ConfigurationError("the policy is wrong")
+
+    retries = Retries.model_validate({"retriesCount": {"count": 5}})
+    with pytest.raises(ConfigurationError):
+        await with_retries(retries, attempt, FakeClock())
+    assert tried == [0]
+
+
+async def test_a_halt_ends_the_retries():
+    """Between two tries the halt is asked: nothing is tried on a halted cluster."""
+
+    class Halt:
+        async def check(self):
+            raise Halted("halted by somebody")
+
+    attempt, tried = attempts(failed("x"))
+    retries = Retries.model_validate({"retriesTimeout": {"timeout": 60, "sleep": 1}})
+    with pytest.raises(Halted):
+        await with_retries(retries, attempt, FakeClock(), halt=Halt())
+    assert tried == [0]

@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from seatrial.engine.unwind import unwind
+from seatrial.errors import ClusterError, SeatrialError
 from seatrial.kube.resources import DEPLOYMENTS
 from seatrial.runtime.context import Settings
 from seatrial.runtime.events import FaultProven, MeasurementTaken, ProofMissing
@@ -214,3 +215,60 @@ async def test_a_plan_names_the_permissions_that_lack(cart, control):
     async with await control.connect_as("joe") as cluster:
         planned = await plan(scale(by=1), replace(cart.context, cluster=cluster))
     assert planned.missing_permissions == ("patch deployments in default", "watch deployments in default")
+
+
+BOATS = {
+    "metadata": {"name": "boats.example.com"},
+    "spec": {
+        "group": "example.com",
+        "names": {"kind": "Boat", "plural": "boats", "singular": "boat"},
+        "scope": "Namespaced",
+        "versions": [],
+    },
+}
+
+
+async def make_boat(cart, replicas_path):
+    """A custom resource that says where it keeps its number of replicas."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    scale = {"specReplicasPath": replicas_path, "statusReplicasPath": ".status.replicas"}
+    version = {
+        "name": "v1", "served": True, "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": schema, "status": schema}}},
+        "subresources": {"status": {}, "scale": scale},
+    }  # fmt: skip
+    body = {**BOATS, "spec": {**BOATS["spec"], "versions": [version]}}
+    await cart.api.create("customresourcedefinitions.apiextensions.k8s.io", body)
+    boat = {
+        "apiVersion": "example.com/v1",
+        "kind": "Boat",
+        "metadata": {"name": "b"},
+        "spec": {"replicas": 2, "oars": 4},
+    }
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await cart.cluster.create(await cart.cluster.resource_for("example.com/v1", "Boat"), boat)
+            except SeatrialError:  # a kind is served a moment after its definition
+                await asyncio.sleep(0.05)
+
+
+BOAT = {"target": {"object": {"kind": "Boat", "apiVersion": "example.com/v1", "name": "b", "namespace": "default"}}}
+
+
+async def test_any_kind_that_keeps_its_replicas_where_they_usually_are(cart):
+    """Scaled and put back like a Deployment."""
+    await make_boat(cart, ".spec.replicas")
+    boats = await cart.cluster.resource_for("example.com/v1", "Boat")
+    assert (await run(Scale.model_validate({**BOAT, "by": 3, "wait": False}), cart.context)).passed
+    assert (await cart.cluster.get(boats, "b", namespace="default"))["spec"]["replicas"] == 5
+    assert await cart.undo() == []
+    assert (await cart.cluster.get(boats, "b", namespace="default"))["spec"]["replicas"] == 2
+
+
+async def test_a_kind_that_keeps_them_elsewhere_is_not_touched(cart):
+    """What could not be put back is not changed."""
+    await make_boat(cart, ".spec.oars")
+    with pytest.raises(ClusterError, match="keeps its number of replicas elsewhere"):
+        await run(Scale.model_validate({**BOAT, "replicas": 3}), cart.context)
+    assert cart.context.journal.mark == 0

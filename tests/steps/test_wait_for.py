@@ -217,10 +217,10 @@ async def test_a_probe_is_repeated_until_it_passes(recorder, in_real_time):
 async def test_a_probe_that_never_passes_fails_with_what_it_saw(in_real_time, unused_tcp_port):
     """At the last look."""
     until = {"probeTCP": {"target": {"address": {"host": "127.0.0.1", "port": unused_tcp_port}}}}
-    outcome = await run(wait_for(until, timeout=0.3, interval=0.05), in_real_time)
+    outcome = await run(wait_for(until, timeout=1.5, interval=0.05), in_real_time)
     assert outcome.verdict is Verdict.FAILED
     assert outcome.reasons == (
-        f"waited 0.3 s for probeTCP to pass: TCP 127.0.0.1:{unused_tcp_port}: connection refused",
+        f"waited 1.5 s for probeTCP to pass: TCP 127.0.0.1:{unused_tcp_port}: connection refused",
     )
 
 
@@ -228,7 +228,7 @@ async def test_a_probe_that_passes_now_and_then_does_not_hold(in_real_time):
     """With `holdsFor` every look has to pass."""
     answers = Answers(*[{"status": status} for status in (200, 503) * 500])
     async with listening(answers.answer) as server:
-        spec = wait_for(probing(str(server.make_url("/"))), timeout=0.4, interval=0.01, holdsFor=0.2)
+        spec = wait_for(probing(str(server.make_url("/"))), timeout=1.5, interval=0.01, holdsFor=0.2)
         assert (await run(spec, in_real_time)).verdict is Verdict.FAILED
 
 
@@ -236,7 +236,7 @@ async def test_a_service_that_is_not_there_yet_is_waited_for(control, on_cluster
     """And told when it never came."""
     context = replace(on_cluster.context, clock=SystemClock())
     until = {"probeHTTP": {"target": {"service": {"name": "web", "namespace": "default"}}}}
-    outcome = await run(wait_for(until, timeout=0.3, interval=0.05), context)
+    outcome = await run(wait_for(until, timeout=1.5, interval=0.05), context)
     assert outcome.verdict is Verdict.FAILED
     assert 'services "web" not found' in outcome.reasons[0]
 

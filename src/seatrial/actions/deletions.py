@@ -182,19 +182,20 @@ def _victim(resource: Resource, thing: Manifest, context: Context, *, restored: 
 def _why_not_restored(resource: Resource, thing: Manifest, context: Context) -> str:
     if (thing["metadata"].get("annotations") or {}).get(KEPT_BY):
         return "a run of Seatrial made it"
-    if _made_by_this_run(resource, thing, context):
-        return "this run made it"
+    if _made_by_this_scenario(resource, thing, context):
+        return "this scenario made it"
     if controller := controller_of(thing):
         return f"{controller} makes it anew"
     return "it is on its way out already" if thing["metadata"].get("deletionTimestamp") else ""
 
 
-def _made_by_this_run(resource: Resource, thing: Manifest, context: Context) -> bool:
+def _made_by_this_scenario(resource: Resource, thing: Manifest, context: Context) -> bool:
+    """Whether its undo deletes it at the end of the scenario anyway; what was loaded for the whole run comes back."""
     meta = thing["metadata"]
     if (meta.get("labels") or {}).get(RUN_LABEL) != context.run_id:
         return False
     wanted = {"kind": resource.kind, "name": meta["name"], "namespace": meta.get("namespace", "")}
-    undos = (written.undo for written in context.journal.newer_than(0))
+    undos = (written.undo for written in context.journal.newer_than(context.scope.since))
     return any(undo.kind == DELETE_OBJECT.kind and wanted.items() <= dict(undo.args).items() for undo in undos)
 
 

@@ -184,6 +184,8 @@ async def _revert(args: Mapping[str, Any], world: World) -> str:
     cluster = world.cluster
     resource = await cluster.resource_for(args["apiVersion"], args["kind"])
     changes = [FieldChange.from_json(each) for each in args["changes"]]
+    values = [each for each in changes if each.path != _RUN_LABEL_PATH]
+    label = [each for each in changes if each.path == _RUN_LABEL_PATH]
     conflict: Conflict | None = None
     for _ in range(_MOST_CONFLICTS):
         try:
@@ -193,11 +195,11 @@ async def _revert(args: Mapping[str, Any], world: World) -> str:
         if now["metadata"]["uid"] != args["uid"]:
             return "somebody replaced it by another since"
         wanted = copy.deepcopy(now)
-        left = [str(each) for each in changes if not _put_back(each, wanted) and each.path != _RUN_LABEL_PATH]
+        left = [str(each) for each in values if not _put_back(each, wanted)]
         try:
             if wanted != now:
                 now = await _patch(resource, now, wanted, cluster)
-            await _give_back(resource, now, args.get("owners") or [], cluster)
+            await _let_go(resource, now, label, args.get("owners") or [], cluster)
         except Conflict as error:
             conflict = error
         except NotFound:
@@ -308,13 +310,24 @@ async def _patch(resource: Resource, now: Object, wanted: Object, cluster: Clien
     return await _send(resource, now, merge_patch(_without_the_servers(now), _without_the_servers(wanted)), cluster)
 
 
-async def _give_back(resource: Resource, now: Object, before: list[Object], cluster: Client) -> None:
-    """Let the fields be managed by those who managed them before."""
-    found = now["metadata"].get("managedFields") or []
+async def _let_go(
+    resource: Resource, now: Object, label: list[FieldChange], before: list[Object], cluster: Client
+) -> None:
+    """Take the run's label away and let the fields be managed by those who did before, in one go.
+
+    Until then no other run touches the object: it would take us for a manager of its fields.
+    """
+    wanted = copy.deepcopy(now)
+    for each in label:
+        _put_back(each, wanted)
+    patch = merge_patch(_without_the_servers(now), _without_the_servers(wanted))
+    managed = now["metadata"].get("managedFields") or []
     # An empty list means that nothing is meant; what empties it is an entry that says nothing.
-    wanted = given_back(found, before) or [{}]
-    if found and wanted != found:
-        await _send(resource, now, {"metadata": {"managedFields": wanted}}, cluster)
+    managers = given_back(managed, before) or [{}]
+    if managed and managers != managed:
+        patch["metadata"] = {**patch.get("metadata", {}), "managedFields": managers}
+    if any(patch.values()):
+        await _send(resource, now, patch, cluster)
 
 
 async def _send(resource: Resource, now: Object, patch: Object, cluster: Client) -> Object:

@@ -49,4 +49,5 @@ async def _driver(name: str, world: World) -> MachineDriver:
     return world.machines if world.machines.name == name else await find_driver(name, world.cluster)
 
 
-START_MACHINE = UndoKind(kind="startMachine", run=_start_again)
+# A machine of iron may take minutes to boot.
+START_MACHINE = UndoKind(kind="startMachine", run=_start_again, deadline_seconds=600.0)

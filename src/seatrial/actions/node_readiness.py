@@ -1,8 +1,8 @@
 """Whether a node's kubelet reports, as the cluster sees it: read from watches, timed by their arrival.
 
 A node that was switched off stays Ready until its heartbeats have been missed for long enough (the controller manager's
-`--node-monitor-grace-period`, 50 s by default since Kubernetes 1.32 and 40 s before), so "Ready" alone doesn't tell
-that it is back: its kubelet also has to have renewed its Lease since.
+`--node-monitor-grace-period`), so "Ready" alone doesn't tell that it is back: its kubelet also has to have renewed its
+Lease since. Source: Kubernetes documentation, "Nodes", "Node heartbeats".
 """
 
 import asyncio

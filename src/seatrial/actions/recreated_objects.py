@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from seatrial.actions.created_objects import RUN_LABEL, object_in_words, wait_until_gone
+from seatrial.actions.created_objects import object_in_words, wait_until_gone
 from seatrial.actions.field_changes import ABSENT, differences
 from seatrial.actions.manifest_text import Manifest
 from seatrial.actions.manifests import Applied, found, until_ready
@@ -69,8 +69,6 @@ def declared(resource: Resource, thing: Manifest) -> Manifest:
     body: Manifest = {key: copy.deepcopy(value) for key, value in thing.items() if key != "status"}
     body |= {"apiVersion": resource.api_version, "kind": resource.kind}
     body["metadata"] = {key: value for key, value in body["metadata"].items() if key not in _SERVERS_OWN}
-    if labels := body["metadata"].get("labels"):
-        body["metadata"]["labels"] = {key: value for key, value in labels.items() if key != RUN_LABEL}
     if tidy := _TIDY.get((resource.group, resource.kind)):
         tidy(body)
     return body

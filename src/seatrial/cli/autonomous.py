@@ -30,7 +30,7 @@ Exit codes:
 \b
 Examples:
   # the first experiment, on a cluster that comes with the tool
-  seatrial autonomous --sandbox --load examples/goldpinger.yml --policy-file examples/kill-half.yml
+  seatrial autonomous --sandbox --load examples/manifests/goldpinger.yml --policy-file examples/kill-half.yml
   # on the cluster of a kubeconfig context, with the same victims as the plan showed
   seatrial plan policy.yml --context staging --output json > plan.json
   seatrial autonomous --policy-file policy.yml --context staging --plan plan.json
@@ -53,7 +53,7 @@ Examples:
 )  # fmt: skip
 @click.option(
     "--plan", "plan_file", metavar="FILE", type=FILE,
-    help="A plan saved with 'seatrial plan --output json': run with its seed, and only if the cluster is still as then.",
+    help="A plan saved with 'seatrial plan --output json': run with its seed, if the cluster is still as then.",
 )  # fmt: skip
 @run_options
 @report_options

@@ -42,7 +42,7 @@ COMMANDS = {
 
 _EPILOG = """\b
 Examples:
-  seatrial autonomous --sandbox --load examples/goldpinger.yml --policy-file examples/kill-half.yml
+  seatrial autonomous --sandbox --load examples/manifests/goldpinger.yml --policy-file examples/kill-half.yml
   seatrial plan --seed 7 policy.yml
   seatrial validate policies/*.yml
 """

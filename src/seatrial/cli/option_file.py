@@ -25,7 +25,16 @@ def defaults_from(file: str, context: click.Context) -> dict[str, Any]:
     known = _parameters(group, str(context.invoked_subcommand), context)
     if unknown := [key for key in said if key not in known]:
         _refuse_strangers(file, unknown, group, context)
-    return {known[key]: value for key, value in said.items() if key in known}
+    return {str(known[key].name): _value(file, known[key], key, said[key]) for key in said if key in known}
+
+
+def _value(file: str, option: click.Option, key: str, value: Any) -> Any:
+    """The value as click takes it: many where the flag may be given again, else one."""
+    values = value if isinstance(value, list) and option.multiple else [value]
+    if not all(isinstance(each, str | int | float) for each in values):
+        kind = "a text, a number, true or false" + (", or a list of these" if option.multiple else "")
+        raise ConfigurationError(f"{file}: the value of '{key}' is none that the flag takes", hint=f"it is {kind}")
+    return values if option.multiple else values[0]
 
 
 def _refuse_strangers(file: str, keys: list[str], group: click.Group, context: click.Context) -> None:
@@ -55,11 +64,11 @@ def _read(file: Path) -> dict[str, Any]:
     return said
 
 
-def _parameters(group: click.Group, name: str, context: click.Context) -> dict[str, str]:
-    """The options of a command: how a file calls them, and the names of their parameters."""
+def _parameters(group: click.Group, name: str, context: click.Context) -> dict[str, click.Option]:
+    """The options of a command, by what a file calls them."""
     command = group.get_command(context, name)
     options = [each for each in command.params if isinstance(each, click.Option)] if command else []
-    return {key: str(each.name) for each in options for key in _keys(each)}
+    return {key: each for each in options for key in _keys(each)}
 
 
 def _keys(option: click.Option) -> Iterator[str]:

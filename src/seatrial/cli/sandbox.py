@@ -40,7 +40,7 @@ _CONTEXT = "seatrial-sandbox"
 _EPILOG = """\b
 Examples:
   seatrial sandbox up --detach
-  seatrial sandbox load examples/goldpinger.yml
+  seatrial sandbox load examples/manifests/goldpinger.yml
   kubectl --kubeconfig "$(seatrial sandbox kubeconfig)" get pods --watch
   seatrial sandbox down
 """
@@ -254,7 +254,7 @@ def logs(name: str, follow: bool, state_dir: Path | None) -> None:
         raise SandboxError(f"can't read {found.home.log}: {error.strerror}") from error
 
 
-@sandbox.command(epilog="\b\nExample:\n  seatrial sandbox load examples/goldpinger.yml\n")
+@sandbox.command(epilog="\b\nExample:\n  seatrial sandbox load examples/manifests/goldpinger.yml\n")
 @name_option
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, allow_dash=True))
 @state_dir_option
@@ -298,7 +298,7 @@ def _announce(found: "Sandbox", name: str, last: str) -> None:
 Try:
   export KUBECONFIG={shlex.quote(str(found.kubeconfig))}
   kubectl get nodes
-  seatrial sandbox load{name_flag(name)} examples/goldpinger.yml
+  seatrial sandbox load{name_flag(name)} examples/manifests/goldpinger.yml
   kubectl get pods --watch
 
 {last}""")

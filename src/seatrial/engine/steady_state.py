@@ -85,9 +85,12 @@ class SteadyStateWatch:
         tally = _Tally(name, self._context)
         interval = self._spec.interval_seconds
         taken: AsyncIterator[Sample] = samples(probe, self._context, interval_seconds=interval, ending=ending)
-        async with aclosing(taken):  # type: ignore[type-var] # an asynchronous generator, which has aclose
-            async for sample in taken:
-                tally.take(sample)
+        try:
+            async with aclosing(taken):  # type: ignore[type-var] # an asynchronous generator, which has aclose
+                async for sample in taken:
+                    tally.take(sample)
+        finally:
+            tally.tell()  # also where the experiment is aborted or stopped
         return tally.verdict(self._spec)
 
 
@@ -118,8 +121,8 @@ class _Tally:
                 self._context.emit(SteadyStateRegained(probe=self._probe, seconds=sample.due - self._lost_at))
                 self._lost_at = None
 
-    def verdict(self, spec: SteadyState) -> Outcome:
-        """What it means, with what the policy tolerates."""
+    def tell(self) -> None:
+        """Publish the figures."""
         self._context.emit(
             SteadyStateSampled(
                 probe=self._probe,
@@ -129,6 +132,9 @@ class _Tally:
                 longest_outage_seconds=self._longest_outage,
             )
         )
+
+    def verdict(self, spec: SteadyState) -> Outcome:
+        """What they mean, with what the policy tolerates."""
         tolerance = spec.tolerance
         if tolerance is None:
             return PASSED

@@ -26,12 +26,12 @@ async def unwind(undos: Iterable[WrittenUndo], context: Context, *, hurry: async
     `hurry` set, before or meanwhile, shortens what is left of each deadline. So does an undo that was tried in vain for
     all of its time: those after it would wait for the same thing.
     """
-    deadline = DEADLINE_SECONDS
+    deadline: float | None = None
     for written in undos:
         undo = written.undo
         work = _Work(undo, context)
         note, error = await work.outcome(hurry, deadline_seconds=deadline)
-        deadline = HURRIED_DEADLINE_SECONDS if work.in_vain else DEADLINE_SECONDS
+        deadline = HURRIED_DEADLINE_SECONDS if work.in_vain else None
         await context.journal.settle(written, error=error)
         if error:
             context.emit(UndoFailed(description=undo.description, error=error, manual=undo.manual))
@@ -48,12 +48,14 @@ class _Work:
         self._context = context
         self._last_error = ""
 
-    async def outcome(self, hurry: asyncio.Event, *, deadline_seconds: float) -> tuple[str, str]:
-        """The note of an undo that worked, and the error of one that did not."""
+    async def outcome(self, hurry: asyncio.Event, *, deadline_seconds: float | None) -> tuple[str, str]:
+        """The note of an undo that worked, and the error of one that did not; without a deadline, its kind's holds."""
         try:
             kind = undo_kind(self._undo.kind)
         except SeatrialError as error:
             return "", error.message
+        if deadline_seconds is None:
+            deadline_seconds = kind.deadline_seconds or DEADLINE_SECONDS
         task = asyncio.create_task(self._until_done(kind))
         hurried = asyncio.create_task(hurry.wait())
         try:

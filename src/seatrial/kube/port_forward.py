@@ -8,8 +8,8 @@ exists since 1.30 only. The protocol can't end one direction alone, and does not
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 
 from seatrial.errors import ClusterError
 from seatrial.kube import errors
@@ -95,8 +95,8 @@ async def try_port(transport: Transport, path: str, *, port: int, quiet_seconds:
     """
     async with open_channels(transport, path, query=[("ports", str(port))], protocols=(V4,)) as channels:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(quiet_seconds):
-                await anext(_data_of(channels), b"")
+            async with asyncio.timeout(quiet_seconds), aclosing(_data_of(channels)) as data:
+                await anext(data, b"")
 
 
 async def _send(reader: asyncio.StreamReader, channels: Channels) -> None:
@@ -106,13 +106,14 @@ async def _send(reader: asyncio.StreamReader, channels: Channels) -> None:
 
 
 async def _receive(channels: Channels, writer: asyncio.StreamWriter) -> None:
-    async for data in _data_of(channels):
-        writer.write(data)
-        with contextlib.suppress(ConnectionError):
-            await writer.drain()
+    async with aclosing(_data_of(channels)) as chunks:
+        async for data in chunks:
+            writer.write(data)
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
 
 
-async def _data_of(channels: Channels) -> AsyncIterator[bytes]:
+async def _data_of(channels: Channels) -> AsyncGenerator[bytes, None]:
     """What the pod's port sends.
 
     Raises:

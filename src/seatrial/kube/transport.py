@@ -10,7 +10,7 @@ import copy
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
@@ -188,7 +188,9 @@ class Transport:
         try:
             yield self._chunks(response)
         finally:
-            # An answer without an end is cut off, not read to its end.
+            # An answer without an end is cut off, not read to its end; nor does anybody wait for the farewell of TLS.
+            if response.connection is not None and response.connection.transport is not None:
+                response.connection.transport.abort()
             response.close()
 
     @asynccontextmanager
@@ -203,11 +205,16 @@ class Transport:
             ClusterError: the API server, or the kubelet behind it, did not agree.
         """
         call = _Call("GET", yarl.URL(f"{self.server}{path}?{urlencode(query)}", encoded=True), None, {})
-        socket = await self._upgraded(call, protocols)
+        websocket = await self._upgraded(call, protocols)
+        connection = websocket.get_extra_info("socket")
         try:
-            yield socket
+            yield websocket
         finally:
-            await socket.close()
+            await websocket.close()
+            if connection is not None:
+                # Nobody needs the farewell of TLS, for which the closed connection would wait on.
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     async def _upgraded(self, call: "_Call", protocols: Sequence[str]) -> aiohttp.ClientWebSocketResponse:
         try:
@@ -383,7 +390,8 @@ class _UpgradeRefusedError(Exception):
 async def _keep_refusal(response: aiohttp.ClientResponse) -> None:
     """Keep what is said when a WebSocket is refused: aiohttp throws the body away, and with it the Status."""
     if response.status != 101 and "Sec-WebSocket-Key" in response.request_info.headers:
-        raise _UpgradeRefusedError(response, await response.read())
+        async with response:
+            raise _UpgradeRefusedError(response, await response.read())
 
 
 _T = TypeVar("_T")

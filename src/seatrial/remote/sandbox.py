@@ -57,7 +57,7 @@ class SandboxExecutor:
     async def by_hand(self, node: str, command: str) -> str:
         """Kubectl's raw request: it reaches this sandbox, whatever its name is."""
         body = shlex.quote(json.dumps({"command": command}))
-        return f"echo {body} | kubectl create --raw {_path(node)} -f -"
+        return f"printf %s {body} | kubectl create --raw {_path(node)} -f -"
 
     async def close(self) -> None:
         """The cluster's client is not this executor's to close."""

@@ -50,9 +50,8 @@ def _render(place: str, key: str, step: StepPlan) -> Table:
 def _rows(step: StepPlan) -> list[tuple[str, str, str]]:
     rows = []
     if step.matched is not None:
-        rows.append(
-            ("matched", f"{step.matched} pod{'' if step.matched == 1 else 's'}, {len(step.targets)} chosen", "")
-        )
+        chosen = len(step.nodes if step.kind == "node" else step.targets)
+        rows.append(("matched", f"{step.matched} {step.kind}{'' if step.matched == 1 else 's'}, {chosen} chosen", ""))
     rows += [("", note, "dim") for note in step.notes]
     victims = set(step.victims)
     rows += [("would hit", f"{pod} on {pod.node or 'no node'}", "bold") for pod in step.victims]

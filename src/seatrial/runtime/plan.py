@@ -1,7 +1,7 @@
 """What a step would do, as data: shown by `seatrial plan`, and the same choice that a run with that seed makes."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from seatrial.runtime.events import PodRef
 
@@ -52,15 +52,17 @@ class ActionPlan:
 class StepPlan:
     """What one step would do to the cluster as it is.
 
-    `matched` is None for a step that chooses no targets. `victims` are the pods that would be disrupted; `targets` all
-    those that the step's actions see. `unowned` are victims that no controller replaces. `changes` says what else the
-    step would change, one sentence each ("create Deployment shop/cart-chaos", "stop machine node-2"), `refused` why
-    guardrails would not let it, `nodes` which nodes it acts on. `unknown` says why it can't be told what the step would
-    do, as where it acts on what an earlier step has yet to create.
+    `matched` is None for a step that chooses no targets; `kind` is what it counts. `victims` are the pods that would be
+    disrupted; `targets` all those that the step's actions see. `unowned` are victims that no controller
+    replaces. `changes` says what else the step would change, one sentence each ("create Deployment shop/cart-chaos",
+    "stop machine node-2"), `refused` why guardrails would not let it, `nodes` which nodes it acts on.
+    `unknown` says why it can't be told what the step would do, as where it acts on what an earlier step has yet to
+    create.
     """
 
     summary: str
     matched: int | None = None
+    kind: Literal["pod", "node"] = "pod"
     notes: tuple[str, ...] = ()
     targets: tuple[PodRef, ...] = ()
     victims: tuple[PodRef, ...] = ()

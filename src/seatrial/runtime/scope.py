@@ -36,9 +36,13 @@ class _Promise:
 
 
 class ScenarioScope:
-    """Owns every task a scenario leaves running; none outlives `close`."""
+    """Owns every task a scenario leaves running; none outlives `close`.
 
-    def __init__(self) -> None:
+    `since` is the journal's mark when the scenario began: newer undos are its own.
+    """
+
+    def __init__(self, *, since: int = 0) -> None:
+        self.since = since
         self._observers: dict[asyncio.Task[Outcome], Observation] = {}
         self._promises: list[_Promise] = []
         self._withdrawn: list[asyncio.Task[Outcome]] = []

@@ -172,7 +172,7 @@ async def _planned_deletions(
 
 async def _missing_permissions(spec: Kubectl, manifests: Sequence[Manifest], cluster: Client) -> tuple[str, ...]:
     verbs = {
-        ("apply", True): ("get", "create", "patch", "delete"),
+        ("apply", True): ("get", "create", "patch", "delete", "list", "watch"),
         ("apply", False): ("get", "create", "patch"),
         ("delete", True): ("get", "list", "watch", "delete", "create"),
         ("delete", False): ("get", "list", "watch", "delete"),

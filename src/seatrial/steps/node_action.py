@@ -64,7 +64,7 @@ async def run(spec: NodeAction, context: Context) -> Outcome:
     async def attempt(number: int) -> Outcome:
         return await _attempt(spec, context.at(where=replace(context.where, attempt=number)), hit)
 
-    return await with_retries(spec.retries, attempt, context.clock)
+    return await with_retries(spec.retries, attempt, context.clock, halt=context.halt)
 
 
 async def _attempt(spec: NodeAction, context: Context, hit: dict[str, NodeTarget]) -> Outcome:
@@ -136,6 +136,7 @@ async def plan(spec: NodeAction, context: Context) -> StepPlan:
     return StepPlan(
         summary=summary,
         matched=selection.matched,
+        kind="node",
         notes=_each_once(
             [(selection.empty_reason,) if selection.empty_reason else selection.notes, *(each.notes for each in parts)]
         ),

@@ -62,7 +62,7 @@ async def run(spec: PodAction, context: Context) -> Outcome:
     async def attempt(number: int) -> Outcome:
         return await _attempt(spec, context.at(where=replace(context.where, attempt=number)), hit)
 
-    return await with_retries(spec.retries, attempt, context.clock)
+    return await with_retries(spec.retries, attempt, context.clock, halt=context.halt)
 
 
 async def _attempt(spec: PodAction, context: Context, hit: set[str]) -> Outcome:
@@ -107,6 +107,7 @@ async def plan(spec: PodAction, context: Context) -> StepPlan:
     """Which pods the step would choose, which of them it would disrupt, and what that means to others."""
     selection = await select_pods(spec.matches, spec.filters, context)
     victims: dict[str, Pod] = {}
+    unasked: dict[str, Pod] = {}  # whose budgets nobody will ask
     parts: list[ActionPlan] = []
     for index, chosen in enumerate(spec.actions if selection.pods else ()):
         action = pod_actions()[chosen.key]
@@ -119,6 +120,7 @@ async def plan(spec: PodAction, context: Context) -> StepPlan:
             await action.plan(chosen.spec, selection.pods, here),
         ]
         victims.update((pod.metadata.uid, pod) for pod in hit)
+        unasked.update((pod.metadata.uid, pod) for pod in hit if not action.honours_budgets)
     hit = tuple(victims.values())
     return StepPlan(
         summary=", then ".join(_in_words(chosen) for chosen in spec.actions),
@@ -130,7 +132,7 @@ async def plan(spec: PodAction, context: Context) -> StepPlan:
         victims=tuple(pod_ref(pod) for pod in hit),
         owners=await owner_impacts(hit, context.cluster),
         unowned=tuple(pod_ref(pod) for pod in hit if pod.metadata.controller is None),
-        budgets=await budget_impacts(hit, context.cluster),
+        budgets=await budget_impacts(unasked.values(), context.cluster),
         changes=_each_once(each.changes for each in parts),
         nodes=_each_once(each.nodes for each in parts),
         refused=_each_once(each.refused for each in parts),

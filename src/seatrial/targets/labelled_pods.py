@@ -148,7 +148,8 @@ class _OthersWishes:
     async def objection(self, pod: Pod) -> str:
         """Who objects to the pod's death, in words; empty where nobody does."""
         namespace = pod.metadata.namespace
-        if await self._refuses(NAMESPACES, namespace, None):
+        meta = await self._meta(NAMESPACES, namespace, None)
+        if meta and says_enabled(meta) == "false":
             return f"its namespace says {ENABLED}=false"
         owner, seen = pod.metadata.controller, set[str]()
         while owner is not None and owner.uid not in seen:
@@ -157,16 +158,14 @@ class _OthersWishes:
                 resource = await self._cluster.resource_for(owner.api_version, owner.kind)
             except (UnknownKindError, Forbidden):
                 return ""
-            inside = namespace if resource.namespaced else None
-            if await self._refuses(resource, owner.name, inside):
+            meta = await self._meta(resource, owner.name, namespace if resource.namespaced else None)
+            above = meta.controller if meta else None
+            # A ReplicaSet has copies of its Deployment's annotations, which stay when those are removed.
+            speaks_for_itself = owner.kind != "ReplicaSet" or above is None
+            if meta and speaks_for_itself and says_enabled(meta) == "false":
                 return f"its {owner.kind} {owner.name} says {ENABLED}=false"
-            above = await self._meta(resource, owner.name, inside)
-            owner = above.controller if above else None
+            owner = above
         return ""
-
-    async def _refuses(self, resource: Resource, name: str, namespace: str | None) -> bool:
-        meta = await self._meta(resource, name, namespace)
-        return meta is not None and says_enabled(meta) == "false"
 
     async def _meta(self, resource: Resource, name: str, namespace: str | None) -> ObjectMeta | None:
         key = (resource.group, resource.plural, namespace or "", name)

@@ -1,6 +1,9 @@
+import shutil
+import subprocess
+
 import pytest
 
-from seatrial.actions.pods.kill_container import KillContainer, plan, run
+from seatrial.actions.pods.kill_container import _SIGNAL_SHARED, KillContainer, plan, run
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
 from seatrial.runtime.events import (
@@ -98,6 +101,30 @@ async def test_a_pod_that_is_gone_is_said(whole):
     outcome = await run(kill(), (pod,), whole.context)
     assert outcome.verdict is Verdict.INCONCLUSIVE
     assert outcome.reasons[0].endswith("was gone before the signal was sent")
+
+
+def may_make_namespaces():
+    made = subprocess.run(["unshare", "-Urpm", "--fork", "--mount-proc", "true"], check=False, capture_output=True)
+    return made.returncode == 0
+
+
+@pytest.mark.skipif(not (shutil.which("nsenter") and may_make_namespaces()), reason="the kernel makes no namespaces")
+def test_in_a_shared_process_table_the_containers_own_main_process_is_found(tmp_path):
+    """Two containers with file trees of their own in one process table: SIGKILL ends the second one's alone."""
+    script = tmp_path / "signal.sh"
+    script.write_text(f"set -- KILL 9\n{_SIGNAL_SHARED}")
+    pod = f"""
+        unshare -m sh -c 'exec sleep 100' & first=$!
+        unshare -m sh -c 'echo > {tmp_path}/up; exec sleep 200' & second=$!
+        until [ -e {tmp_path}/up ]; do :; done
+        nsenter -t $second -m sh {script}; echo "signalled: $?"
+        wait $second; echo "second: $?"
+        kill -0 $first && echo "first: alive"
+        kill -KILL $first
+    """
+    command = ["unshare", "-Urpm", "--fork", "--mount-proc", "sh", "-c", pod]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines() == ["signalled: 0", "second: 137", "first: alive"], done.stderr
 
 
 async def test_a_plan_says_what_stays_behind(whole):

@@ -193,3 +193,21 @@ async def test_a_pod_that_nothing_replaces_is_seen_to_go(recovered):
     tracker.kill_failed("other")
     assert tracker.still_there() == []
     await asyncio.wait_for(tracker.wait(), 30)
+
+
+async def test_a_pod_whose_eviction_is_refused_for_now_has_no_replacement_yet(recovered):
+    """What came while a budget held it back is another's replacement; its own is counted from when it goes."""
+    tracker = tracker_for([pod("held"), pod("first")], recovered)
+    tracker.kill_sent("held", 10.0)
+    tracker.kill_sent("first", 10.01)
+    for event in life("new-1", 10.1)[:1]:
+        tracker.feed(event)
+    tracker.kill_refused("held")
+    for event in [gone("first", 10.05), *life("new-1", 10.1)]:
+        tracker.feed(event)
+    tracker.kill_sent("held", 15.0)
+    for event in [gone("held", 15.05), *life("new-2", 15.1)]:
+        tracker.feed(event)
+    await asyncio.wait_for(tracker.wait(), 30)
+    assert [(event.pod.name, event.replacement.name) for event in recovered] == [("first", "new-1"), ("held", "new-2")]
+    assert all(event.created_ms > 0 for event in recovered)

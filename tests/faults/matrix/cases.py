@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.faults.matrix.faults import Fault, faults, faults_of_a_machine
+
 Object = dict[str, Any]
+
+RESERVED = "node3"
+"""The node that takes no pods of cells: its machine is stopped."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,9 @@ class Case:
         target: kind and name of the object that somebody else deletes or changes meanwhile.
         meddling: the merge patch by which somebody else changes it.
         comes_back: clean-up makes the object anew, so that it has another UID.
-        with_pods: needs the sandbox's nodes: not run where there are none.
+        changes: how many requests of the experiment change something.
+        undone: whether clean-up changes something; what a controller mends needs none.
+        machine: the node whose machine it is about, which one cell at a time may have: so these meet fewer faults.
     """
 
     name: str
@@ -33,7 +40,9 @@ class Case:
     target: tuple[str, str] = ("ConfigMap", "settings")
     meddling: Mapping[str, Any] = field(default_factory=lambda: {"data": {"theirs": "1"}})
     comes_back: bool = False
-    with_pods: bool = False
+    changes: int = 1
+    undone: bool = True
+    machine: str = ""
 
 
 def config_map(name: str = "settings", **data: str) -> Object:
@@ -87,15 +96,18 @@ _WEB = ("Deployment", "web")
 _WEB_MEDDLING = {"metadata": {"labels": {"theirs": "1"}}}
 
 CASES = (
-    Case("--load, new objects", loaded=(config_map(), service())),
+    Case("--load, new objects", loaded=(config_map(), service()), changes=2),
     Case("--load over an object that is there", before=(config_map(),), loaded=(config_map(colour="blue", size="9"),)),
-    Case("kubectl apply, new objects", (kubectl("apply", config_map(), service()),)),
+    Case("kubectl apply, new objects", (kubectl("apply", config_map(), service()),), changes=2),
     Case(
         "kubectl apply over objects that are there",
         (kubectl("apply", config_map(colour="blue"), service(app="other")),),
-        before=(config_map(), service()),
+        before=(config_map(), service()), changes=2,
     ),
-    Case("kubectl delete", (kubectl("delete", config_map(), service()),), (config_map(), service()), comes_back=True),
+    Case(
+        "kubectl delete", (kubectl("delete", config_map(), service()),),
+        before=(config_map(), service()), comes_back=True, changes=2,
+    ),
     Case("cordon", (node_action({"cordon": {}}),), target=_NODE, meddling=_NODE_MEDDLING),
     Case(
         "taint", (node_action({"taint": {"key": "chaos", "effect": "NoSchedule"}}),),
@@ -104,7 +116,7 @@ CASES = (
     Case("drain", (node_action({"drain": {}}),), target=_NODE, meddling=_NODE_MEDDLING),
     Case(
         "scale", ({"scale": {"target": {"deployment": {"name": "web", "namespace": "{ns}"}}, "replicas": 2}},),
-        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING, with_pods=True,
+        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING,
     ),
     Case(
         "clone, with its Service retargeted",
@@ -117,20 +129,25 @@ CASES = (
                 }
             },
         ),
-        before=(deployment(), service()), target=("Service", "web"), meddling=_WEB_MEDDLING, with_pods=True,
+        before=(deployment(), service()), target=("Service", "web"), meddling=_WEB_MEDDLING, changes=2,
     ),
     Case(
         "kill", (pod_action({"kill": {"force": True}}),),
-        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING, with_pods=True,
+        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING, undone=False,
     ),
     Case(
         "evict", (pod_action({"evict": {}}),),
-        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING, with_pods=True,
+        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING, undone=False,
     ),
     Case(
         "exec with an undo",
         (pod_action({"exec": {"command": ["touch", "/tmp/broken"], "undo": ["rm", "-f", "/tmp/broken"]}}),),
-        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING, with_pods=True,
+        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING,
+    ),
+    Case(
+        "stop a machine",
+        ({"nodeAction": {"matches": [{"property": {"name": "name", "value": RESERVED}}], "actions": [{"stop": {}}]}},),
+        machine=RESERVED,
     ),
 )  # fmt: skip
 
@@ -144,3 +161,8 @@ def placed(value: Any, namespace: str) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(placed(each, namespace) for each in value)
     return value
+
+
+def faults_of(case: Case) -> list[Fault]:
+    """The columns of a row."""
+    return faults_of_a_machine() if case.machine else faults(changes=case.changes, undone=case.undone)

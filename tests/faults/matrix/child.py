@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.faults.matrix.faults import Fault, Kind, Moment, Phase
 
-_CALL_SECONDS = 1.5
+_CALL_SECONDS = 2.5
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,22 @@ OUTAGES = (Kind.ERROR_500, Kind.ERROR_429, Kind.HANGING, Kind.GONE)
 _AT_THE_CHANGE = (Kind.EXCEPTION, Kind.DELETED, Kind.CHANGED, Kind.DISK_FULL, Kind.TWO_AT_ONCE)
 
 
-def faults() -> list[Fault]:
-    """Every column."""
+def faults(*, changes: int = 1, undone: bool = True) -> list[Fault]:
+    """Every column for a case whose experiment makes so many changes, and whose clean-up makes some or none."""
+    kinds = (*SIGNALS, *OUTAGES)
     return [
-        *(Fault(kind, moment) for kind in (*SIGNALS, *OUTAGES, *_AT_THE_CHANGE) for moment in Moment),
-        *(Fault(kind, moment, Phase.CLEAN_UP) for kind in (*SIGNALS, *OUTAGES) for moment in Moment),
+        *(Fault(kind, moment) for kind in (*kinds, *_AT_THE_CHANGE) for moment in Moment),
+        *(Fault(kind, moment, Phase.CLEAN_UP) for kind in kinds for moment in Moment if undone),
         # Where there is more than one change: death between them.
-        *(Fault(Kind.SIGKILL, moment, change=number) for number in (2, 3) for moment in Moment),
+        *(Fault(Kind.SIGKILL, moment, change=number) for number in range(2, changes + 1) for moment in Moment),
+    ]
+
+
+def faults_of_a_machine() -> list[Fault]:
+    """The columns for what takes seconds and can't be done twice at once: death, and what may hold it up."""
+    return [
+        *(Fault(Kind.SIGKILL, moment) for moment in Moment),
+        *(Fault(kind, Moment.DURING) for kind in (Kind.SIGTERM, Kind.ERROR_500, Kind.GONE)),
+        *(Fault(Kind.SIGKILL, moment, Phase.CLEAN_UP) for moment in Moment),
+        *(Fault(kind, Moment.DURING, Phase.CLEAN_UP) for kind in (Kind.HANGING, Kind.GONE)),
     ]

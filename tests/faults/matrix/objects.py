@@ -46,11 +46,11 @@ async def picture(cluster: Client, namespace: str, *, with_uids: bool) -> Pictur
 
 def differences(before: Picture, after: Picture) -> list[str]:
     """What is different, a line each."""
-    lines = []
-    for what in sorted({*before, *after}):
-        if before.get(what) != after.get(what):
-            lines.append(f"{what}: {json.dumps(before.get(what))} became {json.dumps(after.get(what))}")
-    return lines
+    return [
+        f"{what}: {json.dumps(before.get(what))} became {json.dumps(after.get(what))}"
+        for what in sorted({*before, *after})
+        if before.get(what) != after.get(what)
+    ]
 
 
 def _shown(found: dict[str, Any], *, with_uids: bool) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _shown(found: dict[str, Any], *, with_uids: bool) -> dict[str, Any]:
     if with_uids:
         meta["uid"] = found["metadata"]["uid"]
         meta["managers"] = sorted(
-            json.dumps([each["manager"], each["operation"], _fields(each["fieldsV1"])])
+            json.dumps([each["manager"], each["operation"], _fields(each["fieldsV1"])], sort_keys=True)
             for each in found["metadata"].get("managedFields") or ()
             # What controllers report, they report when they like.
             if not each.get("subresource") and each["manager"] not in {"kube-controller-manager", "kubelet"}

@@ -304,7 +304,9 @@ async def test_a_command_that_fails_in_an_init_container(experiment):
 async def test_what_toxiproxy_refuses(experiment):
     """At once, in its words."""
     await experiment.deploy()
-    assert "invalid toxic type" in await said(experiment, **slow({"targetProxy": "8080", "toxicType": "gremlin"}))
+    message = await said(experiment, **slow({"targetProxy": "8080", "toxicType": "gremlin"}))
+    assert "invalid toxic type" in message
+    assert (await experiment.context.scope.last_look()).reasons == (message,)
 
 
 async def test_a_missing_permission(experiment, kubeconfig):

@@ -121,7 +121,7 @@ class Alertmanager:
                 ssl=not address.insecure,
                 allow_redirects=False,
             ) as response:
-                content = await response.content.read(_MOST_BYTES)
+                content = await self._body(response)
         except TimeoutError:
             raise AlertmanagerError(
                 f"{address.shown} did not answer within {_TIMEOUT_SECONDS:g} s", hint=_NETWORK_HINT
@@ -145,6 +145,14 @@ class Alertmanager:
             return json.loads(text)
         except ValueError:
             raise self._strange() from None
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > _MOST_BYTES:
+                raise AlertmanagerError(f"{self.address.shown} answered with more than {_MOST_BYTES // 2**20} MiB")
+        return bytes(body)
 
     def _read(self, data: Any) -> Silence:
         try:

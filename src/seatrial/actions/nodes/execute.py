@@ -34,7 +34,7 @@ class Execute(Model):
     """A command that undoes it, run at clean-up on each of the machines, also where `cmd` failed or how it ended is
     not known. It must be safe to repeat; without it nothing is undone."""
 
-    timeout: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 60.0
+    timeout: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 60.0
     """How long the command may take, in seconds, before it is killed."""
 
 
@@ -132,7 +132,8 @@ def _last_line(output: str) -> str:
     return f": {lines[-1][:200]}" if lines else ""
 
 
-RUN_COMMAND = UndoKind(kind="runCommand", run=_run_command)
+# As long as the longest command, and the way there.
+RUN_COMMAND = UndoKind(kind="runCommand", run=_run_command, deadline_seconds=660.0)
 ACTION = NodeActionType(
     key="execute", model=Execute, run=run, guard=guard, plan=plan, runs_commands=True, disrupts=True
 )

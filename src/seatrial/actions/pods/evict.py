@@ -5,13 +5,14 @@ long as the policy says. That a budget held is no failure of the system; but it 
 """
 
 from collections import Counter
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
 
 from seatrial.actions.action_type import ActionType
 from seatrial.actions.parallel import in_parallel
-from seatrial.actions.pods.recovery import RecoveryTracker, track_recovery
+from seatrial.actions.pods.recovery import RecoveryTracker, plan_tracking, track_recovery
 from seatrial.errors import ClusterError
 from seatrial.kube.errors import Conflict, DisruptionBudgetBlocked, NotFound
 from seatrial.kube.objects import Pod
@@ -71,14 +72,16 @@ def choose(spec: Evict, pods: tuple[Pod, ...], context: Context) -> list[Pod]:
 
 
 async def plan(spec: Evict, pods: tuple[Pod, ...], context: Context) -> ActionPlan:
-    """Which evictions a budget would block at the moment."""
-    blocked = [each for each in await budget_impacts(choose(spec, pods, context), context.cluster) if each.broken]
-    return ActionPlan(
+    """Which evictions a budget would block at the moment, and whether the recovery could be followed."""
+    victims = choose(spec, pods, context)
+    blocked = [each for each in await budget_impacts(victims, context.cluster) if each.broken]
+    return replace(
+        await plan_tracking(victims, context),
         notes=tuple(
             f"PodDisruptionBudget {each.namespace}/{each.budget} would block {each.hit - each.allowed} of {each.hit}"
             " evictions"
             for each in blocked
-        )
+        ),
     )
 
 

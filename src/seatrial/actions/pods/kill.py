@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from seatrial.actions.action_type import ActionType
 from seatrial.actions.parallel import in_parallel
-from seatrial.actions.pods.recovery import RecoveryTracker, is_replaced, track_recovery
+from seatrial.actions.pods.recovery import RecoveryTracker, is_replaced, plan_tracking, track_recovery
 from seatrial.errors import ClusterError
 from seatrial.kube.errors import Conflict, NotFound
 from seatrial.kube.objects import Pod
@@ -18,6 +18,7 @@ from seatrial.policy.base import Model
 from seatrial.policy.scalars import Fraction
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import PodKilled, PodKillSkipped, ProofMissing
+from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.verdict import PASSED, Outcome, not_carried_out, nothing_to_do
 from seatrial.targets.permissions import Permission
 from seatrial.targets.pods import pod_ref
@@ -62,6 +63,11 @@ def choose(spec: Kill, pods: tuple[Pod, ...], context: Context) -> list[Pod]:
     random = context.random("kill")
     drawn = [pod for pod in pods if random.random() < spec.probability]
     return [pod for pod in drawn if not _is_going(pod, spec)]
+
+
+async def plan(spec: Kill, pods: tuple[Pod, ...], context: Context) -> ActionPlan:
+    """Whether the recovery could be followed."""
+    return await plan_tracking(choose(spec, pods, context), context)
 
 
 async def _kill(pod: Pod, context: Context, tracker: RecoveryTracker | None, *, force: bool) -> str:
@@ -116,5 +122,11 @@ def _outcome(problems: list[str]) -> Outcome:
 
 
 ACTION = ActionType(
-    key="kill", model=Kill, run=run, victims=choose, reads_status=False, permissions=(Permission("delete"),)
+    key="kill",
+    model=Kill,
+    run=run,
+    victims=choose,
+    reads_status=False,
+    permissions=(Permission("delete"),),
+    plan=plan,
 )

@@ -109,7 +109,7 @@ async def plan(spec: KillContainer, pods: tuple[Pod, ...], context: Context) -> 
             notes.append(f"{pod_ref(pod)} has restartPolicy Never: its container {name} would not come back")
         if spec.via == "ephemeral":
             changes.append(f"add an ephemeral container to pod {pod_ref(pod)}, which stays there until the pod is gone")
-    needed = EXEC_PERMISSIONS if spec.via == "exec" else _EPHEMERAL_PERMISSIONS
+    needed = (Permission("watch"), *(EXEC_PERMISSIONS if spec.via == "exec" else _EPHEMERAL_PERMISSIONS))
     missing = await missing_permissions(pods, context.cluster, needed=needed)
     return ActionPlan(changes=tuple(changes), notes=tuple(notes), missing_permissions=missing)
 

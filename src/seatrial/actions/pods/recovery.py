@@ -30,7 +30,9 @@ from seatrial.runtime.events import (
     ProofMissing,
     RecoveryMissed,
 )
+from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.verdict import PASSED, Outcome, nothing_to_do
+from seatrial.targets.permissions import Permission, missing_permissions
 from seatrial.targets.pods import pod_ref
 
 REPLACING_KINDS = frozenset({"ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController"})
@@ -201,6 +203,14 @@ class RecoveryTracker:
     def _check_complete(self) -> None:
         if self._awaited.isdisjoint(self._leaving) and all(victim.reported for victim in self._victims.values()):
             self._complete.set()
+
+
+async def plan_tracking(pods: Iterable[Pod], context: Context) -> ActionPlan:
+    """What a plan has to say about following the pods: whether that is allowed, where it is asked for."""
+    if not context.settings.recovery_timeout_seconds:
+        return ActionPlan()
+    missing = await missing_permissions(pods, context.cluster, needed=(Permission("watch"),))
+    return ActionPlan(missing_permissions=missing)
 
 
 async def track_recovery(pods: Iterable[Pod], context: Context) -> RecoveryTracker:

@@ -109,6 +109,7 @@ class Keeper:
         watching = self.context.cluster.watch(
             PODS, namespace=self.copy.namespace, label_selector=self.copy.pod_selector, type=Pod
         )
+        failure: SeatrialError | None = None
         try:
             async with watching as watch, asyncio.TaskGroup() as group:
                 for pod in watch.snapshot:
@@ -119,13 +120,10 @@ class Keeper:
                     else:
                         await self._see(event.object, group)
         except* SeatrialError as errors:
-            # One of ours as a rule, and they tell the same when they are several.
-            error = errors.exceptions[0]
-            while isinstance(error, BaseExceptionGroup):
-                error = error.exceptions[0]
-            assert isinstance(error, SeatrialError)  # noqa: S101 -- what `except*` lets through
-            await self._tell(failure=error)
-            raise error from None
+            failure = _first(errors)
+        if failure is not None:  # what is raised in an `except*` would be a group again
+            await self._tell(failure=failure)
+            raise failure
 
     async def _see(self, pod: Pod, group: asyncio.TaskGroup) -> None:
         known = self._known.setdefault(pod.metadata.uid, _Known(pod))
@@ -192,6 +190,12 @@ class Keeper:
         if endpoint is None:
             return ""
         return await time_answer(self.context.cluster, endpoint, namespace=meta.namespace, pod=meta.name)
+
+
+def _first(errors: BaseExceptionGroup[SeatrialError]) -> SeatrialError:
+    """One of several errors: they tell the same as a rule, one for each pod."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _make_proxies(api: ToxiproxyApi, layout: Layout, *, pod_ip: str) -> None:

@@ -27,17 +27,24 @@ def removal_of(copy: Copy, run_id: str) -> Undo:
 
 async def _remove(args: Mapping[str, Any], world: World) -> str:
     cluster, namespace, subject = world.cluster, args["namespace"], f"Deployment {args['namespace']}/{args['name']}"
-    pods = {each.metadata.uid for each in await _pods(args, cluster)}
-    note = await DELETE_OBJECT.run(args, world)
-    if note:
-        return note
-    await _wait_until_pods_are_gone(args, cluster)
-    if not pods:
-        return ""  # it was never made, or an earlier attempt took it away
+    pods, unseen = set[str](), ""
     try:
-        await _wait_until_unreachable(pods, namespace, cluster)
+        pods = await _pods(args, cluster)
+    except Forbidden as error:
+        unseen = f"its pods can't be seen: {error.message}"
+    if note := await DELETE_OBJECT.run(args, world):
+        return note
+    try:
+        if not unseen:
+            # More than before, where the controllers were at work at that moment.
+            pods |= await _wait_until_gone(args, cluster)
+            await _wait_until_unreachable(pods, namespace, cluster)
     except (Forbidden, NotFound) as error:
-        world.emit(ProofMissing(subject=subject, reason=f"that no Service leads to it can't be seen: {error.message}"))
+        unseen = f"that no Service leads to it can't be seen: {error.message}"
+    if not (pods or unseen):
+        return ""  # it was never made, or an earlier attempt took it away
+    if unseen:
+        world.emit(ProofMissing(subject=subject, reason=unseen))
         return ""
     proof = f"it is gone, its {len(pods)} pod{'s' if len(pods) > 1 else ''} are gone, and no Service leads to them"
     world.emit(FaultCleared(subject=subject, proof=proof))
@@ -47,19 +54,23 @@ async def _remove(args: Mapping[str, Any], world: World) -> str:
 DELETE_CLONE = UndoKind(kind="deleteClone", run=_remove)
 
 
-async def _pods(args: Mapping[str, Any], cluster: Client) -> list[Any]:
+async def _pods(args: Mapping[str, Any], cluster: Client) -> set[str]:
+    """The UIDs of the copy's pods."""
     listed = await cluster.list(PODS, namespace=args["namespace"], label_selector=args["pods"], metadata_only=True)
-    return listed.items
+    return {each.metadata.uid for each in listed.items}
 
 
-async def _wait_until_pods_are_gone(args: Mapping[str, Any], cluster: Client) -> None:
+async def _wait_until_gone(args: Mapping[str, Any], cluster: Client) -> set[str]:
+    """Wait until there are no pods of the copy; tells the UIDs of those that there still were."""
     watching = cluster.watch(PODS, namespace=args["namespace"], label_selector=args["pods"], metadata_only=True)
     async with watching as watch:
-        left = {each.metadata.uid for each in watch.snapshot}
+        seen = {each.metadata.uid for each in watch.snapshot}
+        left = set(seen)
         while left:
             event = await anext(watch)
-            if event.type == "DELETED":
-                left.discard(event.object.metadata.uid)
+            seen.add(event.object.metadata.uid)
+            (left.discard if event.type == "DELETED" else left.add)(event.object.metadata.uid)
+        return seen
 
 
 async def _wait_until_unreachable(pods: set[str], namespace: str, cluster: Client) -> None:

@@ -79,7 +79,7 @@ class _Rollout:
                 self._see(deployment)
             async for event in watch:
                 if event.type == "DELETED":
-                    raise NotInPlaceError("somebody deleted the copy")
+                    raise self._given_up("somebody deleted it")
                 self._see(event.object)
 
     async def run_out_of_time(self) -> None:

@@ -6,7 +6,7 @@ nowhere: the undo of the copy is written, the copy is made and awaited, and only
 
 from typing import Any
 
-from seatrial.actions.created_objects import object_in_words, refuse_leftover
+from seatrial.actions.created_objects import RUN_LABEL, object_in_words, refuse_leftover
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.kube.errors import NotFound, had_no_effect
 from seatrial.kube.objects import Pod, Service
@@ -133,7 +133,7 @@ async def _refuse_taken_name(copy: Copy, context: Context) -> None:
     except NotFound:
         return
     refuse_leftover(found, context.run_id)
-    mine = found["metadata"].get("labels", {}).get("seatrial.io/run") == context.run_id
+    mine = (found["metadata"].get("labels") or {}).get(RUN_LABEL) == context.run_id
     why = "this run copies it already" if mine else "it is none of Seatrial's: rename or delete it"
     raise ClusterError(f"{object_in_words(copy.body)} is there already", hint=why)
 
@@ -158,7 +158,8 @@ async def _missing_permissions(spec: Clone, context: Context) -> tuple[str, ...]
         needed += [Permission("get", subresource="portforward"), Permission("create", subresource="portforward")]
     missing = await missing_in(namespace, needed, cluster)
     services = {each.spec.namespace for each in spec.services_to_retarget}
-    turning = [*(Permission(verb, SERVICES) for verb in ("get", "patch")), Permission("list", ENDPOINTSLICES)]
+    turning = [Permission("get", SERVICES), Permission("patch", SERVICES)]
+    turning += [Permission("list", ENDPOINTSLICES), Permission("watch", ENDPOINTSLICES)]
     for each in sorted(services):
         missing += await missing_in(each, turning, cluster)
     return tuple(dict.fromkeys(missing))

@@ -12,6 +12,8 @@ from seatrial.policy.base import Model
 from seatrial.policy.scalars import FilledItems, Integer, Items
 
 DEFAULT_IMAGE = "gaiadocker/iproute2:latest"
+RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": "128Mi"}}
+"""What an added container gets: said, since a ResourceQuota may demand it of every container."""
 
 # Waits in the background, where a shell hears SIGTERM, and so ends at once when its pod does.
 _LATER = """\
@@ -51,6 +53,7 @@ def shaping_container(spec: TrafficControl, name: str) -> dict[str, Any]:
         "image": spec.image,
         "command": list(spec.command) if is_init(spec) else ["/bin/sh", "-c", _LATER, "sh", str(spec.delay), *command],
         **({"args": list(spec.args)} if is_init(spec) and spec.args else {}),
+        "resources": RESOURCES,
         "securityContext": net_admin(spec.user),
         # Why it failed, if it does, can be read in the pod's status then.
         "terminationMessagePolicy": "FallbackToLogsOnError",

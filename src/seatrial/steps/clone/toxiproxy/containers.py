@@ -7,7 +7,7 @@ configured through its HTTP interface once it runs, which works with every image
 from collections.abc import Mapping
 from typing import Any
 
-from seatrial.steps.clone.mutations.tc import net_admin
+from seatrial.steps.clone.mutations.tc import RESOURCES, net_admin
 from seatrial.steps.clone.mutations.toxiproxy import Toxiproxy
 from seatrial.steps.clone.toxiproxy.layout import Layout
 
@@ -15,8 +15,6 @@ SIDECAR = "chaos-toxiproxy"
 REDIRECTION = "chaos-iptables"
 _ANY_USER = 65534
 _LOWEST_UNPRIVILEGED_PORT = 1024
-# Said, since a ResourceQuota may demand it of every container.
-_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": "128Mi"}}
 
 
 def sidecar(spec: Toxiproxy, layout: Layout, pod_security: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +37,7 @@ def sidecar(spec: Toxiproxy, layout: Layout, pod_security: Mapping[str, Any]) ->
             "timeoutSeconds": 5,
             "failureThreshold": 3,
         },
-        "resources": _RESOURCES,
+        "resources": RESOURCES,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -67,7 +65,7 @@ def redirection(spec: Toxiproxy, layout: Layout) -> dict[str, Any] | None:
         "name": REDIRECTION,
         "image": spec.image_iptables,
         "command": ["/bin/sh", "-c", " && ".join(rules)],
-        "resources": _RESOURCES,
+        "resources": RESOURCES,
         "securityContext": net_admin(spec.user),
         # Why it failed, if it does, can be read in the pod's status then.
         "terminationMessagePolicy": "FallbackToLogsOnError",

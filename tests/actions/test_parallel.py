@@ -1,0 +1,44 @@
+import asyncio
+
+import pytest
+
+from seatrial.actions.parallel import in_parallel
+from seatrial.errors import ClusterError
+
+
+@pytest.mark.parametrize("most", [1, 3, 100])
+async def test_never_more_than_so_many_at_once_and_results_in_order(most):
+    """Whatever ends first, the results are in the order of the items."""
+    under_way, seen = 0, 0
+
+    async def work(number):
+        nonlocal under_way, seen
+        under_way += 1
+        seen = max(seen, under_way)
+        await asyncio.sleep(0.01 * (number % 3))
+        under_way -= 1
+        return number * 2
+
+    assert await in_parallel(range(10), work, most=most) == [number * 2 for number in range(10)]
+    assert seen == min(most, 10)
+
+
+async def test_nothing_to_do_is_done_at_once():
+    """No item, no result."""
+
+    async def work(_):
+        raise AssertionError
+
+    assert await in_parallel([], work, most=5) == []
+
+
+async def test_an_error_ends_it_and_comes_out_as_itself():
+    """Not in a group: who calls catches it by its kind."""
+
+    async def work(number):
+        if number == 1:
+            raise ClusterError("refused")
+        await asyncio.Event().wait()
+
+    with pytest.raises(ClusterError, match="refused"):
+        await in_parallel(range(3), work, most=3)

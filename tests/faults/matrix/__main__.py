@@ -1,0 +1,59 @@
+"""Runs the whole fault matrix, prints it, and writes the page of the documentation: `make fault-matrix`.
+
+`python -m tests.faults.matrix clone SIGKILL` runs the cells whose names hold these words, and writes nothing.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from seatrial.testing import sandbox_cluster
+from tests.faults.matrix.cases import CASES, faults_of
+from tests.faults.matrix.cells import Ground, Result, ground
+from tests.faults.matrix.table import PAGE, page
+
+_AT_ONCE = 8
+
+
+async def run_all(cells: Ground, words: list[str]) -> list[Result]:
+    """Run the cells whose names hold all words, some at once; what isn't as it should be is told as it comes."""
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(case, fault):
+        async with turn:
+            result = await cells.run(case, fault)
+        if result.problems or words:
+            said = "".join(f"\n    {problem}" for problem in result.problems)
+            how = f"exit code {result.exit_code}, {result.seconds:.1f} s"
+            click.echo(f"{case.name} / {fault}: {how} {result.note}{said}")
+        return result
+
+    chosen = [
+        (case, fault)
+        for case in CASES
+        for fault in faults_of(case)
+        if all(word in f"{case.name} / {fault}" for word in words)
+    ]
+    return list(await asyncio.gather(*(run(case, fault) for case, fault in chosen)))
+
+
+async def main(words: list[str]) -> int:
+    """Run, print, write."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="seatrial-matrix-") as directory:
+        async with sandbox_cluster(nodes=3) as sandbox, ground(sandbox.kubeconfig, Path(directory)) as cells:
+            results = await run_all(cells, words)
+    text = page(results)
+    click.echo(text[text.index(f"{len(results)} cells") :])
+    click.echo(f"in {time.monotonic() - begun:.0f} s")
+    if not words:
+        await asyncio.to_thread(Path(PAGE).write_text, text)
+    return any(result.problems for result in results)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(sys.argv[1:])))
