@@ -26,7 +26,7 @@ from seatrial.sandbox.owner import Sandbox, start_sandbox
 from tests.kubectls import newest
 
 ROUNDS = 9
-_MANIFESTS = Path(__file__).parents[1] / "examples" / "goldpinger.yml"
+_MANIFESTS = Path(__file__).parents[1] / "examples" / "manifests" / "goldpinger.yml"
 _POLICY = """
 config:
   runStrategy: {runs: 1}

@@ -1,8 +1,8 @@
 """A run that goes on: memory over 1,000 rounds, and what it costs between two rounds.
 
-Run it with `python -m benchmarks.long_runs`. Each round kills one of twenty pods, which their ReplicaSet replaces; nobody
-runs them, so that the rounds follow each other as fast as the tool can. It fails when the tool has grown by more than
-4 MB from round 200 to round 1,000, or takes more than 1 % of a core between rounds.
+Run it with `python -m benchmarks.long_runs`. Each round kills one of twenty pods, which their ReplicaSet replaces;
+nobody runs them, so that the rounds follow each other as fast as the tool can. It fails when the tool has grown by more
+than 4 MB from round 200 to round 1,000, or takes more than 1 % of a core between rounds.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ async def deploy(client: Client) -> None:
     await client.ask(
         "POST", "/apis/apps/v1/namespaces/default/deployments", {"metadata": {"name": "many"}, "spec": spec}
     )
-    while len(await client.names("/api/v1/namespaces/default/pods")) < _PODS:
+    while len(await client.names("/api/v1/namespaces/default/pods")) < _PODS:  # noqa: ASYNC110 -- another process
         await asyncio.sleep(0.05)
 
 

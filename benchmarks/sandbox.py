@@ -14,7 +14,7 @@ from seatrial.sandbox.footprint import footprint_of
 from seatrial.sandbox.manifests import apply_manifests, read_manifests
 from seatrial.testing import Sandbox, sandbox_cluster
 
-_MANIFESTS = Path(__file__).parents[1] / "examples" / "goldpinger.yml"
+_MANIFESTS = Path(__file__).parents[1] / "examples" / "manifests" / "goldpinger.yml"
 _IDLE_SECONDS = 10
 
 

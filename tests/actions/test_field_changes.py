@@ -153,6 +153,10 @@ def taint(key, effect="NoSchedule", **more):
             [taint("a")], [taint("a"), taint("a", "NoExecute")], [taint("a", "NoExecute")], [],
             id="the same key with another effect is another taint",
         ),
+        pytest.param(
+            [], [taint("a")], [taint("a", timeAdded="2030-01-01T00:00:00Z")], [],
+            id="when it was added is the cluster's to say",
+        ),
     ],
 )  # fmt: skip
 def test_taints_are_told_apart_by_key_and_effect(before, after, later, result):

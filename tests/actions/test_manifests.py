@@ -9,6 +9,7 @@ from seatrial.actions.field_changes import REVERT_FIELDS
 from seatrial.actions.manifest_text import read_manifests
 from seatrial.actions.manifests import apply_manifests, wait_until_ready
 from seatrial.errors import ClusterError, ConfigurationError, UsageError
+from seatrial.kube.errors import Forbidden
 from seatrial.kube.resources import CONFIGMAPS
 from seatrial.runtime.events import ObjectApplied, UndoWritten
 from seatrial.runtime.journal import RunEntry
@@ -294,3 +295,30 @@ async def test_a_status_of_an_older_generation_does_not_count(control, on_cluste
     status = {"observedGeneration": 0, "replicas": 2, "readyReplicas": 2}
     await control.server.api.patch("deployments.apps", "web", "default", {"status": status}, subresource="status")
     assert len(await wait_until_ready(applied, on_cluster.context, timeout_seconds=0.05)) == 1
+
+
+LONE_POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "lone", "namespace": "default"},
+    "spec": {"serviceAccountName": "late", "containers": [{"name": "c", "image": "busybox"}]},
+}
+
+
+async def test_a_pod_waits_for_its_service_account(control, on_cluster):
+    """In a new namespace a controller makes it a moment later, and pods are refused until then."""
+    asked = []
+
+    async def sleep(_seconds):
+        asked.append(await control.server.api.create("serviceaccounts", {"metadata": {"name": "late"}}, "default"))
+
+    on_cluster.clock.sleep = sleep
+    await apply_manifests([LONE_POD], on_cluster.context, journaled=False)
+    assert len(asked) == 1
+    assert await control.pod_names() == ["lone"]
+
+
+async def test_a_service_account_that_does_not_come_is_told(on_cluster):
+    """Nobody waits for ever for one that is misspelt."""
+    with pytest.raises(Forbidden, match='serviceaccount "late" not found'):
+        await apply_manifests([LONE_POD], on_cluster.context, journaled=False)

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from seatrial.actions.parallel import in_parallel
+from seatrial.actions.parallel import in_parallel, ungrouped
 from seatrial.errors import ClusterError
 
 
@@ -42,3 +42,30 @@ async def test_an_error_ends_it_and_comes_out_as_itself():
 
     with pytest.raises(ClusterError, match="refused"):
         await in_parallel(range(3), work, most=3)
+
+
+async def test_an_error_keeps_its_cause():
+    """Whether it may pass is told by what it comes from."""
+    reason = TimeoutError()
+
+    async def work(_):
+        raise ClusterError("refused") from reason
+
+    with pytest.raises(ClusterError) as caught:
+        await in_parallel([1], work, most=1)
+    assert caught.value.__cause__ is reason
+
+
+async def test_an_error_of_a_group_within_a_group_comes_out_as_itself():
+    """However deep the tasks stand in each other."""
+
+    async def refused():
+        raise ClusterError("refused")
+
+    async def outer():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(refused())
+
+    with pytest.raises(ClusterError, match="refused"), ungrouped():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(outer())

@@ -5,7 +5,16 @@ import pytest
 import yaml
 
 from seatrial.actions.recreated_objects import RECREATE_OBJECT, controller_of, declared, recreation_of, unrestorable
-from seatrial.kube.resources import CONFIGMAPS, JOBS, NAMESPACES, NODES, PERSISTENTVOLUMECLAIMS, PODS, SECRETS
+from seatrial.kube.resources import (
+    CONFIGMAPS,
+    JOBS,
+    NAMESPACES,
+    NODES,
+    PERSISTENTVOLUMECLAIMS,
+    PODS,
+    SECRETS,
+    STATEFULSETS,
+)
 
 
 def thing(kind="ConfigMap", *, meta=None, **others):
@@ -19,6 +28,10 @@ def job(*, finished=False, manual=False):
     spec |= {"manualSelector": True} if manual else {}
     conditions = [{"type": "Complete", "status": "True"}] if finished else []
     return thing("Job", meta={"labels": generated}, spec=spec, status={"conditions": conditions})
+
+
+def stateful_set(**retention):
+    return thing("StatefulSet", spec={"persistentVolumeClaimRetentionPolicy": retention})
 
 
 def test_what_is_declared_has_no_identity():
@@ -65,6 +78,8 @@ def test_the_token_of_a_service_account_is_issued_anew():
         (NODES, thing("Node"), "what its kubelet and its cloud told of it"),
         (JOBS, job(finished=True), "its result: made anew, it would run again"),
         (JOBS, job(), ""),
+        (STATEFULSETS, stateful_set(whenDeleted="Delete"), "the data of its volumes, whose claims it takes with it"),
+        (STATEFULSETS, stateful_set(whenDeleted="Retain", whenScaled="Delete"), ""),
         (CONFIGMAPS, thing(), ""),
     ],
 )

@@ -16,7 +16,7 @@ import yaml
 from seatrial.sandbox.home import Home
 
 SEATRIAL = str(Path(sys.executable).with_name("seatrial"))
-EXAMPLE = Path(__file__).parents[2] / "examples" / "goldpinger.yml"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "manifests" / "goldpinger.yml"
 
 
 class Shell:

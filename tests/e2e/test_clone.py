@@ -9,7 +9,7 @@ from seatrial.kube.client import connect
 from seatrial.kube.resources import DEPLOYMENTS, PODS, SERVICES
 from tests.e2e.conftest import EXAMPLES, events
 
-LOADED = ("--load", EXAMPLES / "goldpinger.yml", "--log-format", "json")
+LOADED = ("--load", EXAMPLES / "manifests" / "goldpinger.yml", "--log-format", "json")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from seatrial.kube.resources import DEPLOYMENTS, PODS, SERVICES
 from tests.e2e.conftest import EXAMPLES, events
 from tests.steps.alertmanager_server import AlertmanagerServer
 
-LOADED = ("--load", EXAMPLES / "goldpinger.yml")
+LOADED = ("--load", EXAMPLES / "manifests" / "goldpinger.yml")
 
 
 def of_text(path, *pairs):

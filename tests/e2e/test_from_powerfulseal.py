@@ -20,7 +20,15 @@ def test_its_policies_run_unchanged(policy, program, tmp_path):
     """On a sandbox with goldpinger: all scenarios pass, and nothing is left to undo."""
     path = tmp_path / "policy.yml"
     path.write_text(policy)
-    arguments = ("--sandbox", "--load", EXAMPLES / "goldpinger.yml", "--policy-file", path, "--output", "json")
+    arguments = (
+        "--sandbox",
+        "--load",
+        EXAMPLES / "manifests" / "goldpinger.yml",
+        "--policy-file",
+        path,
+        "--output",
+        "json",
+    )
     done = program.run("autonomous", *arguments)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)

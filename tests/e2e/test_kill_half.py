@@ -3,7 +3,7 @@ import json
 from tests.e2e.conftest import EXAMPLES
 from tests.processes import processes_that_mention
 
-ARGUMENTS = ("--load", EXAMPLES / "goldpinger.yml", "--policy-file", EXAMPLES / "kill-half.yml")
+ARGUMENTS = ("--load", EXAMPLES / "manifests" / "goldpinger.yml", "--policy-file", EXAMPLES / "kill-half.yml")
 
 
 def test_the_first_experiment_passes_on_a_cluster_that_comes_with_the_tool(program):

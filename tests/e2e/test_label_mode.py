@@ -23,7 +23,7 @@ ALWAYS = {
 def cluster():
     """A sandbox on which goldpinger runs already."""
     with asyncio.Runner() as runner:
-        block = sandbox_cluster(nodes=2, load=[EXAMPLES / "goldpinger.yml"])
+        block = sandbox_cluster(nodes=2, load=[EXAMPLES / "manifests" / "goldpinger.yml"])
         sandbox = runner.run(block.__aenter__())
         runner.run(_all_ready(sandbox.kubeconfig))
         yield sandbox

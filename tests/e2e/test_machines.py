@@ -24,7 +24,7 @@ from tests.e2e.conftest import EXAMPLES, events
 def cluster():
     """Four machines in four zones; a silent one is missed soon."""
     with asyncio.Runner() as runner:
-        block = sandbox_cluster(load=[EXAMPLES / "goldpinger.yml"], timing=SANDBOX.scaled(0.2))
+        block = sandbox_cluster(load=[EXAMPLES / "manifests" / "goldpinger.yml"], timing=SANDBOX.scaled(0.2))
         sandbox = runner.run(block.__aenter__())
         yield sandbox
         runner.run(block.__aexit__(None, None, None))

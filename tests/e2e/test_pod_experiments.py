@@ -11,7 +11,7 @@ from seatrial.kube.resources import PODS
 from seatrial.testing import sandbox_cluster
 from tests.e2e.conftest import EXAMPLES
 
-LOADED = (EXAMPLES / "goldpinger.yml", EXAMPLES / "manifests" / "notes.yml")
+LOADED = (EXAMPLES / "manifests" / "goldpinger.yml", EXAMPLES / "manifests" / "notes.yml")
 
 
 @pytest.fixture(scope="module")

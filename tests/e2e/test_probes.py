@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.conftest import EXAMPLES
 
-GOLDPINGER = ("--load", EXAMPLES / "goldpinger.yml")
+GOLDPINGER = ("--load", EXAMPLES / "manifests" / "goldpinger.yml")
 
 
 def run_example(on_cluster, name):

@@ -8,7 +8,7 @@ from seatrial.kube.objects import Deployment, PartialObject
 from seatrial.kube.resources import DEPLOYMENTS
 from tests.e2e.conftest import EXAMPLES, events
 
-GOLDPINGER = ("--load", EXAMPLES / "goldpinger.yml")
+GOLDPINGER = ("--load", EXAMPLES / "manifests" / "goldpinger.yml")
 WAITING = """
 config: {runStrategy: {runs: 1}}
 scenarios:

@@ -1,10 +1,12 @@
 import asyncio
 
 import pytest
+from aiohttp import WSMsgType, web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.errors import ClusterError
+from seatrial.kube import transport
 from seatrial.kube.client import connect
 from seatrial.kube.errors import Forbidden, RequestTimeout, ServerError, UnexpectedAnswer, Unreachable
 from tests.kube.channels import V4, V5, kubelet, unverified_client
@@ -95,6 +97,54 @@ async def test_input_is_not_sent_to_a_server_that_can_t_end_it(server, client):
         await client.exec("web", command=["cat"], stdin=b"x")
     assert "Kubernetes 1.30" in caught.value.hint
     assert not started
+
+
+@pytest.mark.parametrize("code", [500, 502])
+async def test_where_the_way_of_the_newer_protocol_is_broken_the_older_one_is_taken(server, client, code):
+    """A node's runtime may not speak it, though the API server does: then the command hasn't begun anywhere."""
+    offered = []
+
+    async def talk(socket):
+        await socket.send(1, b"here\n")
+        await socket.conclude()
+
+    async def handle(request):
+        offered.append(request.headers["Sec-WebSocket-Protocol"])
+        if V5 in offered[-1]:
+            return answer(status(code, "InternalError", "server gave HTTP response to HTTPS client"))
+        return await kubelet(talk)(request)
+
+    server.on("GET", _PATH, handle)
+    assert (await client.exec("web", command=["hostname"])).stdout == b"here\n"
+    assert offered == [f"{V5},{V4}", V4]
+
+
+async def test_a_command_with_input_is_not_sent_by_the_older_protocol(server, client):
+    """The failure is told instead."""
+    server.on("GET", _PATH, status(500, "InternalError", "error dialing backend"))
+    with pytest.raises(ServerError, match="error dialing backend"):
+        await client.exec("web", command=["cat"], stdin=b"x")
+    assert len(server.sent) == 1
+
+
+async def test_a_connection_on_which_nothing_is_said_is_kept_open(server, client, monkeypatch):
+    """Load balancers cut silent connections: the server is pinged while a command says nothing."""
+    monkeypatch.setattr(transport, "PING_SECONDS", 0.01)
+    pinged = asyncio.Event()
+
+    async def handle(request):
+        socket = web.WebSocketResponse(protocols=(V5,), autoping=False, timeout=0.5)
+        await socket.prepare(request)
+        while not pinged.is_set():
+            if (await socket.receive()).type is WSMsgType.PING:
+                pinged.set()
+        await socket.send_bytes(b"\x03" + b'{"metadata":{},"status":"Success"}')
+        await socket.close()
+        return socket
+
+    server.on("GET", _PATH, handle)
+    assert (await client.exec("web", command=["sleep", "90"])).exit_code == 0
+    assert pinged.is_set()
 
 
 async def test_a_command_that_does_not_read_its_input_still_ends(server, client):

@@ -14,7 +14,7 @@ from seatrial.policy.problems import InvalidPolicy, Problem
 from seatrial.steps.registry import model_for, policy_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-POLICIES = sorted(path for path in EXAMPLES.glob("*.yml") if "scenarios:" in path.read_text())
+POLICIES = sorted(EXAMPLES.glob("*.yml"))
 VALID = """\
 config: {runStrategy: {runs: 1}}
 scenarios:

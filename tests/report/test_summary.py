@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from seatrial.report.summary import Summary, distribution, duration
+from seatrial.report.durations import distribution, duration
+from seatrial.report.summary import Summary
 from seatrial.runtime.events import MeshSampled, PodKilled, PodRecovered, Record, Where
 from tests.report.conftest import NEW, OLD, records_of
 

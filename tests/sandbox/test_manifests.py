@@ -13,7 +13,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def test_goldpinger_example() -> None:
     """The example holds what goldpinger needs, in the order in which it can be applied."""
-    kinds = [document["kind"] for _, document in read_manifests([EXAMPLES / "goldpinger.yml"])]
+    kinds = [document["kind"] for _, document in read_manifests([EXAMPLES / "manifests" / "goldpinger.yml"])]
     assert kinds == ["ServiceAccount", "Role", "RoleBinding", "Deployment", "Service"]
 
 

@@ -482,6 +482,24 @@ async def test_drain_refuses_what_would_be_lost_before_it_touches_anything(contr
     assert await control.pod_names() == []
 
 
+async def test_drain_waits_for_what_is_going_already(control, on_cluster):
+    """A pod that is terminating needs no eviction and no word from the policy; the drain ends when it is gone."""
+    await create_nodes(control, "a")
+    await create_pod(control, "going", "a")
+    await control.server.api.patch("pods", "going", "default", {"metadata": {"finalizers": ["example.com/wait"]}})
+    await control.server.api.delete("pods", "going", "default")
+    context = replace(on_cluster.context, settings=Settings(recovery_timeout_seconds=0))
+    wanted = step({"drain": {"timeout": 60}})
+    planned = await plan(wanted, context)
+    assert (planned.changes, planned.victims, planned.refused) == (("cordon node a",), (), ())
+    async with control.cluster.watch(NODES, type=Node) as watch:
+        draining = asyncio.create_task(run(wanted, context))
+        while not (await anext(watch)).object.spec.unschedulable:
+            pass
+    await control.server.api.patch("pods", "going", "default", {"metadata": {"finalizers": None}})
+    assert (await asyncio.wait_for(draining, 60)).passed
+
+
 async def test_a_budget_that_blocks_a_drain_is_reported_as_that(control, on_cluster):
     """Evictions are tried until the time is over, and then it is the budget's doing, not a failure."""
     await create_nodes(control, "a")

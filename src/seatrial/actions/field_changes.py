@@ -40,6 +40,8 @@ _MAPS_OF_MANY = frozenset({("metadata", "labels"), ("metadata", "annotations")})
 _LISTS_OF_MANY = frozenset({("spec", "taints")})
 # What tells the items of a list from each other, the first that all of them have.
 _IDENTITIES = ("name", "key,effect")
+# What the cluster may add to an item by itself, which makes it nobody else's.
+_CLUSTERS_OWN = {"key,effect": frozenset({"timeAdded"})}
 _SERVERS_OWN = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"})
 
 
@@ -259,10 +261,10 @@ def _put_back(change: FieldChange, wanted: Object) -> bool:
     parent, last = _parent(wanted, change.path)
     if parent is None:
         return change.before is ABSENT
-    now = _value(parent, last)
-    if _same(now, change.before):
+    now = _said(_value(parent, last), last)
+    if _same(now, _said(change.before, last)):
         return True
-    if not _same(now, change.ours):
+    if not _same(now, _said(change.ours, last)):
         return False
     _set(parent, last, change.before, at=change.at)
     return True
@@ -300,6 +302,14 @@ def _set(place: Any, part: Part, value: Any, *, at: int | None = None) -> None:
 def _same(one: Any, other: Any) -> bool:
     """Whether two values mean the same to Kubernetes, which drops what is empty."""
     return one is other or (_is_empty(one) and _is_empty(other)) or (type(one) is type(other) and one == other)
+
+
+def _said(value: Any, part: Part) -> Any:
+    """A value without what the cluster adds to it."""
+    added = _CLUSTERS_OWN.get(part[0]) if isinstance(part, tuple) else None
+    return (
+        {key: each for key, each in value.items() if key not in added} if added and isinstance(value, dict) else value
+    )
 
 
 def _is_empty(value: Any) -> bool:

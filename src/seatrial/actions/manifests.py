@@ -7,6 +7,7 @@ are put back.
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ from seatrial.kube.client import Client
 from seatrial.kube.discovery import UnknownKindError
 from seatrial.kube.errors import NotFound
 from seatrial.kube.objects import DaemonSet, Deployment, Pod, StatefulSet
-from seatrial.kube.resources import CUSTOMRESOURCEDEFINITIONS, Resource
+from seatrial.kube.resources import CUSTOMRESOURCEDEFINITIONS, PODS, Resource
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import ObjectApplied
 
@@ -27,6 +28,8 @@ KEPT_BY = "seatrial.io/kept-by"
 """An annotation of objects that a run made and that are meant to outlive it: the run's id."""
 
 _NEW_KIND_SECONDS = 30.0
+_NEW_NAMESPACE_SECONDS = 10.0
+_NO_ACCOUNT_RE = re.compile(r'serviceaccount "[^"]*" not found')
 
 
 class Applier(Protocol):
@@ -147,11 +150,29 @@ async def _apply(manifest: Manifest, context: Context, applier: Applier, *, jour
         body["metadata"] = {**body["metadata"], "uid": before["metadata"]["uid"]}
     if journaled and not kept:
         await _write_undo(before, resource, body, context, applier)
-    await applier.apply(resource, body)
+    await _apply_when_possible(resource, body, context, applier)
     context.emit(ObjectApplied(kind=resource.kind, namespace=namespace or "", name=name, created=before is None))
     if resource.kind == CUSTOMRESOURCEDEFINITIONS.kind:
         await _wait_until_served(body, context)
     return Applied(resource, namespace, name)
+
+
+async def _apply_when_possible(resource: Resource, body: Manifest, context: Context, applier: Applier) -> None:
+    """Apply an object; a pod of a namespace that was just made waits until that has its service account.
+
+    Pods are refused before a controller has made it; other kinds come to theirs later, and in time.
+    """
+    until = context.clock.monotonic() + _NEW_NAMESPACE_SECONDS
+    while True:
+        try:
+            await applier.apply(resource, body)
+        except ClusterError as error:
+            is_early = resource == PODS and _NO_ACCOUNT_RE.search(error.message)
+            if not is_early or context.clock.monotonic() > until:
+                raise
+            await context.clock.sleep(0.2)
+        else:
+            return
 
 
 async def _write_undo(

@@ -1,7 +1,8 @@
 """Doing the same to many targets at once, but never to more than so many at a time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -20,10 +21,25 @@ async def in_parallel(items: Sequence[T], work: Callable[[T], Awaitable[R]], *, 
         for index, item in waiting:
             results[index] = await work(item)
 
-    try:
+    with ungrouped():
         async with asyncio.TaskGroup() as group:
             for _ in range(min(most, len(items))):
                 group.create_task(in_turn())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
     return [results[index] for index in range(len(items))]
+
+
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """Let the first error of the TaskGroup in the block come out as itself, with its cause.
+
+    Who handles a `SeatrialError` does not handle a group of them.
+    """
+    failure: Exception | None = None
+    try:
+        yield
+    except ExceptionGroup as errors:
+        failure = errors.exceptions[0]
+    while isinstance(failure, ExceptionGroup):
+        failure = failure.exceptions[0]
+    if failure is not None:  # raised in the `except`, or `from None`, it would lose or change where it comes from
+        raise failure

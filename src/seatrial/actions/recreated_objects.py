@@ -40,6 +40,9 @@ def unrestorable(resource: Resource, thing: Manifest) -> str:
     """What deleting an object would destroy for good; empty where it can be made anew."""
     if (resource.group, resource.kind) == ("batch", "Job") and _has_condition(thing, "Complete", "Failed"):
         return "its result: made anew, it would run again"
+    retention = (thing.get("spec") or {}).get("persistentVolumeClaimRetentionPolicy") or {}
+    if (resource.group, resource.kind) == ("apps", "StatefulSet") and retention.get("whenDeleted") == "Delete":
+        return "the data of its volumes, whose claims it takes with it"
     return _LOST.get((resource.group, resource.kind), "")
 
 

@@ -78,13 +78,15 @@ class HaltWatch:
                     async for event in watch:
                         self._see(None if event.type == "DELETED" else mark_of(event.object))
             except Forbidden:
-                self._first_look.set()
-                return
+                return  # each question is a request then
             except ClusterError:
-                self._first_look.set()
+                delay = backoff.next_delay()
+            else:
+                delay = 0.0
             finally:
                 self._watch = None
-            await asyncio.sleep(backoff.next_delay())
+                self._first_look.set()
+            await asyncio.sleep(delay)
 
     async def _ask(self) -> None:
         try:

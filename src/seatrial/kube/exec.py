@@ -3,10 +3,14 @@
 Channel 0 is standard input, 1 and 2 are the outputs, 3 brings a Status at the end, from which the exit code comes.
 v5 (Kubernetes 1.30 and later) can end standard input with a message on channel 255; v4 can't, and a command
 that reads its input to the end would wait for ever there. So input is sent over v5 alone.
+
+v5 takes another way inside a cluster than v4, through a translation in the API server or (from 1.36) the kubelet, and
+some container runtimes break it. Where it fails before the command has begun, v4 is tried, as kubectl tries SPDY.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
@@ -74,7 +78,7 @@ async def execute(
     try:
         async with (
             asyncio.timeout(timeout_seconds),
-            open_channels(transport, path, query=query, protocols=(V5,) if stdin else (V5, V4)) as channels,
+            _open(transport, path, query=query, has_input=bool(stdin)) as channels,
         ):
             return await _converse(channels, stdin)
     except TimeoutError:
@@ -83,6 +87,22 @@ async def execute(
             hint="it may still run in its container",
             url=transport.server,
         ) from None
+
+
+@asynccontextmanager
+async def _open(
+    transport: Transport, path: str, *, query: Sequence[tuple[str, str]], has_input: bool
+) -> AsyncIterator[Channels]:
+    async with AsyncExitStack() as stack:
+        try:
+            protocols = (V5,) if has_input else (V5, V4)
+            channels = await stack.enter_async_context(open_channels(transport, path, query=query, protocols=protocols))
+        except errors.ServerError:
+            # An answer instead of a WebSocket: no command has begun, so that asking again runs none twice.
+            if has_input:
+                raise
+            channels = await stack.enter_async_context(open_channels(transport, path, query=query, protocols=(V4,)))
+        yield channels
 
 
 async def _converse(channels: Channels, stdin: bytes) -> ExecResult:

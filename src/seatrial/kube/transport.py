@@ -24,6 +24,8 @@ from seatrial.errors import ClusterError
 from seatrial.kube import errors, retry
 
 JSON = "application/json"
+PING_SECONDS = 20.0
+"""How often an open WebSocket is pinged."""
 _CONNECT_SECONDS = 10.0
 _CONNECTION_FAILURES = (aiohttp.ClientError, OSError, TimeoutError)
 
@@ -199,6 +201,7 @@ class Transport:
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         """Open a WebSocket for the length of the block; not repeated, not counted as in flight.
 
+        It is pinged now and then: load balancers and proxies cut connections on which nothing is said for a minute.
         What breaks while it is in use is for the caller to translate, with `errors.connection_error`.
 
         Raises:
@@ -207,9 +210,12 @@ class Transport:
         call = _Call("GET", yarl.URL(f"{self.server}{path}?{urlencode(query)}", encoded=True), None, {})
         websocket = await self._upgraded(call, protocols)
         connection = websocket.get_extra_info("socket")
+        pinging = asyncio.create_task(_ping(websocket), name=f"pings of {path}")
         try:
             yield websocket
         finally:
+            pinging.cancel()
+            await asyncio.gather(pinging, return_exceptions=True)
             await websocket.close()
             if connection is not None:
                 # Nobody needs the farewell of TLS, for which the closed connection would wait on.
@@ -414,6 +420,14 @@ def decoded(decoder: msgspec.json.Decoder[_T], body: bytes | msgspec.Raw) -> _T:
             f"an answer that can't be read: {error}",
             hint="is the server in the kubeconfig a Kubernetes API server, or a proxy's login page?",
         ) from error
+
+
+async def _ping(websocket: aiohttp.ClientWebSocketResponse) -> None:
+    """Ping for ever; who reads sees why a connection broke, and a peer that is busy need not answer in time."""
+    with suppress(*_CONNECTION_FAILURES):
+        while not websocket.closed:
+            await asyncio.sleep(PING_SECONDS)
+            await websocket.ping()
 
 
 async def _read(response: aiohttp.ClientResponse, most_bytes: int | None) -> bytes:

@@ -51,6 +51,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """A span of time in seconds."""
 
+WholeSeconds = Annotated[Integer, Field(ge=1, le=604_800)]
+"""A span of time in whole seconds, which is what a shell's `sleep` takes everywhere; at most a week."""
+
 Seed = Annotated[int | str, BeforeValidator(_as_seed)]
 """What random numbers start from."""
 

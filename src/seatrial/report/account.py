@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from seatrial.report.summary import duration, is_background
+from seatrial.report.durations import duration
+from seatrial.report.summary import is_background
 from seatrial.runtime.events import (
     AlertsMuted,
     CommandExecuted,
@@ -61,6 +62,7 @@ from seatrial.runtime.events import (
     TargetsChosen,
     TargetsFiltered,
     TargetsMatched,
+    TimerArmed,
     UndoDone,
     UndoFailed,
     UndoRetried,
@@ -249,6 +251,8 @@ class Account:
                 done = self._bounded(Line(2, "ran", f"{command} in {pod}: exit code {code}, in {duration(ms)}"))
                 lines = output.splitlines()[-_MOST_SHOWN:] if done and done[0].text != "..." else []
                 return [*done, *(Line(3, "", line, "dim") for line in lines)]
+            case TimerArmed(place=place, seconds=seconds, undo=undo):
+                return self._bounded(Line(2, "armed", f"a timer in {place}: {undo} after {seconds} s"))
             case ContainerSignalled(pod=pod, container=container, signal=signal, via=via):
                 return self._bounded(Line(2, "signalled", f"container {container} of {pod}: {signal} (via {via})"))
             case ContainerRestarted(pod=pod, container=container, ended_ms=ended, ready_ms=ready):

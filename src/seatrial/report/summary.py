@@ -4,15 +4,20 @@ Its size doesn't grow with the length of the run: it keeps counts, the latest vi
 times.
 """
 
-import statistics
 from collections import Counter, deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from seatrial.report.durations import distribution, duration, spread
+from seatrial.report.faults import FaultFigures
+from seatrial.report.mesh import MeshSummary
 from seatrial.runtime.events import (
+    ContainerSignalled,
+    Event,
     ExperimentAborted,
+    MachineStopped,
     MeshSampled,
+    PodEvicted,
     PodKilled,
     PodKillSkipped,
     PodRecovered,
@@ -23,32 +28,17 @@ from seatrial.runtime.events import (
     RunFinished,
     RunStarted,
     ScenarioFinished,
+    ScenarioStarted,
     SteadyStateSampled,
     TargetsChosen,
     UndoDone,
     UndoFailed,
+    UndoWritten,
 )
 from seatrial.runtime.verdict import Verdict
 
 _LATEST = 1000
 _SHOWN_VICTIMS = 10
-
-
-@dataclass(slots=True)
-class MeshSummary:
-    """What goldpinger's instances saw of each other; times in seconds since the first kill."""
-
-    samples: int = 0
-    with_failed_calls: int = 0
-    # Looks in which no call failed, but fewer instances took part than in an earlier one.
-    with_fewer_instances: int = 0
-    most_instances: int = 0
-    unanswered: int = 0
-    fewest_ok: tuple[int, int] | None = None
-    failed_pairs: Counter[str] = field(default_factory=Counter)
-    first_degraded_s: float | None = None
-    last_degraded_s: float | None = None
-    whole_at_end: bool | None = None
 
 
 @dataclass(slots=True)
@@ -84,16 +74,20 @@ class Summary:
         self.missed: deque[RecoveryMissed] = deque(maxlen=_LATEST)
         self.probes: Counter[bool] = Counter()
         self.mesh = MeshSummary()
+        self.faults = FaultFigures()
         self.scenarios: dict[str, Counter[Verdict]] = {}
         self.steady_state: dict[tuple[str, str], SteadySummary] = {}
         self.aborts: deque[str] = deque(maxlen=_LATEST)
         self.undone = 0
+        self.left_as_they_are: deque[str] = deque(maxlen=_LATEST)
         self.undo_failures: deque[UndoFailed] = deque(maxlen=_LATEST)
         self._choice = (0, 0)
         self._first_kill: float | None = None
+        self._changed = False
 
     def __call__(self, record: Record) -> None:
         """Take in one event."""
+        self._look_for_change(record.event)
         match record.event:
             case RunStarted() as event:
                 self.started = event
@@ -102,19 +96,35 @@ class Summary:
             case ScenarioFinished(name=name, verdict=verdict):
                 self.scenarios.setdefault(name, Counter())[verdict] += 1
             case MeshSampled() as event:
-                self._mesh(event, record.monotonic)
-            case ProbeSampled(ok=ok) if not is_background(record):
-                self.probes[ok] += 1
+                since = None if self._first_kill is None else record.monotonic - self._first_kill
+                self.mesh.add(event, since_kill_s=since, changed=self._changed)
+            case ProbeSampled(ok=ok):
+                self.probes[ok] += not is_background(record)
             case SteadyStateSampled() | ExperimentAborted() as event:
                 self._steadiness(event, record.where.scenario)
-            case UndoDone():
-                self.undone += 1
-            case UndoFailed() as event:
-                self.undo_failures.append(event)
+            case UndoDone() | UndoFailed() as event:
+                self._undo(event)
             case TargetsChosen(pods=pods, matched=matched):
                 self._choice = (matched, len(pods))
             case event:
                 self._pods(event, record.monotonic)
+                self.faults.add(event)
+
+    def _look_for_change(self, event: Event) -> None:
+        """Each scenario begins with a world that it has not changed."""
+        match event:
+            case ScenarioStarted():
+                self._changed = False
+            case UndoWritten() | PodKilled() | PodEvicted() | ContainerSignalled() | MachineStopped():
+                self._changed = True
+
+    def _undo(self, event: UndoDone | UndoFailed) -> None:
+        if isinstance(event, UndoFailed):
+            self.undo_failures.append(event)
+            return
+        self.undone += 1
+        if event.note:
+            self.left_as_they_are.append(f"{event.description}: {event.note}")
 
     def _steadiness(self, event: SteadyStateSampled | ExperimentAborted, scenario: str) -> None:
         if isinstance(event, ExperimentAborted):
@@ -145,28 +155,6 @@ class Summary:
         self.chosen += chosen
         self._choice = (0, 0)
 
-    def _mesh(self, sample: MeshSampled, at: float) -> None:
-        mesh = self.mesh
-        mesh.samples += 1
-        if sample.error:
-            mesh.unanswered += 1
-            return
-        mesh.whole_at_end = not sample.failed
-        mesh.most_instances = max(mesh.most_instances, sample.instances)
-        if not sample.failed:
-            mesh.with_fewer_instances += sample.instances < mesh.most_instances
-            return
-        mesh.with_failed_calls += 1
-        known = mesh.failed_pairs
-        known.update(pair for pair in sample.failed if pair in known or len(known) < _LATEST)
-        ok = sample.pairs - len(sample.failed)
-        if mesh.fewest_ok is None or ok < mesh.fewest_ok[0]:
-            mesh.fewest_ok = (ok, sample.pairs)
-        if self._first_kill is not None:
-            since = at - self._first_kill
-            mesh.first_degraded_s = since if mesh.first_degraded_s is None else mesh.first_degraded_s
-            mesh.last_degraded_s = since
-
     def as_json(self) -> dict[str, Any]:
         """The summary as `--output json` prints it; times in milliseconds."""
         started, finished = self.started, self.finished
@@ -196,7 +184,8 @@ class Summary:
                 "missed": [f"{each.pod}: {each.reason}" for each in self.missed],
                 **{name: distribution(self._times(name)) for name in RECOVERY_MOMENTS},
             },
-            "mesh": self._mesh_json() if self.mesh.samples else None,
+            **self.faults.as_json(),
+            "mesh": self.mesh.as_json(),
             "probes": {"ok": self.probes[True], "failed": self.probes[False]},
             "steadyState": [
                 {
@@ -212,22 +201,12 @@ class Summary:
             "aborted": list(self.aborts),
             "undo": {
                 "done": self.undone,
+                "left": list(self.left_as_they_are),
                 "failed": [
                     {"what": each.description, "error": each.error, "manual": each.manual}
                     for each in self.undo_failures
                 ],
             },
-        }
-
-    def _mesh_json(self) -> dict[str, Any]:
-        mesh = self.mesh
-        return {
-            "samples": mesh.samples,
-            "degraded": mesh.with_failed_calls + mesh.with_fewer_instances,
-            "unanswered": mesh.unanswered,
-            "fewestOk": list(mesh.fewest_ok) if mesh.fewest_ok else None,
-            "failedPairs": dict(mesh.failed_pairs),
-            "wholeAtEnd": mesh.whole_at_end,
         }
 
     def _times(self, moment: str) -> list[float]:
@@ -236,17 +215,21 @@ class Summary:
 
     def lines(self) -> list[tuple[str, str]]:
         """The summary for people: a heading and what it says, a row each."""
-        rows = [("pods", self._pods_line())]
+        rows = []
+        if self.matched or self.killed or self.not_killed:
+            rows.append(("pods", self._pods_line()))
         if self.recovered or self.missed:
             rows.append(("recovery", self._recovery_line()))
+        rows += self.faults.lines()
         if self.mesh.samples:
-            rows.append(("peers", self._mesh_line()))
-        if self.probes:
+            rows.append(("peers", self.mesh.line()))
+        if self.probes.total():
             rows.append(("probes", f"{self.probes[True]} answered as expected, {self.probes[False]} did not"))
         rows += [("steady", self._steady_line(*key)) for key in self.steady_state]
         rows += [("aborted", each) for each in self.aborts]
         if self.undone or self.undo_failures:
             rows.append(("clean-up", self._undo_line()))
+        rows += [("left", each) for each in self.left_as_they_are]
         return rows
 
     def _steady_line(self, scenario: str, probe: str) -> str:
@@ -277,25 +260,6 @@ class Summary:
         missed = f"; {len(self.missed)} not recovered in time" if self.missed else ""
         return ("; ".join(parts) or "none seen") + missed
 
-    def _mesh_line(self) -> str:
-        mesh = self.mesh
-        line = f"{mesh.samples} look{'' if mesh.samples == 1 else 's'} at goldpinger's graph, "
-        if mesh.with_failed_calls and mesh.fewest_ok:
-            line += f"{mesh.with_failed_calls} with failed calls "
-            line += f"(at worst {mesh.fewest_ok[0]} of {mesh.fewest_ok[1]} succeeded"
-            if mesh.first_degraded_s is not None and mesh.last_degraded_s is not None:
-                line += f", from {mesh.first_degraded_s:.1f} s to {mesh.last_degraded_s:.1f} s after the kill"
-            line += ")"
-        else:
-            line += "none with failed calls"
-        if mesh.with_fewer_instances:
-            line += f", {mesh.with_fewer_instances} with fewer instances"
-        if mesh.unanswered:
-            line += f", {mesh.unanswered} without an answer"
-        if mesh.whole_at_end is not None:
-            line += "; whole at the end" if mesh.whole_at_end else "; NOT whole at the end"
-        return line
-
 
 def is_background(record: Record) -> bool:
     """Whether a record belongs to what is sampled through a scenario, beside its steps."""
@@ -310,34 +274,3 @@ RECOVERY_MOMENTS = {
     "ready": "Ready",
 }
 """The moments of a recovery, in order, and the words for them."""
-
-
-def distribution(times: Sequence[float]) -> dict[str, float] | None:
-    """Smallest, median, 95th percentile (inclusive method) and largest of some times; None without any."""
-    if not times:
-        return None
-    p95 = statistics.quantiles(times, n=20, method="inclusive")[-1] if len(times) > 1 else times[0]
-    figures = {"min": min(times), "p50": statistics.median(times), "p95": p95, "max": max(times)}
-    return {name: round(value, 1) for name, value in figures.items()} | {"count": len(times)}
-
-
-def spread(times: Sequence[float]) -> str:
-    """Some times in few words."""
-    figures = distribution(times)
-    if figures is None:
-        return "-"
-    if len(times) == 1:
-        return duration(figures["p50"])
-    return f"{duration(figures['p50'])} (median; {duration(figures['min'])} to {duration(figures['max'])})"
-
-
-def duration(milliseconds: float) -> str:
-    """A span of time as people read it."""
-    if milliseconds < 1000:
-        return f"{milliseconds:.0f} ms"
-    seconds = milliseconds / 1000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

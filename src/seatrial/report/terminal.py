@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from seatrial.report.account import Account, Line, Tone
+from seatrial.report.durations import duration
 from seatrial.report.plain import plain
-from seatrial.report.summary import Summary, duration
+from seatrial.report.summary import Summary
 from seatrial.runtime.events import (
     PauseStarted,
     Preparing,

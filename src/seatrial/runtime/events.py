@@ -8,7 +8,8 @@ a queue and a thread of its own: one that is slow or fails loses events (counted
     ─ MachineStopped | MachineStopFailed | MachineSkipped ─ MachineStarted ─ CommandExecuted ─ NodeCordoned
     ─ NodeTainted ─ PodEvicted | EvictionBlocked | EvictionSkipped
     ─ PodCommandExecuted ─ ContainerSignalled ─ ContainerRestarted
-    ─ PodKilled | PodKillSkipped | PodSpared ─ PodRecovered | RecoveryMissed ─ ProbeSampled ─ MeshSampled ─ ObjectApplied
+    ─ PodKilled | PodKillSkipped | PodSpared ─ PodRecovered | RecoveryMissed ─ ProbeSampled ─ MeshSampled
+    ─ ObjectApplied
     ─ GuardrailHeld ─ FaultProven ─ FaultCleared ─ ProofMissing ─ MeasurementTaken
     ─ StepFinished ─ UndoWritten ─ UndoRetried ─ UndoDone | UndoFailed ─ ScenarioFinished ─ PauseStarted
     ─ StopRequested | RunHalted | HaltUnreadable ─ RunFinished
@@ -286,6 +287,18 @@ class PodCommandExecuted(Event):
     output: str
     duration_ms: float
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerArmed(Event):
+    """A timer was started beside a fault, which undoes it after so many seconds whatever becomes of Seatrial.
+
+    `place` is the container or node that it runs in, `undo` the command that it runs.
+    """
+
+    place: str
+    seconds: int
+    undo: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,9 @@ writes to it. So the launcher loads what they will need, and answers itself a fe
 Python code writes to it (inline caches, PEP 659), later ones hardly do. The same goes for OpenSSL, which loads its
 algorithms when they are first asked for. It costs no time, since the main process is busy with its own start meanwhile,
 and saves about three of eleven megabytes in each process.
+
+A container that runs as another user may not be allowed to read where this Python is installed: what a built-in program
+loads later than at its start is loaded here for that reason, too.
 """
 
 import asyncio
@@ -26,11 +29,21 @@ def preload() -> None:
     from seatrial.sandbox.images.busybox import program  # noqa: F401, PLC0415 -- likewise
     from seatrial.sandbox.kubelet import machine  # noqa: F401, PLC0415 -- likewise
 
+    asyncio.run(_draw_heatmap())
     _KEPT.extend(ssl.SSLContext(side) for side in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT))
     asyncio.run(_exchange_requests())
     gc.collect()
     gc.freeze()
     process.return_free_memory()
+
+
+async def _draw_heatmap() -> None:
+    """Draw a picture: Pillow loads its formats and its font for the first one."""
+    from seatrial.sandbox.images.goldpinger.heatmap import draw, thresholds  # noqa: PLC0415 -- for those that are forked
+
+    me = {"OK": True, "response-time-ms": 1}
+    graph = {"responses": {"pod": {"OK": True, "response": {"podResults": {"pod": me}}}}}
+    await draw(graph, limits_ms=thresholds({}), names={})
 
 
 async def _exchange_requests() -> None:

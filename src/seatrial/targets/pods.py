@@ -23,6 +23,9 @@ from seatrial.targets.pod_matchers.by_workload import (
 )
 from seatrial.targets.pod_matchers.reader import Matched, PodReader, in_words, is_all, is_glob
 
+# The annotation of what stands for a static pod in the API.
+_MIRROR = "kubernetes.io/config.mirror"
+
 
 class PodMatcher(OneKey):
     """Names a set of pods."""
@@ -103,6 +106,17 @@ def is_own_pod(pod: Pod, identity: Identity) -> bool:
     if not identity.pod_name or pod.metadata.name != identity.pod_name:
         return False
     return identity.pod_namespace in {"", pod.metadata.namespace}
+
+
+def why_beyond_api(pod: Pod) -> str:
+    """Why the API server can't end a pod, in words; empty where it can.
+
+    A static pod's kubelet runs it from a file of its machine. What the API server has is its image: taken away, it
+    comes back, and the containers know nothing of it (Kubernetes documentation, "Create static Pods").
+    """
+    if _MIRROR not in (pod.metadata.annotations or {}):
+        return ""
+    return "it is a static pod, which its node's kubelet runs from a file: the API server can't end it"
 
 
 def pod_ref(pod: Pod) -> PodRef:

@@ -84,3 +84,16 @@ async def test_the_dice_decide_for_each_pod(control, on_cluster, probability, co
     if not count:
         outcome = await run(spec, pods, on_cluster.context)
         assert outcome.reasons == ("no pod was evicted: spared by probability 0",)
+
+
+async def test_a_static_pod_is_not_evicted(control, on_cluster):
+    """The API server would take its image away and say that it went well; the pod would run on."""
+    await control.create_pods("etcd")
+    patch = {"metadata": {"annotations": {"kubernetes.io/config.mirror": "x"}}}
+    await control.server.api.patch("pods", "etcd", "default", patch)
+    pods = tuple((await control.cluster.list(PODS, namespace="default", type=Pod)).items)
+    assert any("static pod" in note for note in (await plan(evict(), pods, on_cluster.context)).notes)
+    outcome = await run(evict(), pods, on_cluster.context)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert "it is a static pod" in outcome.reasons[0]
+    assert await control.pod_names() == ["etcd"]

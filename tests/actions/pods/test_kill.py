@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from seatrial.actions.pods.kill import Kill, choose, run
+from seatrial.actions.pods.kill import Kill, choose, plan, run
 from seatrial.actions.pods.recovery import track_recovery
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
@@ -124,4 +124,28 @@ async def test_pods_that_go_away_before_the_kill_are_told(control, on_cluster, c
         await control.server.api.delete("pods", pod.metadata.name, "default")
     outcome = await run(Kill(force=True), found[:count], on_cluster.context)
     assert outcome.reasons == ("every chosen pod was gone before the kill arrived",)
+    assert (await settled(on_cluster.context)).passed
+
+
+STATIC = {"metadata": {"annotations": {"kubernetes.io/config.mirror": "x"}}}
+
+
+async def test_a_static_pod_is_not_killed_and_not_said_to_be(control, on_cluster):
+    """What the API server has of it is only an image, which would come back: the kill was not carried out."""
+    await control.create_pods("etcd", "web", owner=OWNER)
+    await control.server.api.patch("pods", "etcd", "default", STATIC)
+    context = replace(on_cluster.context, settings=Settings(recovery_timeout_seconds=0))
+    [note] = (await plan(Kill(), await pods(control), context)).notes
+    assert note.startswith("default/etcd would stay: it is a static pod")
+    outcome = await run(Kill(force=True), await pods(control), context)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert outcome.reasons[0].startswith("1 of 2 pods could not be killed: it is a static pod")
+    assert await control.pod_names() == ["etcd"]
+
+
+async def test_nobody_waits_for_the_replacement_of_a_static_pod(control, on_cluster):
+    """The scenario is done with it at once."""
+    await control.create_pods("etcd", owner=OWNER)
+    await control.server.api.patch("pods", "etcd", "default", STATIC)
+    assert not (await run(Kill(), await pods(control), on_cluster.context)).passed
     assert (await settled(on_cluster.context)).passed

@@ -44,7 +44,7 @@ class ApiProxy:
         self._down_until = 0.0
         self._silent_until = 0.0
         self._port = 0
-        self._runner = web.AppRunner(self._app(), handler_cancellation=True, access_log=None)
+        self._runner = web.AppRunner(self._app(), handler_cancellation=True, access_log=None, shutdown_timeout=0)
         self._site: web.TCPSite | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -73,7 +73,7 @@ class ApiProxy:
         return app
 
     async def _listen(self) -> None:
-        self._site = web.TCPSite(self._runner, "127.0.0.1", self._port, shutdown_timeout=0, reuse_address=True)
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
         await self._site.start()
         self._port = self._runner.addresses[-1][1]
 

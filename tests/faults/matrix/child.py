@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,12 @@ def start(orders: Orders) -> ForkServerProcess:
     process = context.Process(target=_main, args=(orders,))
     process.start()
     return process
+
+
+def stop_server() -> None:
+    """End the server and its helper, which live as long as this process otherwise."""
+    forkserver._forkserver._stop()  # type: ignore[attr-defined] # there is no public way
+    resource_tracker._resource_tracker._stop()
 
 
 def _main(orders: Orders) -> None:

@@ -12,9 +12,9 @@ _HEAD = """# The fault matrix
 
 Everything that Seatrial does to a cluster, and everything that may go wrong while it does, each with each, before the
 change reaches the API server, after it took effect and before the answer, and after the answer. Each cell is a process
-of its own on a sandbox of three nodes. When it has ended, or was killed, and `seatrial recover` has run where the journal
-had something left, the objects of its namespace (and its node) are compared with those from before: all fields, labels,
-UIDs and who manages which field. Nothing may be left, nothing that somebody else did meanwhile may be lost.
+of its own on a sandbox of three nodes. When it has ended, or was killed, and `seatrial recover` has run where the
+journal had something left, the objects of its namespace (and its node) are compared with those from before: all fields,
+labels, UIDs and who manages which field. Nothing may be left, nothing that somebody else did meanwhile may be lost.
 
 This page is written by `make fault-matrix`, which runs all cells; `make test` runs some of each row.
 
@@ -44,8 +44,8 @@ def page(results: Sequence[Result]) -> str:
         f"|---|{'---|' * len(cases)}",
         *(f"| {row} | {' | '.join(_cell(cells[row, case]) for case in cases)} |" for row in rows),
         "",
-        "A cell has a sign for each moment (before, during, after): ✓ all is as it was, ✗ it is not, · there is no",
-        "such moment: the process had ended before it was killed.",
+        "A cell has a sign for each moment (before, during, after): ✓ all is as it was, ✗ it is not, · it is not",
+        "tried, or the process had ended before it was killed. What takes a machine is tried with fewer faults.",
     ]
     return "\n".join(lines) + "\n"
 

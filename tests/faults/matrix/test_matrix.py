@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from seatrial.testing import sandbox_cluster
+from tests.faults.matrix import child
 from tests.faults.matrix.cases import CASES, faults_of
 from tests.faults.matrix.cells import ground
-from tests.faults.matrix.faults import Fault, Kind, Moment, faults
+from tests.faults.matrix.faults import Fault, Kind, Moment, Phase, faults
 from tests.faults.matrix.objects import differences
 
 _IN_EVERY_ROW = {Fault(Kind.SIGKILL, moment) for moment in Moment}
@@ -15,9 +16,11 @@ _OF_THE_OTHERS = 6
 
 
 def chosen(case, number):
-    """Death at each moment, and a few of the others: other ones in each row."""
+    """Death at each moment, and a few of the others: other ones in each row. A machine dies and comes back twice."""
+    if case.machine:
+        return [Fault(Kind.SIGKILL, Moment.DURING), Fault(Kind.SIGKILL, Moment.DURING, Phase.CLEAN_UP)]
     others = [each for each in faults_of(case) if each not in _IN_EVERY_ROW]
-    stride = max(1, len(others) // _OF_THE_OTHERS)
+    stride = len(others) // _OF_THE_OTHERS
     return [*sorted(_IN_EVERY_ROW, key=str), *others[number % stride :: stride]]
 
 
@@ -39,6 +42,7 @@ def cells(tmp_path_factory):
         yield run
         runner.run(block.__aexit__(None, None, None))
         runner.run(sandbox.__aexit__(None, None, None))
+        child.stop_server()
 
 
 @pytest.mark.timeout(240)

@@ -28,6 +28,6 @@ def kubectl(cluster: Sandbox) -> Kubectl:
 @pytest.fixture(scope="module")
 def goldpinger(kubectl: Kubectl) -> str:
     """Three goldpinger pods, Ready; answers the Service's cluster IP."""
-    kubectl("apply", "-f", str(EXAMPLES / "goldpinger.yml"))
+    kubectl("apply", "-f", str(EXAMPLES / "manifests" / "goldpinger.yml"))
     kubectl("rollout", "status", "deployment/goldpinger", "--timeout=30s")
     return kubectl("get", "service", "goldpinger", "-o", "jsonpath={.spec.clusterIP}")

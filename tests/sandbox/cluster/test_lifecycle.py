@@ -206,7 +206,7 @@ async def test_cancelled_while_starting(tmp_path: Path) -> None:
 async def test_public_test_cluster() -> None:
     """`seatrial.testing.sandbox_cluster` gives a cluster with manifests loaded and images of one's own."""
     images = {"me/app": ["sh", "-c", "exec sleep 600"]}
-    async with sandbox_cluster(nodes=1, images=images, load=[EXAMPLES / "goldpinger.yml"]) as cluster:
+    async with sandbox_cluster(nodes=1, images=images, load=[EXAMPLES / "manifests" / "goldpinger.yml"]) as cluster:
         kubectl = Kubectl(cluster)
         assert "goldpinger" in await asyncio.to_thread(kubectl, "get", "deployments", "-o", "name")
         await asyncio.to_thread(kubectl, "run", "mine", "--image=me/app")

@@ -165,8 +165,9 @@ class NodeUnderTest:
     async def running_log(self, pod: str, *, lines: int) -> list[bytes]:
         """So many lines of a pod that runs on: what it wrote is on disk a moment later than what it did."""
         async with asyncio.timeout(60):
-            while len(found := (await self.log(pod)).splitlines()) < lines:
-                await asyncio.sleep(0.01)  # another process's file: there is no event to wait for
+            # Another process's file: there is no event to wait for.
+            while len(found := (await self.log(pod)).splitlines()) < lines:  # noqa: ASYNC110 -- see above
+                await asyncio.sleep(0.01)
         return found
 
 

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from seatrial.actions.node_action_type import NodeActionType
 from seatrial.actions.nodes.cordon import PERMISSIONS, cordon, plan_cordon
+from seatrial.actions.parallel import in_parallel
 from seatrial.actions.pods import evict
 from seatrial.kube.objects import PartialObject, Pod
 from seatrial.kube.resources import PODS
@@ -28,13 +29,12 @@ from seatrial.runtime.verdict import PASSED, Outcome, not_carried_out
 from seatrial.targets.guardrails import Reasons, guard_nodes, guard_pods
 from seatrial.targets.nodes import NodeTarget
 from seatrial.targets.permissions import Permission
-from seatrial.targets.pods import is_own_pod, pod_ref
+from seatrial.targets.pods import is_own_pod, pod_ref, why_beyond_api
 
-# A kubelet marks the pods that it runs from a file of its machine: those can't be evicted.
-_MIRROR = "kubernetes.io/config.mirror"
 _MOST_SHOWN = 5
 # Evicted pods that had their time are given this long to be seen gone.
 _LAST_LOOK_SECONDS = 5.0
+_ON_PODS = (Permission("list", PODS), Permission("watch", PODS), Permission("create", PODS, "eviction"))
 
 
 class Drain(Model):
@@ -60,10 +60,15 @@ class Drain(Model):
 
 
 class _Load(msgspec.Struct, frozen=True):
-    """What runs on some nodes: what would be evicted, and why the step can't be carried out."""
+    """What runs on some nodes and has to go from there, and why the step can't be carried out."""
 
     pods: tuple[Pod, ...]
     problems: tuple[str, ...]
+
+    @property
+    def staying(self) -> tuple[Pod, ...]:
+        """Those that would be evicted: the others are on their way out already, and need only their time."""
+        return tuple(pod for pod in self.pods if not pod.is_terminating)
 
 
 async def run(spec: Drain, targets: tuple[NodeTarget, ...], context: Context) -> Outcome:
@@ -81,7 +86,7 @@ async def run(spec: Drain, targets: tuple[NodeTarget, ...], context: Context) ->
     if not load.pods:
         return PASSED
     eviction = evict.Evict(timeout=spec.timeout, sleep=spec.sleep, grace_period_seconds=spec.grace_period_seconds)
-    outcome = await evict.run(eviction, load.pods, context)
+    outcome = await evict.run(eviction, load.staying, context) if load.staying else PASSED
     left = max(spec.timeout - (context.clock.monotonic() - begun), _LAST_LOOK_SECONDS)
     outcome = await _see_them_gone(load.pods, outcome, context, timeout_seconds=left)
     if outcome.passed:
@@ -92,7 +97,7 @@ async def run(spec: Drain, targets: tuple[NodeTarget, ...], context: Context) ->
 
 async def victims(spec: Drain, targets: tuple[NodeTarget, ...], context: Context) -> Sequence[Pod]:
     """The pods that it would evict."""
-    return (await _load(spec, targets, context)).pods
+    return (await _load(spec, targets, context)).staying
 
 
 async def guard(spec: Drain, targets: tuple[NodeTarget, ...], context: Context) -> Reasons:
@@ -110,9 +115,12 @@ async def plan(spec: Drain, targets: tuple[NodeTarget, ...], context: Context) -
     """Which nodes it would cordon, which pods it would evict, and what stands against it."""
     load = await _load(spec, targets, context)
     cordons = plan_cordon(targets)
-    blocked = await evict.plan(evict.Evict(), load.pods, context)
+    blocked = await evict.plan(evict.Evict(), load.staying, context)
     return ActionPlan(
-        changes=(*cordons.changes, *(f"evict pod {pod_ref(pod)} from node {pod.spec.node_name}" for pod in load.pods)),
+        changes=(
+            *cordons.changes,
+            *(f"evict pod {pod_ref(pod)} from node {pod.spec.node_name}" for pod in load.staying),
+        ),
         notes=(*cordons.notes, *blocked.notes),
         refused=load.problems,
     )
@@ -130,6 +138,8 @@ async def _load(spec: Drain, targets: Sequence[NodeTarget], context: Context) ->
             if _stays(pod) or is_own_pod(pod, context.identity):
                 continue
             pods.append(pod)
+            if pod.is_terminating:  # whatever becomes of it is not our doing
+                continue
             if pod.metadata.controller is None and not spec.force:
                 unmanaged.append(pod)
             if _has_empty_dir(item) and not spec.delete_empty_dir_data:
@@ -142,7 +152,7 @@ async def _load(spec: Drain, targets: Sequence[NodeTarget], context: Context) ->
 def _stays(pod: Pod) -> bool:
     owner = pod.metadata.controller
     is_daemon = owner is not None and owner.kind == "DaemonSet"
-    return pod.is_finished or is_daemon or _MIRROR in (pod.metadata.annotations or {})
+    return pod.is_finished or is_daemon or bool(why_beyond_api(pod))
 
 
 def _has_empty_dir(pod: dict[str, Any]) -> bool:
@@ -161,11 +171,11 @@ async def _see_them_gone(pods: Sequence[Pod], evicted: Outcome, context: Context
     left = {pod.metadata.uid: pod for pod in pods}
     # What a budget blocked isn't waited for: it had its time.
     patience = timeout_seconds if evicted.passed else _LAST_LOOK_SECONDS
+    hosts = sorted({pod.spec.node_name for pod in pods})
     with suppress(TimeoutError):
-        async with asyncio.timeout(patience), asyncio.TaskGroup() as group:
-            for node in {pod.spec.node_name for pod in pods}:
-                group.create_task(_wait_until_gone(node, left, context))
-    nodes = ", ".join(sorted({pod.spec.node_name for pod in pods}))
+        async with asyncio.timeout(patience):
+            await in_parallel(hosts, lambda node: _wait_until_gone(node, left, context), most=len(hosts))
+    nodes = ", ".join(hosts)
     if not left:
         context.emit(FaultProven(subject=f"drain of {nodes}", proof=f"{len(pods)} pods are gone from there"))
         return PASSED
@@ -201,5 +211,5 @@ ACTION = NodeActionType(
     victims=victims,
     plan=plan,
     disrupts=True,
-    permissions=(*PERMISSIONS, Permission("list", PODS), Permission("create", PODS, "eviction")),
+    permissions=(*PERMISSIONS, *_ON_PODS),
 )

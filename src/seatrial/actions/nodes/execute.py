@@ -1,19 +1,26 @@
-"""The node action `execute`: run a shell command on the machines under the nodes."""
+"""The node action `execute`: run a shell command on the machines under the nodes.
+
+The undo is written down before. With `expiresAfter` a timer on the machine itself runs it too (`dead_man_timer`), so
+that the fault ends without us.
+"""
 
 import asyncio
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
+from seatrial.actions.dead_man_timer import DISARMED, DeadManTimer
 from seatrial.actions.node_action_type import NodeActionType
 from seatrial.actions.parallel import in_parallel
 from seatrial.errors import ClusterError, MachineError
-from seatrial.policy.base import Model
+from seatrial.policy.base import Complaint, Model
+from seatrial.policy.scalars import WholeSeconds
 from seatrial.remote.executor import CommandResult
 from seatrial.runtime.context import Context
-from seatrial.runtime.events import CommandExecuted
+from seatrial.runtime.events import CommandExecuted, ProofMissing, TimerArmed
 from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.undo import Undo, UndoKind
 from seatrial.runtime.verdict import PASSED, Outcome, combine, failed, not_carried_out
@@ -22,6 +29,7 @@ from seatrial.targets.guardrails import Reasons, guard_nodes
 from seatrial.targets.nodes import NodeTarget
 
 _MOST_OUTPUT = 4096
+_ARMING_SECONDS = 30.0
 
 
 class Execute(Model):
@@ -37,6 +45,16 @@ class Execute(Model):
     timeout: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 60.0
     """How long the command may take, in seconds, before it is killed."""
 
+    expires_after: WholeSeconds | None = None
+    """After how many seconds the fault ends by itself: a timer on the machine, started before the command, runs `undo`
+    even where Seatrial or the way to the machine is gone. Clean-up runs it at once and ends the timer."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """A timer has to know what to run."""
+        if given.get("expiresAfter") is not None and given.get("undo") is None:
+            yield Complaint("needs 'undo': that is what its timer runs", ("expiresAfter",), at_key=True)
+
 
 async def run(spec: Execute, targets: tuple[NodeTarget, ...], context: Context) -> Outcome:
     """Run the command on all machines."""
@@ -51,14 +69,15 @@ async def guard(spec: Execute, targets: tuple[NodeTarget, ...], context: Context
 
 async def plan(spec: Execute, targets: tuple[NodeTarget, ...], context: Context) -> ActionPlan:  # noqa: ARG001 -- every action gets it
     """Where the command would run."""
-    after = f", and at clean-up: {spec.undo}" if spec.undo else ", and undo nothing at clean-up"
+    timed = f" or after {spec.expires_after} s" if spec.expires_after else ""
+    after = f", and at clean-up{timed}: {spec.undo}" if spec.undo else ", and undo nothing at clean-up"
     return ActionPlan(changes=tuple(f"run on node {each.name}: {spec.cmd}{after}" for each in targets))
 
 
 async def _execute(target: NodeTarget, *, spec: Execute, context: Context) -> Outcome:
     where = _Where(id=target.node.metadata.uid, node=target.name)
-    if spec.undo:
-        await context.write_undo(await _undo(where, spec.undo, spec.timeout, context))
+    if spec.undo and (problem := await _prepare_end(where, spec, spec.undo, context)):
+        return not_carried_out(f"the command was not run on node {target.name}: {problem}")
     try:
         result = await _run_on(where, spec.cmd, context.world, timeout_seconds=spec.timeout)
     except (MachineError, ClusterError) as error:
@@ -105,13 +124,36 @@ async def _run_on(where: _Where, command: str, world: World, *, timeout_seconds:
     return result
 
 
-async def _undo(where: _Where, command: str, timeout_seconds: float, context: Context) -> Undo:
-    return Undo(
-        kind=RUN_COMMAND.kind,
-        args={"id": where.id, "node": where.node, "command": command, "timeout": timeout_seconds},
-        description=f"run on node {where.node}: {command}",
-        manual=await context.executor.by_hand(where.node, command),
+async def _prepare_end(where: _Where, spec: Execute, undo: str, context: Context) -> str:
+    """Write the undo down, and arm a timer with it where one is asked for; returns why none could be armed."""
+    timer = DeadManTimer.of(spec.expires_after) if spec.expires_after else None
+    by_hand = f"{shlex.join(_in_shell(undo))} && {_disarming(timer, spec.timeout)}" if timer else undo
+    written = await context.write_undo(
+        Undo(
+            kind=RUN_COMMAND.kind,
+            args={
+                "id": where.id,
+                "node": where.node,
+                "command": undo,
+                "timeout": spec.timeout,
+                **({"timer": timer.as_json()} if timer else {}),
+            },
+            description=f"run on node {where.node}: {undo}",
+            manual=await context.executor.by_hand(where.node, by_hand),
+        )
     )
+    if timer is None:
+        return ""
+    arming = shlex.join(timer.arming(_in_shell(undo)))
+    try:
+        result = await context.executor.run(where.node, arming, timeout_seconds=_ARMING_SECONDS)
+    except (MachineError, ClusterError) as error:
+        return f"it is not known whether its timer was started: {error.message}"
+    if result.exit_code:
+        await context.journal.settle(written)
+        return f"its timer could not be started{_last_line(result.output)}"
+    context.emit(TimerArmed(place=f"node {where.node}", seconds=timer.seconds, undo=undo))
+    return ""
 
 
 async def _run_command(args: Mapping[str, Any], world: World) -> str:
@@ -119,7 +161,27 @@ async def _run_command(args: Mapping[str, Any], world: World) -> str:
     result = await _run_on(where, args["command"], world, timeout_seconds=args["timeout"])
     if result.exit_code:
         raise MachineError(f"it ended with {result.exit_code} on node {where.node}{_last_line(result.output)}")
+    if timer := args.get("timer"):
+        await _disarm(DeadManTimer.from_json(timer), where, args["timeout"], world)
     return ""
+
+
+async def _disarm(timer: DeadManTimer, where: _Where, patience_seconds: float, world: World) -> None:
+    command = _disarming(timer, patience_seconds)
+    result = await world.executor.run(where.node, command, timeout_seconds=patience_seconds + _ARMING_SECONDS)
+    if result.exit_code:
+        raise MachineError(f"the timer on node {where.node} could not be ended{_last_line(result.output)}")
+    if result.output.strip() != DISARMED:
+        reason = "its timer was not there any more: it may have ended before clean-up"
+        world.emit(ProofMissing(subject=f"the command on node {where.node}", reason=reason))
+
+
+def _in_shell(command: str) -> list[str]:
+    return ["sh", "-c", command]
+
+
+def _disarming(timer: DeadManTimer, patience_seconds: float) -> str:
+    return shlex.join(timer.disarming(patience_seconds=patience_seconds))
 
 
 def _shortened(output: str) -> str:
@@ -132,8 +194,8 @@ def _last_line(output: str) -> str:
     return f": {lines[-1][:200]}" if lines else ""
 
 
-# As long as the longest command, and the way there.
-RUN_COMMAND = UndoKind(kind="runCommand", run=_run_command, deadline_seconds=660.0)
+# As long as the longest command, its timer's run of the same, and the way there.
+RUN_COMMAND = UndoKind(kind="runCommand", run=_run_command, deadline_seconds=1320.0)
 ACTION = NodeActionType(
     key="execute", model=Execute, run=run, guard=guard, plan=plan, runs_commands=True, disrupts=True
 )

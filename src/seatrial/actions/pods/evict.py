@@ -12,6 +12,7 @@ from pydantic import Field
 
 from seatrial.actions.action_type import ActionType
 from seatrial.actions.parallel import in_parallel
+from seatrial.actions.pods.kill import notes_on_static
 from seatrial.actions.pods.recovery import RecoveryTracker, plan_tracking, track_recovery
 from seatrial.errors import ClusterError
 from seatrial.kube.errors import Conflict, DisruptionBudgetBlocked, NotFound
@@ -24,7 +25,7 @@ from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.verdict import PASSED, Outcome, not_carried_out, nothing_to_do
 from seatrial.targets.impact import budget_impacts
 from seatrial.targets.permissions import Permission
-from seatrial.targets.pods import pod_ref
+from seatrial.targets.pods import pod_ref, why_beyond_api
 
 _SHORTEST_PAUSE_SECONDS = 0.05
 
@@ -77,10 +78,13 @@ async def plan(spec: Evict, pods: tuple[Pod, ...], context: Context) -> ActionPl
     blocked = [each for each in await budget_impacts(victims, context.cluster) if each.broken]
     return replace(
         await plan_tracking(victims, context),
-        notes=tuple(
-            f"PodDisruptionBudget {each.namespace}/{each.budget} would block {each.hit - each.allowed} of {each.hit}"
-            " evictions"
-            for each in blocked
+        notes=(
+            *notes_on_static(victims),
+            *(
+                f"PodDisruptionBudget {each.namespace}/{each.budget} would block {each.hit - each.allowed}"
+                f" of {each.hit} evictions"
+                for each in blocked
+            ),
         ),
     )
 
@@ -113,6 +117,8 @@ _BLOCKED = "blocked"
 
 
 async def _try_until(spec: Evict, pod: Pod, context: Context, tracker: RecoveryTracker | None) -> None:
+    if why := why_beyond_api(pod):
+        raise ClusterError(why)
     meta, clock = pod.metadata, context.clock
     end = clock.monotonic() + spec.timeout
     pause = max(spec.sleep, _SHORTEST_PAUSE_SECONDS)

@@ -1,26 +1,29 @@
 """The pod action `exec`: run a command in a container of each pod, and one that takes it back at clean-up.
 
 There is no shell in between: the command is a list of words, and its program has to be in the container's image. The
-undo is written down before the command is sent, since a command that breaks off may have done its work.
+undo is written down before the command is sent, since a command that breaks off may have done its work. With
+`expiresAfter` a timer in the container runs it too (`pod_timers`), so that the fault ends without us.
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from seatrial.actions.action_type import ActionType
+from seatrial.actions.dead_man_timer import DeadManTimer
 from seatrial.actions.parallel import in_parallel
 from seatrial.actions.pods.containers import chosen_container
+from seatrial.actions.pods.pod_timers import NotArmed, Place, arm, disarm
 from seatrial.errors import ClusterError
 from seatrial.kube.errors import NotFound
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
-from seatrial.policy.base import Model
-from seatrial.policy.scalars import FilledItems, Integer
+from seatrial.policy.base import Complaint, Model
+from seatrial.policy.scalars import FilledItems, Integer, WholeSeconds
 from seatrial.runtime.context import Context
-from seatrial.runtime.events import PodCommandExecuted
+from seatrial.runtime.events import PodCommandExecuted, ProofMissing
 from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.undo import Undo, UndoKind
 from seatrial.runtime.verdict import PASSED, Outcome, combine, failed, not_carried_out
@@ -57,6 +60,17 @@ class Exec(Model):
     undo: FilledItems[Word] | None = None
     """A command that takes back what the command does: run in the same container at clean-up."""
 
+    expires_after: WholeSeconds | None = None
+    """After how many seconds the fault ends by itself: a timer in the container, started before the command, runs
+    `undo` even where Seatrial or the way to it is gone. Clean-up runs it at once and ends the timer. The image has to
+    hold a shell and `sleep`, and the `undo` must be safe to repeat."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """A timer has to know what to run."""
+        if given.get("expiresAfter") is not None and given.get("undo") is None:
+            yield Complaint("needs 'undo': that is what its timer runs", ("expiresAfter",), at_key=True)
+
 
 async def run(spec: Exec, pods: tuple[Pod, ...], context: Context) -> Outcome:
     """Run the command in all pods, bounded, and look at what it came to."""
@@ -67,6 +81,7 @@ async def run(spec: Exec, pods: tuple[Pod, ...], context: Context) -> Outcome:
 async def plan(spec: Exec, pods: tuple[Pod, ...], context: Context) -> ActionPlan:  # noqa: ARG001 -- every action gets it
     """What would be run where."""
     back = f", and '{shlex.join(spec.undo)}' at clean-up" if spec.undo else "; nothing is known that takes it back"
+    back += f" or after {spec.expires_after} s" if spec.expires_after else ""
     changes, notes = [], []
     for pod in pods:
         container = chosen_container(pod, spec.container)
@@ -81,8 +96,8 @@ async def _execute(pod: Pod, spec: Exec, context: Context) -> Outcome:
     ref, container = pod_ref(pod), chosen_container(pod, spec.container)
     if container is None:
         return not_carried_out(_no_container(pod, spec))
-    if spec.undo:
-        await context.write_undo(_undo(pod, container.name, spec))
+    if spec.undo and (problem := await _prepare_end(pod, container.name, spec, spec.undo, context)):
+        return not_carried_out(f"'{spec.command[0]}' was not run in {ref}: {problem}")
     begun = context.clock.monotonic()
 
     def tell(exit_code: int | None, *, output: str = "", error: str = "") -> None:
@@ -126,22 +141,40 @@ def _no_container(pod: Pod, spec: Exec) -> str:
     )
 
 
-def _undo(pod: Pod, container: str, spec: Exec) -> Undo:
-    ref, command = pod_ref(pod), list(spec.undo or ())
-    by_hand = ["kubectl", "exec", "-n", ref.namespace, ref.name, "-c", container, "--", *command]
-    return Undo(
-        kind=EXEC_IN_POD.kind,
-        args={
-            "namespace": ref.namespace,
-            "name": ref.name,
-            "uid": ref.uid,
-            "container": container,
-            "command": command,
-            "timeout": spec.timeout,
-        },
-        description=f"run '{shlex.join(command)}' in {ref}",
-        manual=shlex.join(by_hand),
+async def _prepare_end(pod: Pod, container: str, spec: Exec, undo: Sequence[str], context: Context) -> str:
+    """Write the undo down, and arm a timer with it where one is asked for; returns why none could be armed."""
+    ref = pod_ref(pod)
+    place = Place(namespace=ref.namespace, name=ref.name, container=container)
+    timer = DeadManTimer.of(spec.expires_after) if spec.expires_after else None
+    by_hand = shlex.join(place.by_hand(undo))
+    if timer:
+        by_hand += " && " + shlex.join(place.by_hand(timer.disarming(patience_seconds=spec.timeout)))
+    written = await context.write_undo(
+        Undo(
+            kind=EXEC_IN_POD.kind,
+            args={
+                "namespace": ref.namespace,
+                "name": ref.name,
+                "uid": ref.uid,
+                "container": container,
+                "command": list(undo),
+                "timeout": spec.timeout,
+                **({"timer": timer.as_json()} if timer else {}),
+            },
+            description=f"run '{shlex.join(undo)}' in {ref}",
+            manual=by_hand,
+        )
     )
+    if timer is None:
+        return ""
+    try:
+        await arm(timer, undo, place, context)
+    except NotArmed as error:
+        await context.journal.settle(written)
+        return error.message
+    except ClusterError as error:
+        return f"it is not known whether its timer was started: {error.message}"
+    return ""
 
 
 async def _take_back(args: Mapping[str, Any], world: World) -> str:
@@ -164,6 +197,11 @@ async def _take_back(args: Mapping[str, Any], world: World) -> str:
     if result.exit_code:
         said = " ".join(result.stderr.decode(errors="replace").split())[:200]
         raise ClusterError(f"the command ended with {result.exit_code}: {said or 'it printed no error'}")
+    if timer := args.get("timer"):
+        place = Place(namespace=namespace, name=name, container=args["container"])
+        if not await disarm(DeadManTimer.from_json(timer), place, world, patience_seconds=args["timeout"]):
+            reason = "its timer was not there any more: it may have ended before clean-up"
+            world.emit(ProofMissing(subject=f"'{args['command'][0]}' in {namespace}/{name}", reason=reason))
     return ""
 
 

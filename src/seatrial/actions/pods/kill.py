@@ -6,6 +6,7 @@ was replaced under the same name meanwhile is left alone, and said.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from seatrial.actions.action_type import ActionType
 from seatrial.actions.parallel import in_parallel
@@ -21,7 +22,7 @@ from seatrial.runtime.events import PodKilled, PodKillSkipped, ProofMissing
 from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.verdict import PASSED, Outcome, not_carried_out, nothing_to_do
 from seatrial.targets.permissions import Permission
-from seatrial.targets.pods import pod_ref
+from seatrial.targets.pods import pod_ref, why_beyond_api
 
 
 class Kill(Model):
@@ -66,13 +67,24 @@ def choose(spec: Kill, pods: tuple[Pod, ...], context: Context) -> list[Pod]:
 
 
 async def plan(spec: Kill, pods: tuple[Pod, ...], context: Context) -> ActionPlan:
-    """Whether the recovery could be followed."""
-    return await plan_tracking(choose(spec, pods, context), context)
+    """Whether the recovery could be followed, and which pods can't be killed."""
+    victims = choose(spec, pods, context)
+    return replace(await plan_tracking(victims, context), notes=notes_on_static(victims))
+
+
+def notes_on_static(pods: Sequence[Pod]) -> tuple[str, ...]:
+    """Which pods can't be ended through the API, and why."""
+    return tuple(f"{pod_ref(pod)} would stay: {why}" for pod in pods if (why := why_beyond_api(pod)))
 
 
 async def _kill(pod: Pod, context: Context, tracker: RecoveryTracker | None, *, force: bool) -> str:
     """Kill one pod; returns an empty text, or why it could not be killed (`_GONE` where it was not there)."""
     meta, clock = pod.metadata, context.clock
+    if problem := why_beyond_api(pod):
+        _skip(pod, problem, context, error=True)
+        if tracker:
+            tracker.kill_failed(meta.uid)
+        return problem
     sent = clock.monotonic()
     if tracker:
         tracker.kill_sent(meta.uid, sent)

@@ -6,10 +6,12 @@ The kernel shields the first process of a process table from signals that come f
 handler for; SIGKILL never has one (Linux manual, `pid_namespaces(7)`). Commands run by `exec` and ephemeral containers
 with a target are inside. So a signal without a handler is refused before it is sent, and SIGKILL works only in pods
 with `shareProcessNamespace: true`, where the first process is another. To end a pod at once, use `kill` with `force`.
+SIGSTOP is as SIGKILL; `container_pause` has what it takes.
 """
 
 import asyncio
 import secrets
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -22,13 +24,15 @@ from seatrial.actions.pods.container_end import (
     until_ended,
     watch_pod,
 )
+from seatrial.actions.pods.container_pause import FIND_MAIN_PROCESS, pause_container
 from seatrial.actions.pods.containers import chosen_container, status_of
 from seatrial.actions.pods.exec import EXEC_PERMISSIONS
 from seatrial.errors import ClusterError
 from seatrial.kube.errors import RequestTimeout, UnexpectedAnswer
 from seatrial.kube.objects import Container, Pod
 from seatrial.kube.watch import Watch
-from seatrial.policy.base import Model
+from seatrial.policy.base import Complaint, Model
+from seatrial.policy.scalars import WholeSeconds
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import ContainerSignalled, FaultProven, ProofMissing
 from seatrial.runtime.plan import ActionPlan
@@ -36,9 +40,10 @@ from seatrial.runtime.verdict import PASSED, Outcome, combine, not_carried_out
 from seatrial.targets.permissions import Permission, missing_permissions
 from seatrial.targets.pods import pod_ref
 
-Signal = Literal["SIGHUP", "SIGINT", "SIGQUIT", "SIGABRT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM"]
+Signal = Literal["SIGHUP", "SIGINT", "SIGQUIT", "SIGABRT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGSTOP"]
 _NUMBERS: dict[Signal, int] = {
     "SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGABRT": 6, "SIGKILL": 9, "SIGUSR1": 10, "SIGUSR2": 12, "SIGTERM": 15,
+    "SIGSTOP": 19,
 }  # fmt: skip
 
 _NO_HANDLER, _NOT_FOUND, _REFUSED = 64, 65, 66
@@ -51,16 +56,7 @@ while read -r key value; do [ "$key" = SigCgt: ] && caught=$value; done < /proc/
 kill -s "$1" $pid || exit 66
 """
 
-# In a shared process table: the oldest process with the same file tree as this command is the container's main one.
-_SIGNAL_SHARED = """
-mine=$(readlink /proc/self/ns/mnt) || exit 65
-pid=
-for each in /proc/[0-9]*; do
-  [ "$(readlink $each/ns/mnt 2>/dev/null)" = "$mine" ] || continue
-  number=${each#/proc/}
-  [ -z "$pid" ] || [ "$number" -lt "$pid" ] && pid=$number
-done
-[ -n "$pid" ] && [ "$pid" != $$ ] || exit 65
+_SIGNAL_SHARED = f"""{FIND_MAIN_PROCESS}
 kill -s "$1" "$pid" || exit 66
 """
 
@@ -72,8 +68,12 @@ class KillContainer(Model):
     """The container; without it the one that kubectl would take: the annotated default, else the first."""
 
     signal: Signal = "SIGTERM"
-    """The signal. The kernel passes on only signals that the process has a handler for; SIGKILL needs a pod
-    with `shareProcessNamespace: true`."""
+    """The signal. The kernel passes on only signals that the process has a handler for; SIGKILL and SIGSTOP need a pod
+    with `shareProcessNamespace: true`. SIGSTOP pauses the process, and only that one, for `resumeAfter` seconds."""
+
+    resume_after: WholeSeconds | None = None
+    """With SIGSTOP: after how many seconds the process goes on by itself, whatever becomes of Seatrial. Clean-up lets
+    it go on at once."""
 
     via: Literal["exec", "ephemeral"] = "exec"
     """`exec`: a command in the container itself, whose image needs a shell. `ephemeral`: an ephemeral container beside
@@ -87,6 +87,17 @@ class KillContainer(Model):
 
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
     """How long to wait until the container is seen to have ended, in seconds."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """A pause has an end, and nothing else has one."""
+        pauses, ends = given.get("signal") == "SIGSTOP", given.get("resumeAfter") is not None
+        if pauses and not ends:
+            yield Complaint("needs 'resumeAfter': a pause ends by itself", ("signal",), at_key=True)
+        if ends and not pauses:
+            yield Complaint("is for the signal SIGSTOP only", ("resumeAfter",), at_key=True)
+        if pauses and given.get("expectEnd"):
+            yield Complaint("can't be true with SIGSTOP: a paused container does not end", ("expectEnd",))
 
 
 async def run(spec: KillContainer, pods: tuple[Pod, ...], context: Context) -> Outcome:
@@ -104,7 +115,10 @@ async def plan(spec: KillContainer, pods: tuple[Pod, ...], context: Context) -> 
             continue
         container = chosen_container(pod, spec.container)
         name = container.name if container else ""
-        changes.append(f"send {spec.signal} to container {name} of pod {pod_ref(pod)}")
+        pause = f", and SIGCONT after {spec.resume_after} s or at clean-up" if spec.resume_after else ""
+        changes.append(f"send {spec.signal} to container {name} of pod {pod_ref(pod)}{pause}")
+        if spec.resume_after:
+            continue
         if pod.spec.restart_policy == "Never" and spec.expect_end:
             notes.append(f"{pod_ref(pod)} has restartPolicy Never: its container {name} would not come back")
         if spec.via == "ephemeral":
@@ -128,10 +142,11 @@ def _obstacle(pod: Pod, spec: KillContainer) -> str:
         return f"{ref} uses the process table of its node (hostPID): its main process can't be told from others"
     if pod.spec.share_process_namespace:
         return f"the containers of {ref} share a process table: use via: exec" if spec.via == "ephemeral" else ""
-    if spec.signal == "SIGKILL":
+    if spec.signal in {"SIGKILL", "SIGSTOP"}:
+        instead = "" if spec.signal == "SIGSTOP" else ", use SIGTERM, or the action kill with force: true"
         return (
-            f"the kernel shields the main process of {ref} from SIGKILL sent inside its process table: set"
-            " shareProcessNamespace: true in the pod, use SIGTERM, or the action kill with force: true"
+            f"the kernel shields the main process of {ref} from {spec.signal} sent inside its process table: set"
+            f" shareProcessNamespace: true in the pod{instead}"
         )
     return ""
 
@@ -153,6 +168,8 @@ async def _signal(pod: Pod, spec: KillContainer, watch: Watch[Pod], context: Con
     before = container_before(pod, container.name) if container else None
     if obstacle or container is None or before is None:
         return not_carried_out(obstacle)
+    if spec.resume_after:
+        return await pause_container(before, seconds=spec.resume_after, context=context)
     sent = asyncio.get_running_loop().time()
     send = _by_exec if spec.via == "exec" else _by_ephemeral_container
     ending = asyncio.create_task(until_ended(before, watch), name=f"end of {before.subject}")

@@ -4,7 +4,8 @@ Four moments are told apart, each in milliseconds since the kill was sent, each 
 the monotonic clock: the pod gone, its replacement created, scheduled, running, Ready. Timestamps inside pods resolve
 whole seconds only and come from other machines' clocks, so they are not used.
 
-The same watch proves the fault from outside: the pod's UID is gone; and its end: a replacement is Ready.
+The same watch proves the fault from outside: the pod's UID is gone; and its end: a replacement is Ready. That Services
+let go of the pod is seen by `endpoint_departures`.
 
 A replacement is a pod that the watch had not shown before, of the same controller; the first new one belongs to the pod
 of that controller that was killed first.
@@ -15,8 +16,9 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from seatrial.actions.parallel import ungrouped
+from seatrial.actions.pods.endpoint_departures import EndpointDepartures, track_endpoints
 from seatrial.errors import ClusterError
-from seatrial.kube.client import Client
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
 from seatrial.kube.watch import Watch, WatchEvent
@@ -75,6 +77,7 @@ class RecoveryTracker:
         self._known: set[str] = set()
         self._emit = emit
         self._complete = asyncio.Event()
+        self.endpoints: EndpointDepartures | None = None
         for pod in victims:
             self._leaving[pod.metadata.uid] = pod_ref(pod)
             if not pod.is_terminating:
@@ -92,6 +95,8 @@ class RecoveryTracker:
         """The request to delete that pod is about to be sent."""
         if victim := self._victims.get(uid):
             victim.sent = at
+        if self.endpoints:
+            self.endpoints.kill_sent(uid, at)
 
     def kill_refused(self, uid: str) -> None:
         """That pod was not deleted yet, though it may be later: what was taken for its replacement is another's."""
@@ -106,6 +111,8 @@ class RecoveryTracker:
         self._leaving.pop(uid, None)
         self._victims.pop(uid, None)
         self._check_complete()
+        if self.endpoints:
+            self.endpoints.kill_failed(uid)
 
     async def wait(self) -> None:
         """Wait until every killed pod is gone, and its replacement was Ready."""
@@ -224,21 +231,27 @@ async def track_recovery(pods: Iterable[Pod], context: Context) -> RecoveryTrack
     namespaces = {pod.metadata.namespace for pod in victims}
     opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     context.scope.promise(
-        _follow(tracker, namespaces, context.cluster, opened),
+        _follow(tracker, namespaces, context, opened),
         name="recovery of killed pods",
-        give_up=lambda: _give_up(tracker, context),
+        give_up=lambda: _give_up(tracker, context, when=f"within {context.settings.recovery_timeout_seconds:g} s"),
     )
-    await opened
+    tracker.endpoints = await track_endpoints(victims, context)
+    try:
+        await opened
+    except ClusterError:
+        for pod in victims:
+            tracker.kill_failed(pod.metadata.uid)
+        raise
     return tracker
 
 
 async def _follow(
-    tracker: RecoveryTracker, namespaces: Iterable[str], cluster: Client, opened: asyncio.Future[None]
+    tracker: RecoveryTracker, namespaces: Iterable[str], context: Context, opened: asyncio.Future[None]
 ) -> Outcome:
     async with AsyncExitStack() as stack:
         try:
             watches = [
-                await stack.enter_async_context(cluster.watch(PODS, namespace=namespace, type=Pod))
+                await stack.enter_async_context(context.cluster.watch(PODS, namespace=namespace, type=Pod))
                 for namespace in namespaces
             ]
         except ClusterError as error:
@@ -250,11 +263,15 @@ async def _follow(
         for watch in watches:
             tracker.already_there(watch.snapshot)
         opened.set_result(None)
-        async with asyncio.TaskGroup() as group:
-            followers = [group.create_task(_feed(tracker, watch)) for watch in watches]
-            await tracker.wait()
-            for follower in followers:
-                follower.cancel()
+        try:
+            with ungrouped():
+                async with asyncio.TaskGroup() as group:
+                    followers = [group.create_task(_feed(tracker, watch)) for watch in watches]
+                    await tracker.wait()
+                    for follower in followers:
+                        follower.cancel()
+        except ClusterError as error:
+            return _give_up(tracker, context, when=f"before the pods could be watched no more ({error.message})")
     return PASSED
 
 
@@ -263,18 +280,18 @@ async def _feed(tracker: RecoveryTracker, watch: Watch[Pod]) -> None:
         tracker.feed(event)
 
 
-def _give_up(tracker: RecoveryTracker, context: Context) -> Outcome:
+def _give_up(tracker: RecoveryTracker, context: Context, *, when: str) -> Outcome:
+    """Tell what was not seen; `when` says until when it was looked for."""
     missing = tracker.give_up()
-    within = f"within {context.settings.recovery_timeout_seconds:g} s"
     for pod in tracker.still_there():
-        context.emit(ProofMissing(subject=f"pod {pod}", reason=f"it was not seen to be gone {within}"))
+        context.emit(ProofMissing(subject=f"pod {pod}", reason=f"it was not seen to be gone {when}"))
     if not missing:
         return PASSED
     for pod, how_far in missing:
-        context.emit(RecoveryMissed(pod=pod, reason=f"{how_far} {within}"))
+        context.emit(RecoveryMissed(pod=pod, reason=f"{how_far} {when}"))
     (first, how_far), others = missing[0], len(missing) - 1
     more = f" (and {others} more killed pod{'s' * (others > 1)} without a Ready replacement)" if others else ""
-    return nothing_to_do(f"{first} was killed: {how_far} {within}{more}")
+    return nothing_to_do(f"{first} was killed: {how_far} {when}{more}")
 
 
 def _how_far(victim: _Victim) -> str:

@@ -53,7 +53,7 @@ async def draw(check_all: Mapping[str, Any], *, limits_ms: Limits, names: Mappin
 
 
 def _png(responses: Mapping[str, Any], limits_ms: Limits, names: Mapping[str, str]) -> bytes:
-    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 -- heavy: loaded for the first picture
+    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 -- heavy: `preload` loads it for machines
 
     pods = sorted(responses.keys() | {name for answer in responses.values() for name in _results(answer)})
     labels = [f"{index + 1}  {names.get(pod, pod)}" for index, pod in enumerate(pods)]

@@ -14,7 +14,8 @@ from seatrial.sandbox.images.serving import complain, listen_address, say, serve
 if TYPE_CHECKING:
     from aiohttp import web
 
-_PAGE = Path(__file__).with_name("page.html")
+# Read at once: a container that runs as another user may not be allowed to.
+_PAGE = Path(__file__).with_name("page.html").read_text()
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -50,7 +51,7 @@ def application(checks: Checks, *, metrics: Metrics) -> "web.Application":
         return web.Response(body=metrics.render().encode(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def page(_request: web.Request) -> web.Response:
-        return web.Response(text=_PAGE.read_text(), content_type="text/html")
+        return web.Response(text=_PAGE, content_type="text/html")
 
     async def heatmap(request: web.Request) -> web.Response:
         from seatrial.sandbox.images.goldpinger.heatmap import draw, thresholds  # noqa: PLC0415 -- loads Pillow

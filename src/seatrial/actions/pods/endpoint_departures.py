@@ -1,0 +1,212 @@
+"""Seeing that killed pods get no more traffic: their addresses leave the EndpointSlices of the Services that had them.
+
+Services send traffic to what their EndpointSlices list, each endpoint with the UID of its pod (Kubernetes
+documentation, "EndpointSlices"). The watch is opened before the kill, on the slices of those Services alone that
+select a victim. This is a proof beside others: it never changes a verdict, and where it would cost much, because of
+many victims or Services, or isn't allowed, it is left out and said.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+
+from seatrial.actions.parallel import ungrouped
+from seatrial.errors import ClusterError
+from seatrial.kube.client import Client
+from seatrial.kube.errors import Forbidden
+from seatrial.kube.objects import EndpointSlice, Pod, Service
+from seatrial.kube.resources import ENDPOINTSLICES, SERVICES
+from seatrial.kube.selectors import LabelSelector
+from seatrial.kube.watch import Watch, WatchEvent
+from seatrial.runtime.context import Context
+from seatrial.runtime.events import Event, FaultProven, PodRef, ProofMissing
+from seatrial.runtime.verdict import PASSED, Outcome
+from seatrial.targets.pods import pod_ref
+
+MOST_VICTIMS = 20
+"""Of more pods than that, nobody follows the endpoints."""
+
+_MOST_SERVICES = 10
+_SERVICE_LABEL = "kubernetes.io/service-name"
+
+Behind = tuple[str, str]
+"""A Service, by its namespace and name."""
+
+
+class EndpointDepartures:
+    """Puts the events of EndpointSlice watches together; knows nothing of connections."""
+
+    def __init__(self, victims: Iterable[Pod], *, emit: Callable[[Event], None]) -> None:
+        self._victims = {pod.metadata.uid: pod_ref(pod) for pod in victims}
+        self._slices: dict[str, tuple[Behind, dict[str, str]]] = {}
+        self._awaited: set[tuple[str, Behind]] = set()
+        self._sent: dict[str, float] = {}
+        self._emit = emit
+        self._complete = asyncio.Event()
+
+    def already_there(self, slices: Iterable[EndpointSlice]) -> None:
+        """The slices as they were when the watch began: what of the victims stands there has to go."""
+        for each in slices:
+            behind, endpoints = _parts(each)
+            self._slices[each.metadata.uid] = behind, endpoints
+            self._awaited |= {(uid, behind) for uid in endpoints if uid in self._victims}
+
+    def kill_sent(self, uid: str, at: float) -> None:
+        """The request to delete that pod is about to be sent."""
+        self._sent[uid] = at
+
+    def kill_failed(self, uid: str) -> None:
+        """That pod was not deleted: its endpoints may stay."""
+        self._awaited = {each for each in self._awaited if each[0] != uid}
+        self._check_complete()
+
+    def feed(self, event: WatchEvent[EndpointSlice]) -> None:
+        """Take in one event of a watch."""
+        uid = event.object.metadata.uid
+        _, before = self._slices.pop(uid, (None, {}))
+        behind, after = _parts(event.object)
+        if event.type != "DELETED":
+            self._slices[uid] = behind, after
+        for victim in [pod for pod in before if (pod, behind) in self._awaited]:
+            if not self._stands(victim, behind):
+                self._departed(victim, behind, address=before[victim], at=event.received)
+        self._check_complete()
+
+    async def wait(self) -> None:
+        """Wait until no victim is an endpoint any more."""
+        self._check_complete()
+        await self._complete.wait()
+
+    def still_there(self) -> list[tuple[PodRef, str]]:
+        """The pods that are endpoints yet, and of which Service."""
+        return [(self._victims[uid], "/".join(behind)) for uid, behind in sorted(self._awaited)]
+
+    def _stands(self, victim: str, service: Behind) -> bool:
+        # A Service has several slices, and an endpoint may move from one to the other.
+        return any(behind == service and victim in endpoints for behind, endpoints in self._slices.values())
+
+    def _departed(self, victim: str, service: Behind, *, address: str, at: float) -> None:
+        self._awaited.discard((victim, service))
+        if (sent := self._sent.get(victim)) is None:
+            return  # it went before we did anything
+        proof = f"endpoint {address} left Service {'/'.join(service)} after {at - sent:.1f} s"
+        self._emit(FaultProven(subject=f"pod {self._victims[victim]}", proof=proof))
+
+    def _check_complete(self) -> None:
+        if not self._awaited:
+            self._complete.set()
+
+
+async def track_endpoints(victims: Sequence[Pod], context: Context) -> EndpointDepartures | None:
+    """Watch the endpoints of pods that are about to go, and let the scenario wait until they have left.
+
+    None where no Service selects one of them, or nobody looks; why nobody does is published.
+    """
+    if len(victims) > MOST_VICTIMS:
+        _leave_out(f"endpoints are followed of at most {MOST_VICTIMS} pods", victims, context)
+        return None
+    try:
+        services = await _services_of(victims, context.cluster)
+    except ClusterError as error:
+        _leave_out(_reason(error), victims, context)
+        return None
+    if len(services) > _MOST_SERVICES:
+        _leave_out(f"{len(services)} Services select them, and {_MOST_SERVICES} are followed", victims, context)
+        return None
+    if not services:
+        return None
+    departures = EndpointDepartures(victims, emit=context.emit)
+    opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    context.scope.promise(
+        _follow(departures, services, context, opened),
+        name="endpoints of killed pods",
+        give_up=lambda: _give_up(departures, context, when=f"within {context.settings.recovery_timeout_seconds:g} s"),
+    )
+    if problem := await opened:
+        _leave_out(problem, victims, context)
+        return None
+    return departures
+
+
+async def _services_of(victims: Sequence[Pod], cluster: Client) -> list[Behind]:
+    found = []
+    for namespace in sorted({pod.metadata.namespace for pod in victims}):
+        labels = [pod.metadata.labels for pod in victims if pod.metadata.namespace == namespace]
+        services = await cluster.list(SERVICES, namespace=namespace, type=Service)
+        found += [(namespace, each.metadata.name) for each in services.items if _selects(each, labels)]
+    return found
+
+
+def _selects(service: Service, several_labels: Iterable[dict[str, str] | None]) -> bool:
+    if not service.spec.selector:
+        return False
+    selector = LabelSelector.from_labels(service.spec.selector)
+    return any(selector.matches(labels) for labels in several_labels)
+
+
+async def _follow(
+    departures: EndpointDepartures, services: Sequence[Behind], context: Context, opened: asyncio.Future[str]
+) -> Outcome:
+    async with AsyncExitStack() as stack:
+        try:
+            watches = [
+                await stack.enter_async_context(_watch(namespace, services, context.cluster))
+                for namespace in sorted({namespace for namespace, _ in services})
+            ]
+        except ClusterError as error:
+            opened.set_result(_reason(error))
+            return PASSED
+        except BaseException:
+            opened.cancel()
+            raise
+        for watch in watches:
+            departures.already_there(watch.snapshot)
+        opened.set_result("")
+        try:
+            with ungrouped():
+                async with asyncio.TaskGroup() as group:
+                    followers = [group.create_task(_feed(departures, watch)) for watch in watches]
+                    await departures.wait()
+                    for follower in followers:
+                        follower.cancel()
+        except ClusterError as error:
+            return _give_up(departures, context, when=f"before its slices could be watched no more ({error.message})")
+    return PASSED
+
+
+def _watch(namespace: str, services: Sequence[Behind], cluster: Client) -> Watch[EndpointSlice]:
+    names = ",".join(name for at, name in services if at == namespace)
+    selector = f"{_SERVICE_LABEL} in ({names})"
+    return cluster.watch(ENDPOINTSLICES, namespace=namespace, label_selector=selector, type=EndpointSlice)
+
+
+async def _feed(departures: EndpointDepartures, watch: Watch[EndpointSlice]) -> None:
+    async for event in watch:
+        departures.feed(event)
+
+
+def _give_up(departures: EndpointDepartures, context: Context, *, when: str) -> Outcome:
+    for pod, service in departures.still_there():
+        context.emit(ProofMissing(subject=f"pod {pod}", reason=f"it did not leave Service {service} {when}"))
+    return PASSED
+
+
+def _parts(each: EndpointSlice) -> tuple[Behind, dict[str, str]]:
+    """The Service of a slice, and the addresses of its pods by their UIDs."""
+    service = (each.metadata.labels or {}).get(_SERVICE_LABEL, "")
+    endpoints = {
+        endpoint.target_ref.uid: endpoint.addresses[0]
+        for endpoint in each.endpoints or ()
+        if endpoint.target_ref is not None and endpoint.target_ref.kind == "Pod" and endpoint.addresses
+    }
+    return (each.metadata.namespace, service), endpoints
+
+
+def _leave_out(reason: str, victims: Sequence[Pod], context: Context) -> None:
+    whose = f"pod {pod_ref(victims[0])}" if len(victims) == 1 else f"{len(victims)} pods"
+    context.emit(ProofMissing(subject=f"the endpoints of {whose}", reason=reason))
+
+
+def _reason(error: ClusterError) -> str:
+    allowed = "this user may not read Services and EndpointSlices there"
+    return allowed if isinstance(error, Forbidden) else error.message
