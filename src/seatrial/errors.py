@@ -35,6 +35,11 @@ class SeatrialError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def in_full(self) -> str:
+        """Message and hint, for where there is one line for both, such as the reason of a verdict."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
 
 class UsageError(SeatrialError):
     """The command was called in a way that can't work."""
@@ -65,9 +70,13 @@ class MachineError(SeatrialError):
 
 
 class AlertmanagerError(SeatrialError):
-    """An Alertmanager refused, failed or did not answer."""
+    """An Alertmanager refused, failed or did not answer; `may_pass` tells whether it may do as asked a little later."""
 
     exit_code = 3
+
+    def __init__(self, message: str, *, hint: str = "", may_pass: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.may_pass = may_pass
 
 
 class StateError(SeatrialError):

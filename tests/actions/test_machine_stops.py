@@ -9,7 +9,7 @@ from seatrial.actions.machine_starts import START_MACHINE
 from seatrial.actions.machine_stops import stop_machines
 from seatrial.actions.nodes.start import Start
 from seatrial.actions.nodes.start import run as start
-from seatrial.errors import MachineError
+from seatrial.errors import MachineError, StateError
 from seatrial.kube.resources import LEASES, NODES
 from seatrial.runtime.context import Settings
 from seatrial.runtime.events import FaultCleared, FaultProven, MachineStarted, MeasurementTaken, ProofMissing
@@ -64,6 +64,16 @@ async def test_a_cluster_that_does_not_miss_it_in_time_is_said_and_changes_no_ve
     assert (await context.scope.settle(timeout_seconds=0.05)).passed
     [missing] = [event for event in await on_cluster.events() if isinstance(event, ProofMissing)]
     assert missing.reason == "the cluster did not miss it within 30 s"
+
+
+async def test_a_journal_that_cannot_be_written_leaves_the_machine_up_and_nothing_to_wait_for(one_node, on_cluster):
+    """The step ends with what is wrong with the disk; the scenario does not wait for a node that nobody stopped."""
+    cloud, targets, context = one_node
+    on_cluster.journal._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(StateError):
+        await stop_machines(targets, context, force=False, auto_restart=True)
+    assert cloud.states() == {"a": "UP"}
+    assert (await asyncio.wait_for(context.scope.settle(timeout_seconds=600), 60)).passed
 
 
 async def test_a_machine_is_back_when_its_kubelet_reports_again(control, one_node, on_cluster):

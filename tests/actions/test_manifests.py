@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial.actions.created_objects import DELETE_OBJECT, RUN_LABEL
+from seatrial.actions.created_objects import DELETE_OBJECT, RUN_LABEL, with_run_label
 from seatrial.actions.field_changes import REVERT_FIELDS
 from seatrial.actions.manifest_text import read_manifests
-from seatrial.actions.manifests import apply_manifests, wait_until_ready
+from seatrial.actions.manifests import ServerSide, apply_manifests, wait_until_ready
 from seatrial.errors import ClusterError, ConfigurationError, UsageError
 from seatrial.kube.errors import Forbidden
-from seatrial.kube.resources import CONFIGMAPS
+from seatrial.kube.resources import CONFIGMAPS, DEPLOYMENTS
 from seatrial.runtime.events import ObjectApplied, UndoWritten
 from seatrial.runtime.journal import RunEntry
 
@@ -169,6 +169,82 @@ async def test_what_was_there_is_put_back_as_it_was(control, on_cluster):
     assert (await stored(control))["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
 
 
+class Late(ServerSide):
+    """Does something of somebody else's right before an object is created."""
+
+    def __init__(self, cluster, *before):
+        super().__init__(cluster)
+        self.before = list(before)
+
+    async def create(self, resource, body):
+        if self.before:
+            await self.before.pop(0)()
+        return await super().create(resource, body)
+
+
+async def test_what_somebody_makes_while_we_are_about_to_stays_theirs(control, on_cluster):
+    """It is taken as one that was there: our fields are put back at the end, and the object is not deleted."""
+
+    async def somebody():
+        theirs = config_map(data={"colour": "blue", "size": "1"})
+        await control.server.api.create("configmaps", theirs, "default")
+
+    late = Late(control.cluster, somebody)
+    await apply_manifests([config_map()], on_cluster.context, applier=late)
+    assert (await stored(control))["data"] == {"colour": "red", "size": "1"}
+    [written] = on_cluster.context.journal.newer_than(0)
+    assert written.undo.kind == REVERT_FIELDS.kind
+    await undo(on_cluster.context)
+    assert (await stored(control))["data"] == {"colour": "blue", "size": "1"}
+    assert RUN_LABEL not in (await stored(control))["metadata"].get("labels", {})
+
+
+async def test_a_creation_that_was_sent_twice_is_ours(control, on_cluster):
+    """Where the answer to the first sending was lost, the second finds the object there, with our label: as wanted."""
+
+    async def the_first_sending():
+        await control.cluster.create(CONFIGMAPS, with_run_label(config_map(), "run-1"), namespace="default")
+
+    await apply_manifests([config_map()], on_cluster.context, applier=Late(control.cluster, the_first_sending))
+    [written] = on_cluster.context.journal.newer_than(0)
+    assert written.undo.kind == DELETE_OBJECT.kind
+    async with collecting(control):
+        await undo(on_cluster.context)
+    assert await config_maps(control) == []
+
+
+async def test_an_apply_after_the_creation_removes_what_it_leaves_out(control, on_cluster):
+    """As a second apply on the server does; what somebody else set since stays."""
+    await apply_manifests([config_map(data={"colour": "red", "size": "1"})], on_cluster.context)
+    theirs = {"data": {"shape": "round"}}
+    await control.cluster.patch(CONFIGMAPS, "settings", theirs, namespace="default", field_manager="other")
+    await apply_manifests([config_map(data={"colour": "green"})], on_cluster.context)
+    after = await stored(control)
+    assert after["data"] == {"colour": "green", "shape": "round"}
+    managers = {each["manager"]: each["operation"] for each in after["metadata"]["managedFields"]}
+    assert managers == {"seatrial": "Apply", "other": "Update"}
+
+
+async def test_what_was_scaled_since_stays_scaled_where_the_next_apply_says_nothing_of_it(control, on_cluster):
+    """A field that was written after the creation belongs to whoever wrote it, us included."""
+    context = on_cluster.context
+    await apply_manifests([deployment()], context)
+    where = {"namespace": "default"}
+    await control.cluster.patch(DEPLOYMENTS, "web", {"spec": {"replicas": 5}}, **where)
+    without = deployment()
+    del without["spec"]["replicas"]
+    await apply_manifests([without], context)
+    assert (await control.cluster.get(DEPLOYMENTS, "web", **where))["spec"]["replicas"] == 5
+
+
+async def test_a_field_that_the_kind_does_not_have_is_refused(control, on_cluster):
+    """A misspelt field is an error when the object is created, as it is when it is applied."""
+    with pytest.raises(ClusterError, match="colours"):
+        await apply_manifests([{**config_map(), "colours": {}}], on_cluster.context)
+    assert await config_maps(control) == []
+    assert on_cluster.context.journal.newer_than(0) == []
+
+
 async def test_what_somebody_deleted_meanwhile_stays_deleted(control, on_cluster):
     """A deletion is a change by somebody else, too."""
     await control.server.api.create("configmaps", config_map(data={"colour": "blue"}), "default")
@@ -217,14 +293,29 @@ async def test_what_another_run_works_on_is_refused(control, on_cluster):
 
 
 async def test_the_undo_is_in_the_journal_before_the_object_is_touched(control, on_cluster):
-    """An object that the API server refuses has its undo already, which then does nothing."""
-    bad = config_map("Not A Name")
+    """Whoever applies it finds the undo there; it does nothing where the object was never made after all."""
+    there = []
+
+    class Breaks:
+        async def create(self, resource, body):
+            there.extend(await on_cluster.journal.open_undos("run-1"))
+            raise ClusterError("it is not known what became of it")
+
     with pytest.raises(ClusterError):
-        await apply_manifests([config_map(), bad], on_cluster.context)
-    assert [each.undo.args["name"] for each in on_cluster.context.journal.newer_than(0)] == ["Not A Name", "settings"]
-    assert await config_maps(control) == ["settings"]
-    last = on_cluster.context.journal.newer_than(0)[0]
-    await DELETE_OBJECT.run(last.undo.args, on_cluster.context.world)
+        await apply_manifests([config_map()], on_cluster.context, applier=Breaks())
+    assert [each.undo.args["name"] for each in there] == ["settings"]
+    assert on_cluster.context.journal.newer_than(0) == there
+    await undo(on_cluster.context)
+    assert await config_maps(control) == []
+
+
+async def test_what_the_api_server_refuses_leaves_nothing_to_undo(control, on_cluster):
+    """An object that was surely not made is not deleted at the end, nor is that told."""
+    refused = config_map(data={"not a key!": "x"})
+    with pytest.raises(ClusterError):
+        await apply_manifests([refused], on_cluster.context)
+    assert on_cluster.context.journal.newer_than(0) == []
+    assert await on_cluster.journal.open_undos("run-1") == []
 
 
 async def test_on_a_cluster_that_goes_away_nothing_is_journaled(control, on_cluster):

@@ -13,6 +13,7 @@ from seatrial.kube.resources import (
     PERSISTENTVOLUMECLAIMS,
     PODS,
     SECRETS,
+    SERVICES,
     STATEFULSETS,
 )
 
@@ -28,6 +29,11 @@ def job(*, finished=False, manual=False):
     spec |= {"manualSelector": True} if manual else {}
     conditions = [{"type": "Complete", "status": "True"}] if finished else []
     return thing("Job", meta={"labels": generated}, spec=spec, status={"conditions": conditions})
+
+
+def service(**spec):
+    status = {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}
+    return thing("Service", spec={"type": "LoadBalancer", **spec}, status=status)
 
 
 def stateful_set(**retention):
@@ -80,6 +86,9 @@ def test_the_token_of_a_service_account_is_issued_anew():
         (JOBS, job(), ""),
         (STATEFULSETS, stateful_set(whenDeleted="Delete"), "the data of its volumes, whose claims it takes with it"),
         (STATEFULSETS, stateful_set(whenDeleted="Retain", whenScaled="Delete"), ""),
+        (SERVICES, service(), "the address of its load balancer"),
+        (SERVICES, service(loadBalancerIP="203.0.113.7"), ""),
+        (SERVICES, thing("Service", spec={"clusterIP": "10.0.0.7"}, status={"loadBalancer": {}}), ""),
         (CONFIGMAPS, thing(), ""),
     ],
 )

@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import pytest
-import structlog
 
 from seatrial.cli.main import run
 from tests.cli.conftest import WAITS
@@ -104,7 +103,6 @@ def autonomous(capsys, tmp_path, somewhere):
 
     yield of
     root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
 
 
 def test_control_characters_in_names_do_not_reach_the_terminal(autonomous, write):

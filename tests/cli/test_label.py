@@ -112,6 +112,24 @@ async def test_a_dry_run_as_json(control, label):
     assert [each["name"] for each in scenario["steps"][0]["victims"]] == ["willing"]
 
 
+async def test_a_dry_run_tells_by_its_exit_code_that_something_stands_against_it(control, label):
+    """As `seatrial plan` does: here a user that may look, and not kill."""
+    await control.create_pods("willing", **ALWAYS)
+    api = control.server.api
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}]
+    await api.create("clusterroles.rbac.authorization.k8s.io", {"metadata": {"name": "r"}, "rules": rules})
+    binding = {
+        "metadata": {"name": "r"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "r"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "joe"}],
+    }
+    await api.create("clusterrolebindings.rbac.authorization.k8s.io", binding)
+    await (await control.connect_as("joe")).close()  # it writes joe's kubeconfig
+    code, output, _ = await label("--dry-run", "--kubeconfig", control.directory / "joe.kubeconfig")
+    assert code == 3
+    assert "delete pods in default" in output
+
+
 async def test_guardrails_of_the_command_line_hold(control, label):
     """With `--max-pods 1` one of two is killed; with `--protect default` none."""
     await control.create_pods("a", "b", **ALWAYS)

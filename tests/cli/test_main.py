@@ -4,11 +4,12 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from seatrial import __version__
 from seatrial.cli import main
@@ -108,6 +109,28 @@ def test_unknown_commands(arguments: list[str], lines: list[str]) -> None:
     """An unknown command is answered with the nearest one and all others."""
     done = run(*arguments)
     assert (done.returncode, done.stderr.splitlines(), done.stdout) == (2, lines, "")
+
+
+def all_commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
+    """The words that lead to each command, those of groups included."""
+    context = click.Context(group)
+    yield path
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        if isinstance(found, click.Group):
+            yield from all_commands(found, *path, name)
+        else:
+            yield (*path, name)
+
+
+def test_help_fits_80_columns() -> None:
+    """Also the examples, which can be copied line by line."""
+    paths = list(all_commands(main.seatrial))
+    assert ("sandbox", "up") in paths
+    for path in paths:
+        done = CliRunner().invoke(main.seatrial, [*path, "--help"], terminal_width=80)
+        too_wide = [line for line in done.output.splitlines() if len(line) > 80]
+        assert (path, done.exit_code, too_wide) == (path, 0, [])
 
 
 def test_unknown_options() -> None:

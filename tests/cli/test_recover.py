@@ -4,7 +4,8 @@ import sqlite3
 import pytest
 
 from seatrial.actions.created_objects import RUN_LABEL, deletion_of
-from seatrial.actions.field_changes import differences, revert_undo
+from seatrial.actions.field_changes import revert_undo
+from seatrial.actions.field_differences import differences
 from seatrial.cli.main import run
 from seatrial.kube.resources import CONFIGMAPS
 from seatrial.runtime.journal import Journal, RunEntry

@@ -227,7 +227,7 @@ async def test_a_halt_ends_a_run_in_the_middle_of_a_step(options, control):
     await let_go(control, "made")
     result = await task
     assert (result.verdict, result.exit_code, result.interrupted) == (Verdict.INCONCLUSIVE, 3, False)
-    assert result.reasons == (f"{MARK} in round 1",)
+    assert result.reasons == (f"{MARK} (in round 1)",)
     assert heard.of(RunHalted) == [RunHalted(by=MARK.by, since=MARK.since, reason=MARK.reason)]
     assert len(heard.of(UndoDone)) == 1
 

@@ -16,9 +16,12 @@ from seatrial.reference import pages
 from seatrial.reference.commands import root_context, walk
 from seatrial.reference.event_log import event_kinds
 from seatrial.reference.language import models
+from seatrial.runtime import events
+from seatrial.runtime.events import Event
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+EXAMPLES = sorted(path for path in (ROOT / "examples").rglob("*") if path.is_file())
 MODULES = sorted(
     info.name for info in pkgutil.walk_packages(seatrial.__path__, "seatrial.") if "__main__" not in info.name
 )
@@ -60,6 +63,13 @@ def test_every_key_of_the_language_is_explained(title, model):
         assert f"| `{field.alias or name}` |" in page
 
 
+def test_the_page_of_events_has_every_kind():
+    """A topic that is added to the package of events is one of the page's, too."""
+    exported = [getattr(events, name) for name in events.__all__]
+    kinds = {each for each in exported if isinstance(each, type) and issubclass(each, Event)} - {Event}
+    assert set(event_kinds()) == kinds
+
+
 @pytest.mark.parametrize("kind", event_kinds(), ids=lambda kind: kind.__name__)
 def test_every_event_is_explained(kind):
     """Each event of the log has a docstring of its own."""
@@ -81,10 +91,16 @@ def test_links_lead_somewhere(page):
             assert anchor in headings, target
 
 
-@pytest.mark.parametrize("example", sorted((ROOT / "examples").iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_is_shown_somewhere(example):
     """A page tells about each example."""
-    assert any(f"examples/{example.name}" in page.read_text() for page in PAGES)
+    assert any(f"{example.relative_to(ROOT)}" in page.read_text() for page in PAGES)
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*/*.md")), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_page_is_in_the_list_of_pages(page):
+    """Whoever begins at docs/README.md finds it."""
+    assert f"({page.relative_to(ROOT / 'docs')})" in (ROOT / "docs" / "README.md").read_text()
 
 
 def test_every_test_says_what_it_specifies():

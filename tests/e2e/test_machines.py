@@ -108,6 +108,7 @@ async def test_a_malformed_command_is_refused_by_the_sandbox(cluster, body):
     [
         ("node-stop.yml", {"machine_stopped", "machine_started", "fault_cleared", "probe_sampled"}),
         ("stop-host.yml", {"machine_stopped", "machine_started", "fault_cleared", "probe_sampled"}),
+        ("zone-down.yml", {"machine_stopped", "machine_started", "fault_cleared", "probe_sampled"}),
         ("drain.yml", {"node_tainted", "node_cordoned", "undo_done"}),
         ("node-command.yml", {"command_executed", "undo_done"}),
     ],

@@ -71,10 +71,13 @@ def named(logged, event):
 
 
 def test_a_pod_is_evicted_and_replaced(run):
-    """The eviction is granted, its end and its replacement are seen."""
+    """The eviction is granted; its end, that its Service let go of it, and its replacement are seen."""
     code, result, logged = run("evict.yml")
     assert (code, result["verdict"]) == (0, "passed"), result
-    assert len(named(logged, "pod_evicted")) == len(named(logged, "fault_proven")) == 1
+    [evicted] = named(logged, "pod_evicted")
+    proofs = [each["proof"] for each in named(logged, "fault_proven") if evicted["pod"] in each["subject"]]
+    assert sum(proof.endswith("is gone") for proof in proofs) == 1
+    assert sum("left the ready endpoints of Service default/goldpinger after " in proof for proof in proofs) == 1
     assert len(named(logged, "pod_recovered")) == 1
 
 
@@ -101,6 +104,8 @@ def test_a_deployment_is_scaled_up_and_back(run, all_is_there):
     assert (code, result["verdict"]) == (0, "passed"), result
     [measured] = named(logged, "measurement_taken")
     assert (measured["name"], measured["of"]) == ("timeToScale", "Deployment default/goldpinger")
+    [cleared] = named(logged, "fault_cleared")
+    assert cleared["proof"].startswith("3 Ready replicas of 3 again, ")
     all_is_there()
 
 

@@ -66,3 +66,30 @@ async def test_a_random_strategy_plans_the_scenario_that_the_seed_picks(on_clust
 async def test_a_policy_without_scenarios_has_an_empty_plan(on_cluster):
     """Nothing to do is a plan too."""
     assert (await make_plan(policy(), on_cluster.context, name="p")).scenarios == ()
+
+
+async def test_a_plan_tells_what_is_watched_beside_the_steps(control, on_cluster):
+    """Each observer, each probe of the steady state and each condition with its terms; the same in each wording."""
+    probe = {"probeHTTP": {"target": {"url": "http://web/healthz"}}}
+    scenario = {
+        "name": "watched",
+        "steps": [],
+        "observe": [{"goldpinger": {"service": {"name": "goldpinger"}, "wholeWithin": 30}}],
+        "steadyState": {"probes": [probe], "interval": 0.2, "tolerance": {"failures": 20, "outage": 3}},
+        "abortWhen": [{"probe": probe, "seconds": 10}, {"probe": probe, "failures": 3}, {"probe": probe}],
+    }
+    untold = {"name": "counted", "steps": [], "steadyState": {"probes": [probe]}}
+    made = await make_plan(
+        policy_model().model_validate({"scenarios": [scenario, untold]}), on_cluster.context, name="p.yml"
+    )
+    look = "probeHTTP: GET http://web/healthz, expecting 200"
+    graph = "goldpinger: the graph of Service default/goldpinger, every 0.5 s"
+    assert [(each.key, each.summary) for each in made.scenarios[0].watches] == [
+        ("observe", f"{graph}; all calls succeed within 30 s of the end"),
+        ("steadyState", f"{look}; every 0.2 s, may fail 20 times at most and for 3 s at most, back within 30 s"),
+        ("abortWhen", f"{look}; every 1 s, ends the experiment when it fails for 10 s"),
+        ("abortWhen", f"{look}; every 1 s, ends the experiment when it fails 3 times in a row"),
+        ("abortWhen", f"{look}; every 1 s, ends the experiment when it fails once"),
+    ]
+    [counted] = made.scenarios[1].watches
+    assert counted.summary == f"{look}; every 1 s, failures are counted, back within 30 s"

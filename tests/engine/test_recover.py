@@ -102,6 +102,29 @@ async def recovered(bench, *, here="here", hurry=None):
     return await recovery(bench, connect, hurry=hurry).at_start(server=here)
 
 
+class Way:
+    """A way to machines, as far as recovery knows one."""
+
+    closed = False
+
+    async def close(self):
+        self.closed = True
+
+
+async def test_the_ways_to_machines_are_let_go_of(bench, left_behind, tmp_path):
+    """What recovery opened to reach another run's machines does not stay open."""
+    await left_behind("a")
+    die(tmp_path)
+    ways = Way(), Way()
+
+    async def connect(run):
+        return World(cluster=Cluster(run.server), machines=ways[0], executor=ways[1])
+
+    await recovery(bench, connect).at_start(server="here")
+    assert bench.undone == ["a"]
+    assert [way.closed for way in ways] == [True, True]
+
+
 async def test_a_run_that_lives_is_left_alone(bench, left_behind):
     """The process that wrote the undo still runs: what it did is its own to take back."""
     await left_behind("a")

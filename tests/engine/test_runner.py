@@ -30,6 +30,18 @@ async def test_all_scenarios_run_in_order_each_round(bench):
     assert (result.verdict, result.rounds, result.exit_code) == (Verdict.PASSED, 3, 0)
 
 
+async def test_the_hint_of_an_error_is_part_of_the_reason(bench):
+    """What a person can do, such as the command that cleans up a leftover, is not lost on the way to the verdict."""
+
+    async def stumbles(context):
+        raise ClusterError("run abc left it behind", hint="seatrial recover --run abc")
+
+    bench.steps["stumbles"] = stumbles
+    result = await bench.run(bench.policy(["stumbles"]))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.reasons == ("run abc left it behind (seatrial recover --run abc)",)
+
+
 async def test_random_picks_one_scenario_a_round_by_the_seed(bench):
     """Random: one scenario a round, all of them sooner or later, the same ones with the same seed."""
     config = {"runStrategy": {"runs": 30, "strategy": "random"}}

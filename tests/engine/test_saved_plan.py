@@ -44,6 +44,7 @@ def test_the_same_plan_holds(saved):
         (plan(digest="e"), ["the policy says something else than when it was made"]),
         (plan(seed="8"), ["the seed is 8, not 7"]),
         (plan(server="t"), ["the cluster is t, not s"]),
+        (plan(scenarios=()), ["the plan does not have the policy's scenarios and steps: somebody has edited it"]),
         (
             plan(replace(STEP, targets=(B,), victims=(B,))),
             ["Kill, step 1 would hit pod shop/cart-b as well", "Kill, step 1 no longer would hit pod shop/cart-a"],

@@ -253,6 +253,17 @@ async def test_a_program_that_may_ask_runs_before_the_first_call(
     assert server.sent == []
 
 
+async def test_a_program_that_asks_and_gets_no_answer_is_given_up_and_said(
+    server: FakeApiServer, write_kubeconfig: WriteKubeconfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After minutes without a login nobody is there to log in."""
+    monkeypatch.setattr("sys.stdin", _Terminal())
+    monkeypatch.setattr("seatrial.kube.auth._LOGIN_SECONDS", 0.2)
+    waits = {"apiVersion": _V1, "command": sys.executable, "args": ["-c", "import time; time.sleep(600)"]}
+    with pytest.raises(errors.CredentialsError, match=r"did not log in within 0\.2 s"):
+        await connect(kubeconfig=write_kubeconfig(server, user={"exec": waits}))
+
+
 async def test_a_program_that_must_ask_needs_a_terminal(
     server: FakeApiServer, write_kubeconfig: WriteKubeconfig, plugin: Plugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,16 @@ def test_a_condition_is_found_whatever_its_spelling():
     assert judge([job], Wanted(kind="Job", condition="complete")).holds
 
 
+def test_a_condition_of_what_a_workload_was_before_does_not_count():
+    """Right after a change the old condition still stands there; pods and nodes have no such lag to wait for."""
+    available = conditions(Available="True")
+    wanted = Wanted(kind="Deployment", condition="Available")
+    stale = judge([thing(observedGeneration=1, conditions=available)], wanted)
+    assert (stale.holds, stale.account) == (False, "0 of 1 (a: its controller has not seen its last change)")
+    assert judge([thing(observedGeneration=2, conditions=available)], wanted).holds
+    assert judge([thing(conditions=conditions(Initialized="True"))], Wanted(kind="Pod", condition="Initialized")).holds
+
+
 def test_a_condition_may_have_to_end():
     """`negative` holds as soon as it is known not to be so."""
     wanted = Wanted(kind="Node", condition="Ready", negative=True)

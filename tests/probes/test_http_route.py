@@ -282,3 +282,18 @@ async def test_a_large_body_through_the_api_server_is_not_kept(control, session,
         await make_service(endpoint=server.port)
         answer = await send(await route(session, control, via="apiserver"))
     assert (answer.status, len(answer.body)) == (200, 16 * 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:1/", "connection refused"),
+        ("http://no-such-host.invalid/", "the name can't be resolved"),
+    ],
+)
+async def test_why_there_is_no_answer_is_said_in_the_systems_words(url, said, session):
+    """The reason stands alone: who was asked is said by whoever tells of it."""
+    with pytest.raises(NoAnswer) as raised:
+        await send(DirectRoute(session, url, via="url"))
+    assert str(raised.value).startswith(said)
+    assert "ssl:" not in str(raised.value)

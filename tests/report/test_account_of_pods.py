@@ -7,6 +7,7 @@ from seatrial.runtime.events import (
     GuardrailHeld,
     PodCommandExecuted,
     PodRef,
+    TimerArmed,
 )
 from tests.report.conftest import records_of
 
@@ -36,6 +37,10 @@ def command(**given):
         (
             ContainerRestarted(pod=POD, container="main", ended_ms=80, ready_ms=1200, restarts=1),
             ["restarted container main of shop/cart-1: ended after 80 ms, ready again after 1.2 s"],
+        ),
+        (
+            TimerArmed(place="container main of pod shop/cart-1", seconds=600, undo="rm /x"),
+            ["armed a timer in container main of pod shop/cart-1: rm /x after 600 s"],
         ),
         (GuardrailHeld(guardrail="maxPods", reason="too many"), ["held maxPods: too many"]),
     ],

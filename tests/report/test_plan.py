@@ -7,7 +7,7 @@ from rich.console import Console
 
 from seatrial.report.plan import plan_as_json, print_plan
 from seatrial.runtime.events import PodRef
-from seatrial.runtime.plan import BudgetImpact, OwnerImpact, Plan, ScenarioPlan, StepPlan
+from seatrial.runtime.plan import BudgetImpact, OwnerImpact, Plan, ScenarioPlan, StepPlan, WatchPlan
 
 A = PodRef(namespace="shop", name="cart-a", uid="1", node="node1", owner="ReplicaSet/cart")
 B = PodRef(namespace="shop", name="cart-b", uid="2", owner="ReplicaSet/cart")
@@ -73,9 +73,39 @@ def test_it_says_what_else_would_change_and_what_would_be_refused():
     assert rows(shown(plan(step)))[4:8] == [
         "node node1",
         "changes stop machine m-1",
-        "UNKNOWN it isn't there yet",
         "REFUSED maxNodes: the step would hit 1 node, at most 0 may be",
+        "UNKNOWN it isn't there yet",
     ]
+
+
+def test_it_says_what_is_watched_beside_the_steps():
+    """Observers, the steady state and what ends the experiment stand before the first step, a line each."""
+    watches = (
+        WatchPlan(key="observe", summary="goldpinger: the graph"),
+        WatchPlan(key="steadyState", summary="probeTCP: web:80", missing_permissions=("get services",)),
+        WatchPlan(key="abortWhen", summary="probeDNS: web", unknown="no such Service"),
+    )
+    scenario = ScenarioPlan(name="Kill", steps=(("wait", StepPlan(summary="pause")),), watches=watches)
+    made = plan(scenarios=(scenario,))
+    assert rows(shown(made))[2:9] == [
+        "Kill",
+        "observes goldpinger: the graph",
+        "steady probeTCP: web:80",
+        "FORBIDDEN you may not get services",
+        "aborts probeDNS: web",
+        "UNKNOWN no such Service",
+        "1/1 wait: pause",
+    ]
+    assert not made.allowed
+    assert json.loads(plan_as_json(made))["scenarios"][0]["watches"][0]["key"] == "observe"
+
+
+def test_what_would_be_refused_is_not_offered_as_a_plan_to_carry_out():
+    """The last lines say whether the run would do all of this."""
+    refused = shown(plan(StepPlan(summary="kill", refused=("maxPods: too many",))))
+    assert "what is marked above would be refused" in refused
+    assert "exactly this" not in refused
+    assert "To carry out exactly this" in shown(plan(StepPlan(summary="kill")))
 
 
 @pytest.mark.parametrize(

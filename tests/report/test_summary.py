@@ -4,7 +4,21 @@ import pytest
 
 from seatrial.report.durations import distribution, duration
 from seatrial.report.summary import Summary
-from seatrial.runtime.events import MeshSampled, PodKilled, PodRecovered, Record, Where
+from seatrial.runtime.events import (
+    MachineStopped,
+    MeshSampled,
+    PodKilled,
+    PodKillSkipped,
+    PodRecovered,
+    PodRef,
+    Record,
+    RecoveryMissed,
+    ScenarioStarted,
+    TargetsChosen,
+    UndoDone,
+    UndoWritten,
+    Where,
+)
 from tests.report.conftest import NEW, OLD, records_of
 
 
@@ -38,7 +52,7 @@ def test_it_tells_what_the_peers_saw(run):
     lines = dict(summarised(run).lines())
     assert lines["peers"] == (
         "3 looks at goldpinger's graph, 1 with failed calls (at worst 7 of 9 succeeded, "
-        "from 0.1 s to 0.1 s after the kill); whole at the end"
+        "from 0.1 s to 0.1 s after the kill); slowest call 1 ms before, 1 ms after the first change; whole at the end"
     )
 
 
@@ -47,7 +61,7 @@ def test_instances_that_are_missing_are_seen_without_failed_calls(run):
     missing = MeshSampled(instances=2, pairs=4, failed=(), slowest_ms=1)
     summary = summarised([*run, *records_of([missing])])
     assert "1 with failed calls (" in dict(summary.lines())["peers"]
-    assert "after the kill), 1 with fewer instances; whole at the end" in dict(summary.lines())["peers"]
+    assert "after the kill), 1 with fewer instances; slowest call " in dict(summary.lines())["peers"]
     assert summary.as_json()["mesh"]["degraded"] == 2
 
 
@@ -55,6 +69,35 @@ def test_a_graph_that_stays_broken_is_said(run):
     """A last look with failed calls is not overlooked."""
     broken = MeshSampled(instances=3, pairs=9, failed=("a -> b",), slowest_ms=1)
     assert "NOT whole at the end" in dict(summarised([*run, *records_of([broken])]).lines())["peers"]
+
+
+def test_how_slow_calls_became_is_told_before_and_after_the_first_change():
+    """A call that is late and answered is no failed one; the next scenario begins with a world unchanged."""
+    before, late, later = (
+        MeshSampled(instances=3, pairs=9, failed=(), slowest_ms=slowest) for slowest in (12, 266, 300)
+    )
+    started, change = ScenarioStarted(name="Slow", description=""), UndoWritten(description="delete Deployment x")
+    summary = summarised(records_of([started, before, change, late, later, started, before]))
+    assert "slowest call 12 ms before, 300 ms after the first change" in dict(summary.lines())["peers"]
+    assert summary.as_json()["mesh"]["slowestMs"] == {"before": 12, "after": 300}
+
+
+def test_a_run_without_pods_says_nothing_of_pods():
+    """What a run has nothing to do with has no line in its summary."""
+    chosen = TargetsChosen(pods=(OLD,), matched=3)
+    stopped = MachineStopped(id="i-1", name="node1", force=True, duration_ms=16)
+    assert dict(summarised(records_of([chosen, stopped])).lines()) == {"machines": "1 stopped: node1"}
+
+
+def test_what_was_left_as_somebody_else_set_it_is_said():
+    """It is undone as far as it is ours, and the rest is named."""
+    undone = UndoDone(description="put Service web back", note="left as somebody else set it since: spec.selector")
+    summary = summarised(records_of([UndoDone(description="x"), undone]))
+    assert dict(summary.lines()) == {
+        "clean-up": "2 changes undone",
+        "left": "put Service web back: left as somebody else set it since: spec.selector",
+    }
+    assert summary.as_json()["undo"]["left"] == [dict(summary.lines())["left"]]
 
 
 def test_recovery_times_are_told_apart_and_as_a_distribution():
@@ -78,6 +121,17 @@ def test_its_size_is_bounded():
         summary(record)
     assert summary.killed == 100_000
     assert len(summary.victims) == 1000
+
+
+def test_what_went_wrong_is_counted_beyond_what_is_kept():
+    """The figures are right and few, however many pods came and went with reasons of their own."""
+    pods = [PodRef(namespace="default", name=f"p{number}", uid=str(number)) for number in range(1500)]
+    records = records_of([RecoveryMissed(pod=pod, reason="no replacement was created") for pod in pods])
+    records += records_of([PodKillSkipped(pod=pod, reason=f"pods {pod} is forbidden", error=True) for pod in pods])
+    summary = summarised(records)
+    assert "1500 not recovered in time" in dict(summary.lines())["recovery"]
+    assert summary.not_killed.total() == 1500
+    assert len(summary.not_killed) == 1001
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 import io
 
+import pytest
 from rich.console import Console
 
 from seatrial.report.summary import Summary
 from seatrial.report.terminal import TerminalReport, print_summary
-from seatrial.runtime.events import PodKilled, PodRef, StopRequested, UndoFailed
+from seatrial.runtime.events import FaultProven, PodKilled, PodRef, ScenarioFinished, StopRequested, UndoFailed
+from seatrial.runtime.verdict import Verdict
 from tests.report.conftest import records_of
 
 
@@ -76,12 +78,29 @@ def test_it_fits_80_columns(run):
 
 
 def test_the_summary_has_the_verdict_first(run):
-    """Verdict, then figures, then how to reproduce it."""
+    """Verdict, then figures, then how to reproduce it, in columns."""
     summary, stream = Summary(), io.StringIO()
     for record in run:
         summary(record)
-    print_summary(summary, Console(file=stream, width=100))
+    print_summary(summary, Console(file=stream, width=100, force_terminal=True, color_system=None))
     lines = [line.rstrip() for line in stream.getvalue().splitlines() if line.strip()]
     assert lines[0].split() == ["verdict", "PASSED"]
     assert any("3 matched, 1 chosen, 1 killed: default/goldpinger-a" in line for line in lines)
     assert lines[-1].endswith("1 round in 1.0 s, seed 7")
+
+
+def test_long_lines_go_on_below_their_text():
+    """The label's column stays free, the label is shown whole, and no line ends with blanks."""
+    proof = FaultProven(subject="pod default/" + "goldpinger-chaos-" * 3 + "kbd46", proof="Toxiproxy has latency " * 5)
+    lines = shown(records_of([proof]), width=80).splitlines()
+    assert len(lines) >= 3
+    begin = lines[0].index("pod")
+    assert all(line[:begin].strip() == "" and line[begin] != " " for line in lines[1:])
+    assert all(line == line.rstrip() and len(line) <= 80 for line in lines)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_verdicts_are_never_cut_short(verdict):
+    """The longest label there is fits its column."""
+    finished = ScenarioFinished(name="Kill", verdict=verdict, reasons=(), duration_ms=1)
+    assert f" {verdict} " in shown(records_of([finished]), width=80)

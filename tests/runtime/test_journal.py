@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import psutil
 import pytest
@@ -35,6 +36,48 @@ async def test_an_undo_is_on_disk_when_write_returns(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", script, str(journal.path)], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == {"name": "a"}
+    await journal.close()
+
+
+async def test_what_a_cancelled_caller_began_is_ended_before_anything_else_begins():
+    """A disk that is slow when somebody stops waiting for it mixes no two transactions."""
+    journal = Journal.in_memory()
+    begun, go_on, done = threading.Event(), threading.Event(), []
+
+    def slowly():
+        begun.set()
+        go_on.wait(30)
+        done.append("first")
+
+    first = asyncio.create_task(journal._call(slowly))
+    await asyncio.to_thread(begun.wait, 30)
+    first.cancel()
+    second = asyncio.create_task(journal._call(lambda: done.append("second")))
+    await asyncio.wait({second}, timeout=0.2)
+    go_on.set()
+    await second
+    assert done == ["first", "second"]
+    await journal.close()
+
+
+async def test_an_undo_is_settled_in_the_file_also_where_the_step_is_cancelled(tmp_path):
+    """Whoever cancels a step while it takes an undo back waits until the file says so."""
+    journal = await Journal.open(tmp_path)
+    await journal.begin(entry())
+    run = RunJournal(journal, "run-1")
+    written = await run.write(undo("a"))
+    other = sqlite3.connect(journal.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    settling = asyncio.create_task(run.settle(written))
+    await asyncio.sleep(0.1)
+    settling.cancel()
+    await asyncio.sleep(0.1)
+    assert not settling.done()
+    other.execute("ROLLBACK")
+    other.close()
+    with pytest.raises(asyncio.CancelledError):
+        await settling
+    assert await journal.open_undos("run-1") == []
     await journal.close()
 
 

@@ -150,3 +150,13 @@ async def test_what_can_not_come_any_more_is_not_waited_for():
     assert outcome.reasons == ("not seen",)
     await scope.close()
     assert len(asyncio.all_tasks()) == 1
+
+
+def test_what_was_done_is_remembered_until_its_opposite_is():
+    """A step that is tried again asks for it."""
+    scope = ScenarioScope()
+    assert not scope.has_done("stop of machine a")
+    scope.did("stop of machine a")
+    assert scope.has_done("stop of machine a")
+    scope.did("start of machine a", instead_of="stop of machine a")
+    assert not scope.has_done("stop of machine a")

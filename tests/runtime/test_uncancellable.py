@@ -45,3 +45,22 @@ async def test_its_error_comes_out():
 
     with pytest.raises(ValueError):  # noqa: PT011 -- bare on purpose
         await uncancellable(work())
+
+
+async def test_a_cancellation_is_passed_on_also_where_the_work_fails():
+    """Who was asked to stop does not go on because a disk was full at that moment; the error is the cause."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work():
+        begun.set()
+        await go_on.wait()
+        raise OSError("disk full")
+
+    task = asyncio.create_task(uncancellable(work()))
+    await begun.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert isinstance(caught.value.__cause__, OSError)

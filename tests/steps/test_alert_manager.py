@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 import pytest
 import trustme
 
-from seatrial.actions.alerts.mute import END_SILENCE
+from seatrial.actions.alerts.alertmanager import Address
+from seatrial.actions.alerts.mute import END_SILENCE, end_of
 from seatrial.engine.unwind import unwind
 from seatrial.errors import AlertmanagerError
 from seatrial.policy.load import load_policy
@@ -84,6 +85,24 @@ async def test_the_undo_knows_the_silence_before_it_has_an_id(server, context):
     assert await END_SILENCE.run(first.undo.args, context.world) == ""
     assert await END_SILENCE.run({**second.undo.args, "createdBy": "seatrial never sent"}, context.world) == ""
     assert server.states() == ["expired", "active"]
+
+
+async def test_clean_up_waits_for_an_alertmanager_that_fails_for_a_while(server, context):
+    """A busy or broken Alertmanager may do as asked a little later; so may one that is away."""
+    await STEP.run(spec(server.url), context)
+    server.fail = 1
+    assert await undo(context) == []
+    assert server.states() == ["expired"]
+
+
+async def test_clean_up_does_not_wait_for_what_will_not_pass(context):
+    """Where it is not let in, a person has to act: that is said at once, with the command."""
+    closed = await AlertmanagerServer(user="u", password="p").start()
+    await context.write_undo(end_of(Address(url=closed.url), "seatrial run-1 x"))
+    [problem] = await undo(context)
+    assert "401" in problem
+    assert len(closed.asked) == 1
+    await closed.stop()
 
 
 async def test_the_silence_is_found_among_many(server, context):

@@ -5,10 +5,13 @@ from dataclasses import replace
 import pytest
 
 from seatrial.actions.created_objects import RUN_LABEL
+from seatrial.actions.kubectl_program import KubectlProgram
+from seatrial.actions.manifest_text import parse_manifests
 from seatrial.actions.manifests import KEPT_BY
 from seatrial.actions.recreated_objects import RECREATE_OBJECT
 from seatrial.engine.unwind import unwind
 from seatrial.errors import ClusterError, ConfigurationError
+from seatrial.kube.errors import AlreadyExists
 from seatrial.kube.resources import CONFIGMAPS, NAMESPACES, SERVICES
 from seatrial.runtime.context import Settings
 from seatrial.runtime.events import FaultProven, GuardrailHeld, ObjectDeleted
@@ -366,7 +369,7 @@ async def test_a_plan_says_what_would_become_of_each_object(control, context):
     planned = await STEP.plan(spec("delete", TWO), context)
     assert planned.changes == (
         "delete ConfigMap default/settings (made anew at the end)",
-        "fail to delete ConfigMap default/more, which isn't there",
+        "delete ConfigMap default/more, which isn't there now: that fails unless an earlier step makes it",
     )
     assert await config_maps(control) == before
 
@@ -493,4 +496,20 @@ async def test_what_a_program_says_when_it_fails_is_said(control, context, tmp_p
         with pytest.raises(ClusterError) as caught:
             await STEP.run(spec(kubectlBinary=str(script), proxy=proxy), context)
     said = f"proxy {proxy} of {control.directory / 'kubeconfig'}, --context {control.cluster.context_name}"
-    assert caught.value.message == f"{script} apply ended with exit code 3: {said}"
+    assert caught.value.message == f"{script} create ended with exit code 3: {said}"
+
+
+@pytest.mark.usefixtures("garbage_collector")
+async def test_a_program_leaves_to_others_what_they_made(control, context, program):
+    """It creates what isn't there, which is refused where somebody was quicker; what it made it may apply again."""
+    applier = KubectlProgram(binary=program, cluster=control.cluster)
+    [body] = parse_manifests(RED, name="red")
+    await create(control)
+    with pytest.raises(AlreadyExists):
+        await applier.create(CONFIGMAPS, {**body, "metadata": {**body["metadata"], "namespace": "default"}})
+    await control.cluster.delete(CONFIGMAPS, "settings", namespace="default")
+    both = f"{RED}---{RED.replace('colour: red', 'size: big')}"
+    assert await STEP.run(spec(payload=both, kubectlBinary=program), context) == PASSED
+    assert (await config_maps(control))["settings"]["data"] == {"size": "big"}
+    await undo(context)
+    assert await config_maps(control) == {}

@@ -8,6 +8,7 @@ from seatrial.runtime.events import GuardrailHeld, PodKilled, PodSpared, Targets
 from seatrial.runtime.guardrails import Guardrails
 from seatrial.runtime.verdict import Verdict
 from seatrial.steps.label_mode import LabelMode, plan, run
+from tests.conftest import Recorder
 
 # The clock of these tests says Tuesday, 12:00 UTC.
 WILLING = {"seal/enabled": "true"}
@@ -62,7 +63,7 @@ async def test_each_pod_that_is_left_alone_is_told_with_the_reason(control, on_c
     await control.create_pods("confused", **{"seal/enabled": "maybe"})
     outcome = await run(HERE, context)
     assert (outcome.verdict, outcome.ends_scenario) == (Verdict.INCONCLUSIVE, False)
-    assert outcome.reasons[0].startswith("no pod was killed (1 of 4: ")
+    assert outcome.reasons[0].startswith("no pod is due (1 of 4: ")
     assert len(await control.pod_names()) == 4
     assert await spared(on_cluster) == {
         "default/night": "outside its hours: 17:30-10:00",
@@ -240,3 +241,21 @@ def test_a_step_looks_somewhere():
         LabelMode(namespaces=())
     with pytest.raises(ValidationError, match="no timezone"):
         LabelMode(timezone="Mars/Olympus")
+
+
+async def test_a_plan_names_what_this_user_may_not_do(control):
+    """Deleting the pods, and watching how they come back."""
+    role = {"metadata": {"name": "r"}, "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]}
+    await control.server.api.create("roles.rbac.authorization.k8s.io", role, "default")
+    binding = {
+        "metadata": {"name": "r"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "joe"}],
+    }
+    await control.server.api.create("rolebindings.rbac.authorization.k8s.io", binding, "default")
+    await control.create_pods("willing", **WILLING)
+    async with await control.connect_as("joe") as cluster:
+        recorder = Recorder(cluster)
+        made = await plan(HERE, recorder.context)
+        await recorder.close()
+    assert made.missing_permissions == ("delete pods in default", "watch pods in default")

@@ -232,15 +232,67 @@ async def test_a_taint_that_had_another_value_gets_it_back(control, on_cluster):
 
 
 async def test_what_is_so_already_is_nothing_to_do(control, on_cluster):
-    """Nodes that are all cordoned, or tainted, already: inconclusive, and nothing to be undone."""
+    """Nodes that somebody has cordoned, or tainted, already: inconclusive, and nothing to be undone."""
     await create_nodes(control, "a", "b")
-    actions = [{"cordon": {}}, {"taint": {"key": "k", "effect": "NoSchedule"}}]
-    for action in actions:
-        await run(step(action), on_cluster.context)
-    mark = on_cluster.context.journal.mark
-    for action in actions:
+    for name in "ab":
+        spec = {"unschedulable": True, "taints": [{"key": "k", "effect": "NoSchedule"}]}
+        await control.cluster.patch(NODES, name, {"spec": spec})
+    for action in ({"cordon": {}}, {"taint": {"key": "k", "effect": "NoSchedule"}}):
         assert (await run(step(action), on_cluster.context)).verdict is Verdict.INCONCLUSIVE
-    assert on_cluster.context.journal.newer_than(mark) == []
+    assert on_cluster.context.journal.newer_than(0) == []
+
+
+async def test_what_an_earlier_try_did_is_done(control, on_cluster):
+    """Cordon, taint and stop work, the command fails; the second try finds the three so, which is its own doing."""
+    await create_nodes(control, "a", "b")
+    cloud = cloud_of("a", "b")
+
+    class FailsOnce(Shell):
+        async def run(self, node, command, *, timeout_seconds=60):
+            failing = len(self.ran) < 2
+            await super().run(node, command, timeout_seconds=timeout_seconds)
+            return CommandResult(exit_code=int(failing), output="")
+
+    actions = [
+        {"cordon": {}}, {"taint": {"key": "k", "effect": "NoSchedule"}}, {"stop": {}}, {"execute": {"cmd": "true"}},
+    ]  # fmt: skip
+    again = {"retriesCount": {"count": 1, "sleep": 0}}
+    outcome = await run(step(*actions, retries=again), in_cloud(on_cluster, cloud, executor=FailsOnce()))
+    assert outcome.passed, outcome.reasons
+    assert len(on_cluster.context.journal.newer_than(0)) == 2 * 3
+    assert await undo_all(on_cluster, in_cloud(on_cluster, cloud)) == []
+    assert cloud.states() == {"a": "UP", "b": "UP"}
+
+
+async def test_a_machine_whose_node_was_not_ready_in_time_is_waited_for_again(control, on_cluster):
+    """The first try started it; the second does not pass for that alone, but when the node is Ready."""
+    await create_nodes(control, "a", ready="False")
+
+    class ReadyLater(MemoryCloud):
+        starts = 0
+
+        async def start(self, machine_id):
+            await super().start(machine_id)
+            self.starts += 1
+            if self.starts == 2:
+                conditions = [{"type": "Ready", "status": "True"}]
+                await control.cluster.patch(NODES, "a", {"status": {"conditions": conditions}}, subresource="status")
+
+    cloud = ReadyLater(machine("a", provider_id="memory:///a", zone="z", state=MachineState.DOWN))
+    again = {"retriesCount": {"count": 1, "sleep": 0}}
+    outcome = await run(step({"start": {"timeout": 5}}, retries=again), in_cloud(on_cluster, cloud))
+    assert (outcome.passed, cloud.starts) == (True, 2)
+
+
+async def test_what_was_taken_back_since_is_not_done(control, on_cluster):
+    """Stopped, started, and then down by itself: a stop that follows has nothing to do."""
+    await create_nodes(control, "a")
+    cloud = cloud_of("a")
+    context = in_cloud(on_cluster, cloud)
+    context.scope.did("stop of machine a")
+    context.scope.did("start of machine a", instead_of="stop of machine a")
+    await cloud.stop("a")
+    assert (await run(step({"stop": {}}), context)).verdict is Verdict.INCONCLUSIVE
 
 
 async def test_stop_restarts_exactly_what_it_stopped(control, on_cluster):

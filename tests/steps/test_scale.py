@@ -8,7 +8,7 @@ from seatrial.engine.unwind import unwind
 from seatrial.errors import ClusterError, SeatrialError
 from seatrial.kube.resources import DEPLOYMENTS
 from seatrial.runtime.context import Settings
-from seatrial.runtime.events import FaultProven, MeasurementTaken, ProofMissing
+from seatrial.runtime.events import FaultCleared, FaultProven, MeasurementTaken, ProofMissing, UndoDone
 from seatrial.runtime.guardrails import Guardrails
 from seatrial.runtime.journal import RunEntry
 from seatrial.runtime.verdict import Verdict
@@ -119,8 +119,70 @@ async def test_what_is_not_ready_in_time_fails(cart):
     outcome = await run(scale(replicas=5, timeout=0.2), cart.context)
     assert outcome.verdict is Verdict.FAILED
     assert outcome.reasons == ("Deployment default/cart has 2 Ready replicas of 5 within 0.2 s",)
+
+
+async def test_clean_up_waits_until_as_many_are_ready_as_before(cart):
+    """The number is put back first, then its replicas are waited for, and seen: that is the proof that it is over."""
+    await cart.report(3)
+    assert (await cart.run(scale(replicas=1))).passed
+    obeying = asyncio.create_task(cart.obey())
     assert await cart.undo() == []
+    obeying.cancel()
     assert await cart.replicas() == 3
+    [cleared] = [event for event in await cart.recorder.events() if isinstance(event, FaultCleared)]
+    assert cleared.subject == "Deployment default/cart"
+    assert cleared.proof.startswith("3 Ready replicas of 3 again, ")
+
+
+async def test_replicas_that_don_t_return_leave_clean_up_incomplete(cart):
+    """The number is back, the pods are not: said with how many there are, and what a person looks at."""
+    await cart.report(2, replicas=3)
+    assert (await run(scale(replicas=5, wait=False, timeout=0.3), cart.context)).passed
+    written = cart.context.journal.newer_than(0)
+    assert [each.undo.kind for each in written] == ["revertFields", "awaitReplicas"]
+    assert written[1].undo.manual == (
+        "kubectl wait '--for=jsonpath={.status.readyReplicas}=2' deployments.apps/cart -n default --timeout=120s"
+    )
+    await cart.report(1, replicas=5)
+    [failure] = await cart.undo()
+    assert failure.endswith("Deployment default/cart has 1 Ready replica of 2 after 0.3 s")
+    assert await cart.replicas() == 3
+
+
+async def test_replicas_that_were_not_ready_before_are_not_waited_for(cart):
+    """Clean-up asks for no more than there was."""
+    await cart.report(0, replicas=3)
+    assert (await run(scale(replicas=5, wait=False), cart.context)).passed
+    assert [each.undo.kind for each in cart.context.journal.newer_than(0)] == ["revertFields"]
+
+
+@pytest.mark.parametrize("meanwhile", ["scaled", "deleted"])
+async def test_what_somebody_else_did_since_ends_the_wait(cart, meanwhile):
+    """Another number, or no Deployment any more: nothing of ours is to return."""
+    await cart.report(3)
+    assert (await run(scale(replicas=5, wait=False, timeout=100), cart.context)).passed
+    if meanwhile == "scaled":
+        await cart.api.patch("deployments.apps", "cart", "default", {"spec": {"replicas": 7}})
+    else:
+        await cart.api.delete("deployments.apps", "cart", "default")
+    assert await cart.undo() == []
+    notes = [event.note for event in await cart.recorder.events() if isinstance(event, UndoDone)]
+    assert (
+        notes[-1]
+        == {
+            "scaled": "it is to have 7 replicas by now, not 3",
+            "deleted": "somebody deleted it since",
+        }[meanwhile]
+    )
+
+
+async def test_a_scaling_that_is_refused_leaves_nothing_to_wait_for(cart):
+    """Another run is at work on the Deployment: nothing was changed, and nothing stays in the journal."""
+    await cart.report(3)
+    await cart.api.patch("deployments.apps", "cart", "default", {"metadata": {"labels": {"seatrial.io/run": "other"}}})
+    with pytest.raises(ClusterError):
+        await run(scale(replicas=5), cart.context)
+    assert cart.context.journal.mark == 0
 
 
 async def test_old_replicas_don_t_count(cart):

@@ -1,12 +1,13 @@
 import io
 import json
 import logging
+from datetime import UTC, datetime
 
 import pytest
-import structlog
 
-from seatrial.runtime.events import MeshSampled, PodKilled, PodRef, UndoFailed
+from seatrial.runtime.events import MeshSampled, PodKilled, PodRef, ScenarioStarted, UndoFailed
 from seatrial.telemetry.log import LogReport, configure_logging
+from seatrial.telemetry.log_lines import with_fields
 from tests.report.conftest import records_of
 
 
@@ -17,7 +18,6 @@ def restored():
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
 
 
 def logged(events, **options):
@@ -61,11 +61,22 @@ def test_silent_leaves_the_rest_out():
     assert logged([KILL], log_format="json", silent=True) == ""
 
 
-def test_a_healthy_graph_is_said_to_those_who_ask():
-    """Samples with nothing to report appear with `--verbose` only."""
-    sample = MeshSampled(instances=3, pairs=9, failed=(), slowest_ms=1)
-    assert logged([sample], log_format="json") == ""
-    assert "mesh_sampled" in logged([sample], log_format="json", verbose=1)
+def mesh(*failed, instances=3, error=""):
+    return MeshSampled(instances=instances, pairs=9, failed=failed, slowest_ms=1, error=error)
+
+
+def test_only_changes_of_the_mesh_are_logged():
+    """Samples that show what the last one showed appear with `--verbose` only; each scenario begins anew."""
+    started = ScenarioStarted(name="s", description="")
+    many = [mesh()] * 5 + [mesh("a -> b")] * 5 + [mesh(instances=2)] * 5 + [mesh()] * 5 + [started] + [mesh()] * 5
+    assert logged(many, log_format="json").count("mesh_sampled") == 5
+    assert logged(many, log_format="json", verbose=1).count("mesh_sampled") == 25
+
+
+def test_a_mesh_that_does_not_answer_is_a_warning():
+    """Once, as long as it stays silent for the same reason."""
+    lines = logged([mesh(), mesh(error="refused"), mesh(error="refused"), mesh()], log_format="json").splitlines()
+    assert [json.loads(line)["level"] for line in lines] == ["info", "warning", "info"]
 
 
 def test_lines_of_the_modules_come_in_the_same_form():
@@ -84,3 +95,54 @@ def test_control_characters_of_names_don_t_reach_a_terminal():
     assert "\u202e" not in line
     assert "evil" in line
     assert json.loads(logged([kill], log_format="json"))["pod"] == "n/evil\x1b[2Jname\u202e"
+
+
+def text_line(level, message, *, terminal=False, **given):
+    """What a module's logger writes as text."""
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal
+    configure_logging(log_format="text", stream=stream)
+    logging.getLogger("seatrial.kube").log(level, message, **given)
+    return stream.getvalue()
+
+
+def test_a_text_line_has_time_level_message_and_fields():
+    """Fields follow in their order; a value with blanks or quotes stands in quotes."""
+    line = text_line(
+        logging.WARNING, "pod_killed", extra=with_fields({"pod": "n/p", "why": "it was due", "force": True})
+    )
+    time, rest = line.split(" ", 1)
+    assert datetime.fromisoformat(time).tzinfo is UTC
+    assert rest.split() == ["[warning", "]", "pod_killed", "pod=n/p", "why='it", "was", "due'", "force=True"]
+
+
+def test_a_terminal_gets_colours_unless_they_are_not_wanted():
+    """They say the level; `plain` (NO_COLOR) takes them away."""
+    assert "\x1b[33mwarning" in text_line(logging.WARNING, "slow", terminal=True)
+    assert "\x1b" not in text_line(logging.WARNING, "slow")
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    configure_logging(log_format="text", plain=True, stream=stream)
+    logging.getLogger("seatrial").error("x")
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_a_traceback_comes_with_its_line():
+    """Below a line of text; as `exception` in JSON."""
+    lines = text_line(logging.ERROR, "it failed", exc_info=ValueError("broken")).splitlines()
+    assert lines[0].endswith("it failed")
+    assert lines[-1] == "ValueError: broken"
+    stream = io.StringIO()
+    configure_logging(log_format="json", stream=stream)
+    logging.getLogger("seatrial").error("it failed", exc_info=ValueError("broken"))
+    assert json.loads(stream.getvalue())["exception"].endswith("ValueError: broken")
+
+
+def test_of_the_libraries_only_warnings_are_logged():
+    """In the same form as Seatrial's own."""
+    stream = io.StringIO()
+    configure_logging(log_format="json", verbose=1, stream=stream)
+    logging.getLogger("aiohttp").info("chatter")
+    logging.getLogger("aiohttp").warning("trouble")
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["level"]) == ("trouble", "warning")

@@ -84,7 +84,8 @@ async def _delete(args: Mapping[str, Any], world: World) -> str:
     return ""
 
 
-DELETE_OBJECT = UndoKind(kind="deleteObject", run=_delete)
+# Pods may take minutes to end, and a cloud minutes to take a load balancer away.
+DELETE_OBJECT = UndoKind(kind="deleteObject", run=_delete, deadline_seconds=300.0)
 
 
 async def wait_until_gone(resource: Resource, name: str, namespace: str | None, uid: str, cluster: Client) -> None:

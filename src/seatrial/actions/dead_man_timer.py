@@ -36,8 +36,10 @@ said=$($away sh -c "$script" seatrial-timer "$@" </dev/null 2>/dev/null &)
 """
 # $1 and $3 are the token's halves, apart so that this command's own line does not hold the token ($2 stands between
 # them since shells drop the zero bytes that end words there). $2 is how often to look for a timer that undoes to end.
+# A shell reads byte by byte: so it reads the short names of all processes, and the whole lines of shells only.
 _DISARM = (
     "tries=0; found=gone; while :; do left=; for each in /proc/[0-9]*; do line=;"
+    ' { read -r line < "$each/comm"; } 2>/dev/null; [ "$line" = sh ] || continue; line=;'
     ' { read -r line < "$each/cmdline"; } 2>/dev/null;'
     ' case $line in *"$1$3"*) left="$left ${each#/proc/}";; esac; done;'
     ' [ -n "$left" ] || break; found=disarmed;'

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from seatrial.actions.manifest_text import Manifest
 from seatrial.errors import ClusterError, ConfigurationError
 from seatrial.kube.client import Client
+from seatrial.kube.errors import AlreadyExists, Status
 from seatrial.kube.resources import Resource
 
 _LONGEST_SECONDS = 300.0
 _MOST_SHOWN = 500
+_APPLIES = "kubectl-client-side-apply"
+_IS_THERE = "(AlreadyExists)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +40,32 @@ class KubectlProgram:
         Raises:
             ClusterError: the program failed, or can't be run.
         """
-        flags = ["--dry-run=server"] if dry_run else []
-        output = await self._run(["apply", *flags, "-o", "json", "-f", "-"], body)
+        return await self._applied(["apply", *(["--dry-run=server"] if dry_run else [])], body)
+
+    async def create(self, resource: Resource, body: Manifest) -> Manifest:  # noqa: ARG002 -- likewise
+        """Create one object as `apply` does, so that it may be applied again.
+
+        Raises:
+            AlreadyExists: there is one of this name.
+            ClusterError: the program failed, or can't be run.
+        """
+        try:
+            return await self._applied(["create", "--save-config", f"--field-manager={_APPLIES}"], body)
+        except ClusterError as error:
+            if _IS_THERE not in error.message:
+                raise
+            raise AlreadyExists(Status(message=error.message, reason="AlreadyExists"), code=409) from error
+
+    async def _applied(self, arguments: Sequence[str], body: Manifest) -> Manifest:
+        output = await self._run([*arguments, "-o", "json", "-f", "-"], body)
         try:
             applied = json.loads(output)
         except ValueError:
             applied = None
         if not isinstance(applied, dict):
-            raise ClusterError(f"{self.binary} apply answered what is no object", hint="is this program kubectl?")
+            raise ClusterError(
+                f"{self.binary} {arguments[0]} answered what is no object", hint="is this program kubectl?"
+            )
         return applied
 
     async def delete(self, resource: Resource, thing: Manifest) -> None:

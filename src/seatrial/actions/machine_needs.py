@@ -20,14 +20,10 @@ async def unmet_needs(
         if capabilities:
             await context.machines.require(*capabilities)
     except (MachineError, UsageError) as error:
-        problems.append(_in_words(error))
+        problems.append(error.in_full)
     try:
         if runs_commands:
             await context.executor.require()
     except (MachineError, UsageError) as error:
-        problems.append(_in_words(error))
+        problems.append(error.in_full)
     return tuple(problems)
-
-
-def _in_words(error: MachineError | UsageError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message

@@ -3,7 +3,8 @@
 A machine counts as back when its node is: its kubelet is heard of again, and the node is Ready.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from seatrial.actions.node_readiness import last_renewal, wait_until_back
@@ -12,6 +13,11 @@ from seatrial.machines.registry import find_driver
 from seatrial.runtime.events import FaultCleared, MachineStarted, MeasurementTaken
 from seatrial.runtime.undo import UndoKind
 from seatrial.runtime.world import World
+
+
+def done_by_start(machine_id: str) -> str:
+    """What a scenario remembers of having told a machine to start."""
+    return f"start of machine {machine_id}"
 
 
 async def start_and_wait(machine_id: str, node: str, driver: MachineDriver, world: World) -> None:
@@ -38,15 +44,23 @@ async def start_and_wait(machine_id: str, node: str, driver: MachineDriver, worl
 
 
 async def _start_again(args: Mapping[str, Any], world: World) -> str:
-    driver = await _driver(args["driver"], world)
-    await start_and_wait(args["id"], args["node"], driver, world)
+    async with _driver(args["driver"], world) as driver:
+        await start_and_wait(args["id"], args["node"], driver, world)
     return ""
 
 
-async def _driver(name: str, world: World) -> MachineDriver:
+@asynccontextmanager
+async def _driver(name: str, world: World) -> AsyncIterator[MachineDriver]:
     """The driver that stopped the machine: this run's, or, where another run is cleaned up after, that of its name."""
     await world.machines.capabilities()  # a lazy one knows its name from then on
-    return world.machines if world.machines.name == name else await find_driver(name, world.cluster)
+    if world.machines.name == name:
+        yield world.machines
+        return
+    driver = await find_driver(name, world.cluster)
+    try:
+        yield driver
+    finally:
+        await driver.close()
 
 
 # A machine of iron may take minutes to boot.

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from seatrial.actions.machine_starts import START_MACHINE
+from seatrial.actions.machine_starts import START_MACHINE, done_by_start
 from seatrial.actions.node_readiness import wait_for_readiness
 from seatrial.actions.parallel import in_parallel
-from seatrial.errors import ClusterError, MachineError
+from seatrial.errors import ClusterError, MachineError, StateError
 from seatrial.machines.driver import Capability, Machine, MachineState
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import (
@@ -48,25 +48,37 @@ async def _stop(target: NodeTarget, *, context: Context, force: bool, auto_resta
     if machine.state is not MachineState.UP:
         return _skip(target, machine, context)
     proof = await _expect_not_ready(target.name, context)
-    if auto_restart:
-        await context.write_undo(await _restart(target, machine, context))
-    begun = context.clock.monotonic()
     try:
+        if auto_restart:
+            await context.write_undo(await _restart(target, machine, context))
+        begun = context.clock.monotonic()
+        context.scope.did(done_by_stop(machine.id), instead_of=done_by_start(machine.id))
         await context.machines.stop(machine.id, force=force)
         await _see_that_it_is_down(machine.id, context)
+    except StateError:
+        _expect_nothing(target.name, proof, context)
+        raise
     except (MachineError, ClusterError) as error:
-        context.scope.withdraw(not_ready_promise(target.name))
-        proof.cancel()
+        _expect_nothing(target.name, proof, context)
         context.emit(MachineStopFailed(id=machine.id, name=target.name, error=error.message))
-        return not_carried_out(f"the machine of node {target.name} could not be stopped: {error.message}")
+        return not_carried_out(f"the machine of node {target.name} could not be stopped: {error.in_full}")
     seconds = context.clock.monotonic() - begun
     context.emit(MachineStopped(id=machine.id, name=target.name, force=force, duration_ms=seconds * 1000))
     context.emit(MeasurementTaken(name="machineStopped", of=target.name, seconds=seconds))
-    proven = f"the driver '{context.machines.name}' says that it is {MachineState.DOWN}"
-    context.emit(FaultProven(subject=f"stop of machine {machine.id}", proof=proven))
+    _prove(machine, context)
     if not proof.done():
         proof.set_result(begun)
     return PASSED
+
+
+def done_by_stop(machine_id: str) -> str:
+    """What a scenario remembers of having told a machine to stop."""
+    return f"stop of machine {machine_id}"
+
+
+def _prove(machine: Machine, context: Context) -> None:
+    proof = f"the driver '{context.machines.name}' says that it is {MachineState.DOWN}"
+    context.emit(FaultProven(subject=f"stop of machine {machine.id}", proof=proof))
 
 
 async def _see_that_it_is_down(machine_id: str, context: Context) -> None:
@@ -110,8 +122,13 @@ def not_ready_promise(node: str) -> str:
 
 def _skip(target: NodeTarget, machine: Machine, context: Context) -> Outcome:
     if machine.state is MachineState.DOWN:
-        context.emit(MachineSkipped(id=machine.id, name=target.name, reason="is down already"))
-        return _ALREADY_DOWN
+        ours = context.scope.has_done(done_by_stop(machine.id))
+        reason = f"is down already{': this scenario told it to stop' if ours else ''}"
+        context.emit(MachineSkipped(id=machine.id, name=target.name, reason=reason))
+        if not ours:
+            return _ALREADY_DOWN
+        _prove(machine, context)
+        return PASSED
     reason = "is neither up nor down, so it could not be put back as it is"
     context.emit(MachineSkipped(id=machine.id, name=target.name, reason=reason, error=True))
     return not_carried_out(f"the machine of node {target.name} {reason}")
@@ -146,6 +163,12 @@ async def _expect_not_ready(node: str, context: Context) -> "asyncio.Future[floa
     )
     await opened
     return stopped
+
+
+def _expect_nothing(node: str, stopped: "asyncio.Future[float]", context: Context) -> None:
+    """Let nobody wait for the cluster to miss a node whose machine was not stopped."""
+    context.scope.withdraw(not_ready_promise(node))
+    stopped.cancel()
 
 
 async def _follow(

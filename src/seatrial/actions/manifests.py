@@ -4,36 +4,47 @@ Objects are applied on the server (server-side apply), as `kubectl apply --serve
 an `Applier` may do it in another way. Each undo is in the journal before its object is touched: an object that this
 made is deleted again, if it is still the one of this run; of one that was there before, the fields that were changed
 are put back.
+
+An apply makes an object or changes one, as it finds things. What isn't there is therefore created, which is refused
+where somebody else has made it meanwhile: what carries the run's label and was not there before is the run's own.
 """
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from seatrial.actions.created_objects import deletion_of, refuse_leftover, with_run_label
-from seatrial.actions.field_changes import differences, revert_undo
+from seatrial.actions.created_objects import RUN_LABEL, deletion_of, object_in_words, refuse_leftover, with_run_label
+from seatrial.actions.field_changes import revert_undo
+from seatrial.actions.field_differences import differences
+from seatrial.actions.field_owners import CREATOR, as_applied
 from seatrial.actions.manifest_text import Manifest
 from seatrial.errors import ClusterError
 from seatrial.kube.client import Client
 from seatrial.kube.discovery import UnknownKindError
-from seatrial.kube.errors import NotFound
+from seatrial.kube.errors import AlreadyExists, Conflict, NotFound, had_no_effect
 from seatrial.kube.objects import DaemonSet, Deployment, Pod, StatefulSet
 from seatrial.kube.resources import CUSTOMRESOURCEDEFINITIONS, PODS, Resource
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import ObjectApplied
+from seatrial.runtime.journal import WrittenUndo
 
 KEPT_BY = "seatrial.io/kept-by"
 """An annotation of objects that a run made and that are meant to outlive it: the run's id."""
 
 _NEW_KIND_SECONDS = 30.0
+_MOST_LOOKS = 20
 _NEW_NAMESPACE_SECONDS = 10.0
 _NO_ACCOUNT_RE = re.compile(r'serviceaccount "[^"]*" not found')
 
 
 class Applier(Protocol):
     """Who brings an object to the state that a manifest describes."""
+
+    async def create(self, resource: Resource, body: Manifest) -> Manifest:
+        """Create an object; `AlreadyExists` where there is one, which may come of sending it twice."""
+        ...
 
     async def apply(self, resource: Resource, body: Manifest, *, dry_run: bool = False) -> Manifest:
         """Apply an object whose namespace, if its kind has one, stands in it; tells the object that comes of it."""
@@ -45,6 +56,10 @@ class ServerSide:
 
     def __init__(self, cluster: Client) -> None:
         self._cluster = cluster
+
+    async def create(self, resource: Resource, body: Manifest) -> Manifest:
+        """Create, and refuse unknown fields, as an apply does."""
+        return await self._cluster.create(resource, body, field_manager=CREATOR, strict=True, repeatable=True)
 
     async def apply(self, resource: Resource, body: Manifest, *, dry_run: bool = False) -> Manifest:
         """Apply, taking over fields that others own, as somebody who applies by hand would."""
@@ -139,33 +154,109 @@ def prepared(
 
 async def _apply(manifest: Manifest, context: Context, applier: Applier, *, journaled: bool, kept: bool) -> Applied:
     await context.halt.check()
-    cluster = context.cluster
-    resource, namespace = await placed(manifest, cluster)
+    resource, namespace = await placed(manifest, context.cluster)
     name = manifest["metadata"]["name"]
-    before = await found(resource, name, namespace, cluster)
-    body = prepared(manifest, context, namespace=namespace, before=before, kept=kept)
-    if before is not None and (journaled or kept):
-        refuse_leftover(before, context.run_id)
-        # This very object: where somebody deletes it meanwhile, the undo of a change must not meet one that we made.
-        body["metadata"] = {**body["metadata"], "uid": before["metadata"]["uid"]}
-    if journaled and not kept:
-        await _write_undo(before, resource, body, context, applier)
-    await _apply_when_possible(resource, body, context, applier)
+    for _ in range(_MOST_LOOKS):
+        before = await found(resource, name, namespace, context.cluster)
+        body = prepared(manifest, context, namespace=namespace, before=before, kept=kept)
+        if before is not None or kept:
+            await _change(before, resource, body, context, applier, journaled=journaled, kept=kept)
+            break
+        if await _create(resource, body, context, applier, journaled=journaled):
+            break
+    else:
+        raise ClusterError(f"somebody else makes and deletes {object_in_words(body)} all the time")
     context.emit(ObjectApplied(kind=resource.kind, namespace=namespace or "", name=name, created=before is None))
     if resource.kind == CUSTOMRESOURCEDEFINITIONS.kind:
         await _wait_until_served(body, context)
     return Applied(resource, namespace, name)
 
 
-async def _apply_when_possible(resource: Resource, body: Manifest, context: Context, applier: Applier) -> None:
-    """Apply an object; a pod of a namespace that was just made waits until that has its service account.
+async def _create(resource: Resource, body: Manifest, context: Context, applier: Applier, *, journaled: bool) -> bool:
+    """Create an object; False where somebody else was quicker: then theirs is untouched, and ours not there."""
+    written = await context.write_undo(deletion_of(body, context.run_id)) if journaled else None
+    try:
+        await _when_possible(applier.create, resource, body, context)
+    except ClusterError as error:
+        # An object with our label is ours: something on the way sent it twice.
+        is_there = isinstance(error, AlreadyExists)
+        if is_there and await _run_of(resource, body, context) == context.run_id:
+            return True
+        if written and (is_there or had_no_effect(error)):
+            await context.journal.settle(written)
+        if not is_there:
+            raise
+        return False
+    return True
+
+
+async def _run_of(resource: Resource, body: Manifest, context: Context) -> str | None:
+    """The run whose label an object carries that is there by this name."""
+    meta = body["metadata"]
+    there = await found(resource, meta["name"], meta.get("namespace"), context.cluster)
+    labels: dict[str, str] = (there or {"metadata": {}})["metadata"].get("labels") or {}
+    return labels.get(RUN_LABEL)
+
+
+async def _change(
+    before: Manifest | None,
+    resource: Resource,
+    body: Manifest,
+    context: Context,
+    applier: Applier,
+    *,
+    journaled: bool,
+    kept: bool,
+) -> None:
+    """Apply to what is there; what is kept and isn't there yet is made by that, since nothing takes it away again."""
+    written: WrittenUndo | None = None
+    if before is not None:
+        if journaled or kept:
+            refuse_leftover(before, context.run_id)
+            # This very object: where somebody deletes it now, the undo of a change must not meet one that we made.
+            body["metadata"] = {**body["metadata"], "uid": before["metadata"]["uid"]}
+        await _own_by_applying(resource, before, context.cluster)
+        if journaled and not kept:
+            after = await applier.apply(resource, body, dry_run=True)
+            if changes := differences(before, after):
+                written = await context.write_undo(revert_undo(resource, before, changes))
+    try:
+        await _when_possible(applier.apply, resource, body, context)
+    except ClusterError as error:
+        if written and had_no_effect(error):
+            await context.journal.settle(written)
+        raise
+
+
+async def _own_by_applying(resource: Resource, created: Manifest, cluster: Client) -> None:
+    """Let an object that a run created have its fields from an apply, so that the next one can remove some."""
+    for _ in range(_MOST_LOOKS):
+        meta = created["metadata"]
+        entries = meta.get("managedFields") or []
+        wanted = as_applied(entries)
+        if wanted == entries:
+            return
+        patch = {"managedFields": wanted, "uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
+        try:
+            await cluster.patch(resource, meta["name"], {"metadata": patch}, namespace=meta.get("namespace"))
+        except Conflict:
+            created = await cluster.get(resource, meta["name"], namespace=meta.get("namespace"))
+        else:
+            return
+    raise ClusterError(f"{object_in_words(created)} changes all the time")
+
+
+async def _when_possible(
+    send: Callable[[Resource, Manifest], Awaitable[Manifest]], resource: Resource, body: Manifest, context: Context
+) -> None:
+    """Create or apply an object; a pod of a namespace that was just made waits until that has its service account.
 
     Pods are refused before a controller has made it; other kinds come to theirs later, and in time.
     """
     until = context.clock.monotonic() + _NEW_NAMESPACE_SECONDS
     while True:
         try:
-            await applier.apply(resource, body)
+            await send(resource, body)
         except ClusterError as error:
             is_early = resource == PODS and _NO_ACCOUNT_RE.search(error.message)
             if not is_early or context.clock.monotonic() > until:
@@ -173,17 +264,6 @@ async def _apply_when_possible(resource: Resource, body: Manifest, context: Cont
             await context.clock.sleep(0.2)
         else:
             return
-
-
-async def _write_undo(
-    before: Manifest | None, resource: Resource, body: Manifest, context: Context, applier: Applier
-) -> None:
-    if before is None:
-        await context.write_undo(deletion_of(body, context.run_id))
-        return
-    after = await applier.apply(resource, body, dry_run=True)
-    if changes := differences(before, after):
-        await context.write_undo(revert_undo(resource, before, changes))
 
 
 async def _wait_until_served(definition: Manifest, context: Context) -> None:

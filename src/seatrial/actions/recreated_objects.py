@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from seatrial.actions.created_objects import object_in_words, wait_until_gone
-from seatrial.actions.field_changes import ABSENT, differences
+from seatrial.actions.field_differences import ABSENT, differences
 from seatrial.actions.manifest_text import Manifest
 from seatrial.actions.manifests import Applied, found, until_ready
 from seatrial.kube.client import Client
@@ -43,7 +43,15 @@ def unrestorable(resource: Resource, thing: Manifest) -> str:
     retention = (thing.get("spec") or {}).get("persistentVolumeClaimRetentionPolicy") or {}
     if (resource.group, resource.kind) == ("apps", "StatefulSet") and retention.get("whenDeleted") == "Delete":
         return "the data of its volumes, whose claims it takes with it"
+    if (resource.group, resource.kind) == ("", "Service") and _has_given_address(thing):
+        return "the address of its load balancer"
     return _LOST.get((resource.group, resource.kind), "")
+
+
+def _has_given_address(service: Manifest) -> bool:
+    """Whether it has an address from a cloud, which nobody asked for by name: the next one would be another."""
+    given = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress")
+    return bool(given) and not (service.get("spec") or {}).get("loadBalancerIP")
 
 
 def controller_of(thing: Manifest) -> str:
@@ -127,7 +135,8 @@ async def _recreate(args: Mapping[str, Any], world: World) -> str:
         await wait_until_gone(resource, name, namespace, uid, cluster)
 
 
-RECREATE_OBJECT = UndoKind(kind="recreateObject", run=_recreate)
+# The old one may still be on its way out, which takes as long as its pods or its cloud need.
+RECREATE_OBJECT = UndoKind(kind="recreateObject", run=_recreate, deadline_seconds=300.0)
 
 
 async def _create(resource: Resource, body: Manifest, cluster: Client) -> str:

@@ -30,11 +30,13 @@ Exit codes:
 \b
 Examples:
   # the first experiment, on a cluster that comes with the tool
-  seatrial autonomous --sandbox --load examples/manifests/goldpinger.yml --policy-file examples/kill-half.yml
-  # on the cluster of a kubeconfig context, with the same victims as the plan showed
+  seatrial autonomous --sandbox --load examples/manifests/goldpinger.yml \\
+    --policy-file examples/kill-half.yml
+  # on the cluster of a kubeconfig context, exactly what the plan showed
   seatrial plan policy.yml --context staging --output json > plan.json
-  seatrial autonomous --policy-file policy.yml --context staging --plan plan.json
-  # in CI: JSON log lines on standard error, the result as JSON on standard output
+  seatrial autonomous --policy-file policy.yml --context staging \\
+    --plan plan.json
+  # in CI: log lines as JSON on standard error, the result on standard output
   seatrial autonomous --policy-file policy.yml --log-format json --output json
 """
 

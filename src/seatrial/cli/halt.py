@@ -26,7 +26,6 @@ def halt(reason: str, halt_namespace: str, kubeconfig: Path | None, kube_context
     cluster watches it.
     """
     import asyncio
-    import getpass
     import json
     import socket
     from dataclasses import asdict
@@ -35,9 +34,10 @@ def halt(reason: str, halt_namespace: str, kubeconfig: Path | None, kube_context
     from seatrial.engine.halt_mark import set_mark
     from seatrial.kube.client import connect
     from seatrial.runtime.halt import HaltMark
+    from seatrial.runtime.process_identity import user_name
 
     wanted = HaltMark(
-        by=f"{getpass.getuser()}@{socket.gethostname()}",
+        by=f"{user_name()}@{socket.gethostname()}",
         since=datetime.now(UTC).isoformat(timespec="seconds"),
         reason=reason,
     )

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Labels or annotations of a pod (a label wins), with their defaults:
-  seal/enabled           true, or the pod is left alone      false
-  seal/force-kill        without the pod's grace period      false
-  seal/kill-probability  0 to 1, drawn anew in each round    1
-  seal/days              mon,tue,wed,thu,fri,sat,sun         mon,tue,wed,thu,fri
-  seal/start-time        HH-MM-SS, inclusive                 10-00-00
-  seal/end-time          HH-MM-SS, exclusive                 17-30-00
+  seal/enabled           true, or the pod is left alone    false
+  seal/force-kill        without the pod's grace period    false
+  seal/kill-probability  0 to 1, drawn anew in each round  1
+  seal/days              mon,tue,wed,thu,fri,sat,sun       mon,tue,wed,thu,fri
+  seal/start-time        HH-MM-SS, inclusive               10-00-00
+  seal/end-time          HH-MM-SS, exclusive               17-30-00
 
 \b
 Exit codes:
@@ -36,7 +36,8 @@ Examples:
   # what would be killed now, and why other pods would not
   seatrial label --dry-run
   # in two namespaces, a round every 10 to 60 minutes, until stopped
-  seatrial label --kubernetes-namespace shop,blog --min-seconds-between-runs 600 --max-seconds-between-runs 3600
+  seatrial label --kubernetes-namespace shop,blog \\
+    --min-seconds-between-runs 600 --max-seconds-between-runs 3600
 """
 
 _FLAGS = {
@@ -114,8 +115,7 @@ def label(
         machines=machines,
     )
     if dry_run:
-        _show_plan(options, kubernetes_namespace, timezone, output=report.output)
-        return 0
+        return _show_plan(options, kubernetes_namespace, timezone, output=report.output)
     return run_and_show(options, report=report, metrics=metrics)
 
 
@@ -143,7 +143,8 @@ def _policy(
         raise click.UsageError(f"{name}: {problem['msg']}", click.get_current_context()) from error
 
 
-def _show_plan(options: "SessionOptions", namespaces: str, timezone: str | None, *, output: str) -> None:
+def _show_plan(options: "SessionOptions", namespaces: str, timezone: str | None, *, output: str) -> int:
+    """Show what the first round would do; answers what `seatrial plan` would."""
     import asyncio
 
     from rich.console import Console
@@ -154,7 +155,7 @@ def _show_plan(options: "SessionOptions", namespaces: str, timezone: str | None,
     made = asyncio.run(plan_of(options))
     if output == "json":
         click.echo(plan_as_json(made))
-        return
+        return 0 if made.allowed else 3
     given = [
         ("--kubernetes-namespace", namespaces),
         ("--timezone", timezone),
@@ -163,6 +164,7 @@ def _show_plan(options: "SessionOptions", namespaces: str, timezone: str | None,
     ]
     arguments = [part for flag, value in given if value is not None for part in (flag, str(value))]
     print_plan(made, Console(highlight=False), command=["label"], arguments=arguments)
+    return 0 if made.allowed else 3
 
 
 def _in_words(namespaces: list[str]) -> str:

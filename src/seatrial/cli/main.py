@@ -42,7 +42,9 @@ COMMANDS = {
 
 _EPILOG = """\b
 Examples:
-  seatrial autonomous --sandbox --load examples/manifests/goldpinger.yml --policy-file examples/kill-half.yml
+  # the first experiment, on a cluster that comes with the tool
+  seatrial autonomous --sandbox --load examples/manifests/goldpinger.yml \\
+    --policy-file examples/kill-half.yml
   seatrial plan --seed 7 policy.yml
   seatrial validate policies/*.yml
 """

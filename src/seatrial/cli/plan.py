@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Exit codes:
   0 nothing stands against it   2 wrong usage or invalid policy
-  3 a guardrail or a missing permission would stop a step, or the cluster could not be asked
+  3 a guardrail or a missing permission would stop a step,
+    or the cluster could not be asked
 
 \b
 Examples:
   seatrial plan policy.yml
-  seatrial plan policy.yml --seed 7 && seatrial autonomous --policy-file policy.yml --seed 7
+  seatrial plan policy.yml --seed 7
   # run only if the cluster is still as the plan found it
   seatrial plan policy.yml --output json > plan.json
   seatrial autonomous --policy-file policy.yml --plan plan.json

@@ -18,7 +18,7 @@ Exit codes:
 
 \b
 Examples:
-  # which runs left what behind, and the command that undoes each change by hand
+  # which runs left what behind, and the commands that undo it by hand
   seatrial recover --list
   # undo it, as the next `seatrial autonomous` would
   seatrial recover

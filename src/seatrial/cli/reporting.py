@@ -1,5 +1,6 @@
 """How a run is shown: the options that say so, and running with the listeners that show it."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +13,8 @@ from seatrial.cli.options import output_option
 
 if TYPE_CHECKING:
     from seatrial.cli.session import SessionOptions
+    from seatrial.report.summary import Summary
+    from seatrial.report.terminal import TerminalReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,25 +68,21 @@ def run_and_show(
     import json
     import logging
 
-    from rich.console import Console
-
     from seatrial.cli.session import run_session
     from seatrial.report.summary import Summary
-    from seatrial.report.terminal import TerminalReport, print_summary
     from seatrial.telemetry.log import LogReport, configure_logging
 
     if metrics.stdout_collector and report.output == "json":
         message = "--stdout-collector goes without --output json: both write to standard output"
         raise click.UsageError(message, click.get_current_context())
-    console = Console(highlight=False)
     plain = click.get_current_context().color is False  # `cli.main` has looked at NO_COLOR and TERM
     configure_logging(log_format=report.log_format or "text", verbose=report.verbose, silent=report.silent, plain=plain)
     for warning in warnings:
         logging.getLogger("seatrial").warning(warning)
-    watched = console.is_terminal and report.log_format is None and report.output == "text"
+    watched = sys.stdout.isatty() and report.log_format is None and report.output == "text"
     summary = Summary()
     with collecting(metrics) as collectors:
-        account = TerminalReport(console) if watched else LogReport()
+        account = _terminal_report() if watched else LogReport()
         shown = [] if report.silent else [account]
         try:
             result = asyncio.run(run_session(options, [*shown, summary, *collectors]))
@@ -92,5 +91,26 @@ def run_and_show(
     if report.output == "json":
         click.echo(json.dumps(summary.as_json(), indent=2))
     else:
-        print_summary(summary, console)
+        _show_summary(summary)
     return result.exit_code
+
+
+def _terminal_report() -> "TerminalReport":
+    from rich.console import Console
+
+    from seatrial.report.terminal import TerminalReport
+
+    return TerminalReport(Console(highlight=False))
+
+
+def _show_summary(summary: "Summary") -> None:
+    if not sys.stdout.isatty():
+        from seatrial.report.closing import summary_text
+
+        click.echo(summary_text(summary), nl=False)
+        return
+    from rich.console import Console
+
+    from seatrial.report.terminal import print_summary
+
+    print_summary(summary, Console(highlight=False))

@@ -65,7 +65,7 @@ Examples:
   # until Ctrl-C
   seatrial sandbox up
   # in the background, six nodes in two zones
-  seatrial sandbox up --detach --name two-zones --nodes 6 --zones west-1,east-1
+  seatrial sandbox up --detach --name zones --nodes 6 --zones west-1,east-1
   # with an image of your own: pods that name it run this command
   seatrial sandbox up --image my/app='python3 -m http.server 8080'
 """
@@ -220,7 +220,8 @@ def status(name: str | None, output: str, state_dir: Path | None) -> None:
     epilog="""\b
 Examples:
   export KUBECONFIG="$(seatrial sandbox kubeconfig)"
-  seatrial sandbox kubeconfig --merge && kubectl --context seatrial-sandbox get nodes
+  seatrial sandbox kubeconfig --merge
+  kubectl --context seatrial-sandbox get nodes
 """
 )
 @name_option

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Exit codes:
-  0 experiments may run   3 halted, or the cluster can't be reached   4 something is left to undo
+  0 experiments may run   3 halted, or the cluster can't be reached
+  4 something is left to undo
 """
 
 

@@ -4,18 +4,20 @@ Its journal is on another machine, or lost. What stood there before can't be kno
 made or changed can, and how a person takes it away.
 """
 
-import asyncio
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from seatrial.actions.created_objects import RUN_LABEL
+from seatrial.actions.parallel import in_parallel
 from seatrial.kube.client import Client
 from seatrial.kube.errors import ApiStatusError
 from seatrial.kube.resources import Resource
 
 _MANAGER = "seatrial"
+_MOST_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ async def find_leftovers(cluster: Client, *, known: Collection[str]) -> Leftover
         ClusterError: the API server did not answer.
     """
     resources = await cluster.deletable_resources()
-    listed = await asyncio.gather(*(_labelled(cluster, each) for each in resources))
+    listed = await in_parallel(resources, partial(_labelled, cluster), most=_MOST_AT_ONCE)
     found = [
         _leftover(resource, each)
         for resource, objects in zip(resources, listed, strict=True)
@@ -57,7 +59,14 @@ async def find_leftovers(cluster: Client, *, known: Collection[str]) -> Leftover
 
 async def _labelled(cluster: Client, resource: Resource) -> list[dict[str, Any]] | None:
     try:
-        listed = await cluster.list(resource, label_selector=RUN_LABEL, metadata_only=True, type=dict[str, Any])
+        listed = await cluster.list(
+            resource,
+            label_selector=RUN_LABEL,
+            metadata_only=True,
+            type=dict[str, Any],
+            # Out of the API server's memory: it need not read every object of a big cluster from etcd for a few.
+            resource_version="0",
+        )
     except ApiStatusError:  # forbidden, or an extension whose server is down
         return None
     return listed.items

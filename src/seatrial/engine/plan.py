@@ -7,6 +7,7 @@ planned yet, because what it acts on isn't there, doesn't spoil the plan of the 
 import hashlib
 import json
 
+from seatrial.engine.planned_watches import plan_watches
 from seatrial.engine.runner import pick
 from seatrial.errors import SeatrialError
 from seatrial.kube.errors import Forbidden, Unauthorized, Unreachable
@@ -44,7 +45,10 @@ async def _plan_scenario(scenario: Scenario, context: Context) -> ScenarioPlan:
     for index, step in enumerate(scenario.steps):
         here = context.at(where=Where(round=1, scenario=scenario.name, step=index))
         steps.append((step.key, await _plan_step(step.key, step.spec, here)))
-    return ScenarioPlan(name=scenario.name, steps=tuple(steps))
+    beside = context.at(where=Where(round=1, scenario=scenario.name))
+    return ScenarioPlan(
+        name=scenario.name, steps=tuple(steps), watches=await plan_watches(scenario, beside, _plan_step)
+    )
 
 
 async def _plan_step(key: str, spec: object, context: Context) -> StepPlan:

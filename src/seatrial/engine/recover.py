@@ -6,7 +6,8 @@ while whether it goes on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from seatrial.engine.unwind import unwind
@@ -94,7 +95,7 @@ class Recovery:
             for undo in (written.undo for written in undos):
                 self.events.publish(UndoFailed(description=undo.description, error=error.message, manual=undo.manual))
             return (f"run {run.id} left changes on {run.server}, which can't be reached: {error.message}",)
-        async with world.cluster:
+        async with world.cluster, _closing(world):
             context = Context(
                 run_id=run.id,
                 cluster=world.cluster,
@@ -124,3 +125,13 @@ class Recovery:
             if found.heartbeat != run.heartbeat:
                 return str(found.sighting)
         return ""
+
+
+@asynccontextmanager
+async def _closing(world: World) -> AsyncIterator[None]:
+    """Let go of the ways to machines at the end of the block."""
+    try:
+        yield
+    finally:
+        await world.executor.close()
+        await world.machines.close()

@@ -88,7 +88,7 @@ class _Run:
                 await prepare(self._context)
             await self._all_rounds()
         except SeatrialError as error:
-            self._tally.add(not_carried_out(f"{error.message} ({error.hint})" if error.hint else error.message))
+            self._tally.add(not_carried_out(error.in_full))
         except Exception as error:  # noqa: BLE001 -- a defect is no failure of the system under test
             _log.exception("the run broke")
             self._tally.add(not_carried_out(f"the run broke: {type(error).__name__}: {error}"))
@@ -100,8 +100,10 @@ class _Run:
         """What it all came to; `stopped` tells who ended it, where somebody did."""
         journal = self._context.journal
         if stopped is not None:
-            where = f" in round {self._rounds}" if self._rounds else " before the first round"
-            self._tally.add(not_carried_out(f"{stopped.halted or f'stopped by {stopped.reason}'}{where}"))
+            where = f"in round {self._rounds}" if self._rounds else "before the first round"
+            # Why it was halted is somebody's own text, which "in round 1" would seem to be a part of.
+            why = f"{stopped.halted} ({where})" if stopped.halted else f"stopped by {stopped.reason} {where}"
+            self._tally.add(not_carried_out(why))
         if not self._policy.scenarios:
             self._tally.add(nothing_to_do("the policy has no scenarios"))
         failures = tuple(dict.fromkeys((*earlier_failures, *journal.failures)))

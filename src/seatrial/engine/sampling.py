@@ -33,7 +33,7 @@ async def look(probe: OneKey, context: Context) -> Outcome:
     try:
         outcome: Outcome = await step_types()[probe.key].run(probe.spec, context)
     except SeatrialError as error:
-        return not_carried_out(error.message)
+        return not_carried_out(error.in_full)
     except Exception as error:  # noqa: BLE001 -- a probe is anybody's code; clean-up must go on
         _log.exception("the probe %s broke", probe.key)
         return not_carried_out(f"{probe.key} broke: {type(error).__name__}: {error}")

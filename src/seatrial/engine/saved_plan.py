@@ -110,10 +110,16 @@ def drift(saved: SavedPlan, made: Plan) -> Iterator[str]:
         yield f"the seed is {now.seed}, not {saved.seed}"
     elif saved.server != now.server:
         yield f"the cluster is {now.server}, not {saved.server}"
+    elif _shape(saved) != _shape(now):
+        yield "the plan does not have the policy's scenarios and steps: somebody has edited it"
     else:
         for one, other in zip(saved.scenarios, now.scenarios, strict=True):
             for number, (before, after) in enumerate(zip(one.steps, other.steps, strict=True), start=1):
                 yield from (f"{one.name}, step {number} {each}" for each in _step_drift(before, after))
+
+
+def _shape(plan: SavedPlan) -> list[tuple[str, int]]:
+    return [(each.name, len(each.steps)) for each in plan.scenarios]
 
 
 def _step_drift(before: _Step, after: _Step) -> Iterator[str]:

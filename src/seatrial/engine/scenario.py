@@ -85,7 +85,7 @@ async def _experiment(scenario: Scenario, context: Context, steady: SteadyStateW
         # Who was told to stop at once does not wait for what observers may still see.
         return outcome if abort.verdict else combine((outcome, await context.scope.last_look()))
     except SeatrialError as error:
-        return not_carried_out(error.message)
+        return not_carried_out(error.in_full)
 
 
 async def _unmet_needs(scenario: Scenario, context: Context) -> list[str]:
@@ -113,7 +113,7 @@ async def _step(key: str, spec: object, context: Context, *, index: int, total: 
         await context.halt.check()
         outcome: Outcome = await step_types()[key].run(spec, context)
     except SeatrialError as error:
-        outcome = not_carried_out(error.message)
+        outcome = not_carried_out(error.in_full)
     except Exception as error:  # noqa: BLE001 -- a step is anybody's code; clean-up must go on
         # A defect of ours or of a plugin: said loudly, cleaned up after, and never taken for a result.
         _log.exception("step %d (%s) broke", index, key)

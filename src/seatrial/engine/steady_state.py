@@ -70,7 +70,8 @@ class SteadyStateWatch:
             await clock.sleep(pause)
         seconds = clock.monotonic() - begun
         self._say_held("after", seconds=seconds)
-        self._context.emit(MeasurementTaken(name="steadyStateReturned", of="after clean-up", seconds=seconds))
+        scenario = self._context.where.scenario
+        self._context.emit(MeasurementTaken(name="steadyStateReturned", of=scenario, seconds=seconds))
         return PASSED
 
     async def _broken(self) -> dict[str, Outcome]:

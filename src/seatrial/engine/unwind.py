@@ -7,7 +7,7 @@ data comes from the journal of this run or, after a crash, of an earlier one.
 import asyncio
 from collections.abc import Iterable
 
-from seatrial.errors import SeatrialError
+from seatrial.errors import AlertmanagerError, SeatrialError
 from seatrial.kube.errors import may_pass
 from seatrial.kube.retry import Backoff
 from seatrial.runtime.context import Context
@@ -74,7 +74,7 @@ class _Work:
             try:
                 return await kind.run(self._undo.args, self._context.world)
             except SeatrialError as error:
-                if not may_pass(error):
+                if not (may_pass(error) or (isinstance(error, AlertmanagerError) and error.may_pass)):
                     raise
                 self._last_error = error.message
                 at_least = getattr(error, "retry_after_seconds", None) or 0.0

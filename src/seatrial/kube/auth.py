@@ -5,6 +5,7 @@ Chooses the `login` that the entry asks for; programs and identity providers hav
 documentation, "Authenticating".
 """
 
+import asyncio
 import base64
 import ssl
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from seatrial.kube.errors import CredentialsError
 from seatrial.kube.kubeconfig import Access, Cluster, User
 from seatrial.kube.login import Identity, Login
 from seatrial.kube.tls import ClientCertificate, client_certificate, tls_context
+
+_LOGIN_SECONDS = 300.0
 
 
 class FixedLogin:
@@ -109,6 +112,24 @@ def credentials_for(access: Access) -> ClusterCredentials:
         ConfigurationError: the user's entry asks for something that can't be done.
     """
     return ClusterCredentials(access.cluster, access.user, _login_for(access))
+
+
+async def log_in_if_asked(access: Access, credentials: ClusterCredentials) -> None:
+    """Run a login program that may ask: somebody may have to find a telephone, which no call has the time for.
+
+    Raises:
+        CredentialsError: it failed, or waits for too long.
+    """
+    if access.user.exec is None or not access.user.exec.may_ask:
+        return
+    try:
+        async with asyncio.timeout(_LOGIN_SECONDS):
+            await credentials.headers()
+    except TimeoutError:
+        raise CredentialsError(
+            f"{access.user.exec.command} did not log in within {_LOGIN_SECONDS:g} s",
+            hint="run it by hand to see what it waits for",
+        ) from None
 
 
 def _login_for(access: Access) -> Login:

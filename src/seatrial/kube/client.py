@@ -5,7 +5,6 @@ Everything about sending stands in `transport`, about lists in `listing`, about 
 finding kinds in `discovery`.
 """
 
-import asyncio
 import enum
 import os
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ import msgspec
 
 from seatrial.kube import access_review, errors
 from seatrial.kube.access import find_access
-from seatrial.kube.auth import credentials_for, proxy_for
+from seatrial.kube.auth import credentials_for, log_in_if_asked, proxy_for
 from seatrial.kube.discovery import Discovery
 from seatrial.kube.kubeconfig import kubeconfig_files
 from seatrial.kube.listing import ObjectList, Selection, list_objects, object_decoder
@@ -32,8 +31,6 @@ __all__ = ["Client", "ObjectList", "PatchType", "Propagation", "connect"]
 T = TypeVar("T")
 Object = dict[str, Any]
 Propagation = Literal["Background", "Foreground", "Orphan"]
-
-_LOGIN_SECONDS = 300.0
 
 
 class PatchType(enum.Enum):
@@ -65,10 +62,7 @@ async def connect(
     """
     access = find_access(kubeconfig=kubeconfig, context=context, environ=environ)
     credentials = credentials_for(access)
-    if access.user.exec is not None and access.user.exec.may_ask:
-        # Somebody may have to find a password or a telephone: not within the deadline of a call.
-        async with asyncio.timeout(_LOGIN_SECONDS):
-            await credentials.headers()
+    await log_in_if_asked(access, credentials)
     transport = Transport(
         access.cluster.server,
         credentials,
@@ -254,11 +248,18 @@ class Client(PodSubresources):
     # Writing
 
     async def create(
-        self, resource: Resource, body: Mapping[str, Any], *, namespace: str | None = None, dry_run: bool = False
-    ) -> Object:
-        """Create an object; `metadata.generateName` works. Not sent again when it is unknown what became of it."""
+        self, resource: Resource, body: Mapping[str, Any], *, namespace: str | None = None, dry_run: bool = False,
+        field_manager: str | None = None, strict: bool = False, repeatable: bool = False,
+    ) -> Object:  # fmt: skip
+        """Create an object; `metadata.generateName` works. `strict` refuses fields that its kind doesn't have.
+
+        Not sent again when it is unknown what became of it, unless it is `repeatable`: `AlreadyExists` may then mean
+        that the first sending worked, and the caller has to know its own object.
+        """
         path = resource.path(self._namespace(resource, body, namespace))
-        return await self._send("POST", path, body, params=_options(dry_run=dry_run), repeatable=dry_run)
+        validation = "Strict" if strict else None
+        params = _options(dry_run=dry_run, fieldManager=field_manager, fieldValidation=validation)
+        return await self._send("POST", path, body, params=params, repeatable=dry_run or repeatable)
 
     async def replace(
         self,
@@ -446,12 +447,9 @@ class Client(PodSubresources):
 
         `repeatable` tells whether it may be sent again when it is not known what became of it; None: only reading may.
         """
+        content = None if body is None else msgspec.json.encode(body)
         answer = await self._transport.request(
-            method,
-            path,
-            body=None if body is None else msgspec.json.encode(body),
-            repeatable=repeatable,
-            timeout_seconds=timeout_seconds,
+            method, path, body=content, repeatable=repeatable, timeout_seconds=timeout_seconds
         )
         return answer.json()
 

@@ -238,10 +238,10 @@ def error_for_status(
 
 
 def had_no_effect(error: ClusterError) -> bool:
-    """Whether it is sure that the request that failed so was not carried out."""
+    """Whether it is sure that the request that failed so was not carried out, nor an earlier sending of it."""
     if isinstance(error, Unreachable):
         return not error.was_sent
-    return isinstance(error, ApiStatusError) and error.code < 500
+    return isinstance(error, ApiStatusError) and error.code < 500 and not error.after_repeat
 
 
 def may_pass(error: BaseException | None) -> bool:

@@ -11,6 +11,9 @@ from typing import Any
 import msgspec
 from msgspec import field
 
+ZONE_LABEL = "topology.kubernetes.io/zone"
+"""The label that says in which zone a node is (Kubernetes documentation, "Well-Known Labels")."""
+
 
 class _Part(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """The base of all structures here: frozen, camelCase in JSON, and outside the garbage collector's rounds."""

@@ -44,6 +44,11 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text).replace("\x7f", "\\u007f")
 
 
+def printable_lines(text: str) -> str:
+    """The same for a text of several lines: their ends stay."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
 def one_line(message: str) -> str:
     """A message fit for a terminal, even if it repeats a text of the file as it stands there."""
     return printable(message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 3] + "...")

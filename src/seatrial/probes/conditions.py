@@ -50,6 +50,9 @@ class State:
     account: str
 
 
+_UNSEEN = State(holds=False, account="its controller has not seen its last change")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What all the objects shall be; `negative`: shall not, or not any more."""
@@ -84,6 +87,8 @@ def _state(thing: Waited, wanted: Wanted) -> State:
     if wanted.condition == READY and wanted.kind in _COUNTED:
         found = _counted(thing, wanted.kind)
         return State(found.holds is not wanted.negative, found.account)
+    if wanted.kind in _COUNTED and thing.status.observed_generation < thing.metadata.generation:
+        return _UNSEEN  # the conditions are those of what it was before, as `kubectl wait` sees it
     condition = next(
         (each for each in thing.status.conditions or () if each.type.lower() == wanted.condition.lower()), None
     )
@@ -101,7 +106,7 @@ def _counted(thing: Waited, kind: str) -> State:
     """Ready in the sense of `kubectl rollout status`: seen by its controller, and every pod that it wants is ready."""
     status = thing.status
     if status.observed_generation < thing.metadata.generation:
-        return State(holds=False, account="its controller has not seen its last change")
+        return _UNSEEN
     if kind == "DaemonSet":
         return _all_of(status.number_ready, status.desired_number_scheduled)
     replicas = 1 if thing.spec.replicas is None else thing.spec.replicas

@@ -168,4 +168,11 @@ async def _sample(route: Route) -> MeshSampled:
     return MeshSampled(instances=0, pairs=0, failed=(), slowest_ms=None, error=error)
 
 
-OBSERVER = ObserverType(key="goldpinger", model=Goldpinger, run=run)
+def _summary(spec: Goldpinger) -> str:
+    service = f"Service {spec.service.namespace}/{spec.service.name}"
+    within = spec.whole_within_seconds
+    whole = f"; all calls succeed within {within:g} s of the end" if within is not None else ""
+    return f"the graph of {service}, every {spec.interval_seconds:g} s{whole}"
+
+
+OBSERVER = ObserverType(key="goldpinger", model=Goldpinger, run=run, summary=_summary)

@@ -6,6 +6,9 @@ Clusters") and a port-forward to one of its pods serve where cluster IPs can't b
 """
 
 import asyncio
+import os
+import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -128,7 +131,7 @@ class DirectRoute:
         except aiohttp.ClientHttpProxyError as error:
             raise NoAnswer(f"the proxy answered {error.status} {error.message}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise NoAnswer(str(error) or type(error).__name__) from error
+            raise NoAnswer(_in_words(error)) from error
 
 
 class ApiserverRoute:
@@ -227,6 +230,18 @@ def passes_apiserver(headers: Mapping[str, str]) -> bool:
     """Whether all these headers reach a service through the API server, and none means something to it."""
     names = {name.lower() for name in headers}
     return not names & _APISERVER_HEADERS and not any(name.startswith("impersonate-") for name in names)
+
+
+def _in_words(error: Exception) -> str:
+    """What the system says of a connection ("connection refused"), without aiohttp's words around it."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return str(error.certificate_error)
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, OSError) and cause.errno and not isinstance(cause, ssl.SSLError | socket.gaierror):
+        return os.strerror(cause.errno).lower()
+    if isinstance(cause, socket.gaierror):
+        return f"the name can't be resolved: {cause.strerror}"
+    return str(cause) or type(cause).__name__
 
 
 def too_late(timeout_seconds: float) -> NoAnswer:

@@ -10,13 +10,19 @@ from seatrial.runtime.scope import Observation
 from seatrial.runtime.verdict import Outcome
 
 
+def _nothing_more(_spec: Any) -> str:
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ObserverType:
     """One kind of observer, such as `goldpinger`: the object that an entry point of `seatrial.observers` names.
 
     `run(spec, context, observation)` watches until `observation.ending` is set and then tells what it saw.
+    `summary(spec)` says in a few words what it looks at, for plans.
     """
 
     key: str
     model: type[Model]
     run: Callable[[Any, Context, Observation], Coroutine[Any, Any, Outcome]]
+    summary: Callable[[Any], str] = _nothing_more

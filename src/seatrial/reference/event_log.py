@@ -1,9 +1,18 @@
 """The page about events: what `--log-format` writes, from the classes of the events."""
 
-from dataclasses import fields
+from types import ModuleType
 
-from seatrial.runtime import events
-from seatrial.runtime.events import Event
+from seatrial.runtime.events import (
+    Event,
+    changes,
+    clean_up,
+    evidence,
+    machines,
+    observations,
+    pod_faults,
+    run,
+    targets,
+)
 from seatrial.telemetry.log import event_name
 
 _INTRODUCTION = """# Events
@@ -14,16 +23,29 @@ Names that end in `_ms` are milliseconds.
 """
 
 
+_TOPICS = (run, targets, pod_faults, machines, changes, observations, evidence, clean_up)
+
+
 def events_page() -> str:
     """The whole page."""
-    parts = [_INTRODUCTION]
-    for kind in event_kinds():
-        names = ", ".join(f"`{each.name}`" for each in fields(kind)) or "none"
-        parts.append(f"## `{event_name(kind)}`\n\n{' '.join((kind.__doc__ or '').split())}\n\nFields: {names}.\n")
-    return "\n".join(parts)
+    return "\n".join([_INTRODUCTION, *(_topic(each) for each in _TOPICS)])
 
 
 def event_kinds() -> list[type[Event]]:
-    """Every kind of event, in the order in which a run has them."""
-    found = (each for each in vars(events).values() if isinstance(each, type))
-    return [each for each in found if issubclass(each, Event) and each is not Event]
+    """Every kind of event, topic by topic."""
+    return [kind for topic in _TOPICS for kind in _kinds_of(topic)]
+
+
+def _kinds_of(topic: ModuleType) -> list[type[Event]]:
+    found = (each for each in vars(topic).values() if isinstance(each, type) and each.__module__ == topic.__name__)
+    return [each for each in found if issubclass(each, Event)]
+
+
+def _topic(topic: ModuleType) -> str:
+    title = topic.__name__.rpartition(".")[2].replace("_", " ").capitalize()
+    return "\n".join([f"## {title}\n\n{topic.__doc__}\n", *(_kind(each) for each in _kinds_of(topic))])
+
+
+def _kind(kind: type[Event]) -> str:
+    names = ", ".join(f"`{name}`" for name in kind.__struct_fields__) or "none"
+    return f"### `{event_name(kind)}`\n\n{' '.join((kind.__doc__ or '').split())}\n\nFields: {names}.\n"

@@ -94,6 +94,7 @@ class Account:
         self._failed_probes = 0
         self._shown_kills = self._shown_spared = 0
         self._targets_shown: set[Line] = set()
+        self._chosen: frozenset[str] = frozenset()
         self._shown: Counter[str] = Counter()
 
     def lines(self, record: Record) -> list[Line]:
@@ -123,6 +124,11 @@ class Account:
         lines = self._targets(event)
         if lines is None:
             return None
+        if isinstance(event, TargetsChosen):
+            # A pod that has found its node by the next try is the same pod.
+            chosen = frozenset(pod.uid for pod in event.pods)
+            lines = [] if chosen == self._chosen else lines
+            self._chosen = chosen
         fresh = [line for line in lines if line not in self._targets_shown]
         self._targets_shown.update(fresh)
         return fresh
@@ -167,6 +173,7 @@ class Account:
             case StepStarted(index=index, key=key, total=total):
                 self._failed_probes = self._shown_kills = self._shown_spared = 0
                 self._targets_shown.clear()
+                self._chosen = frozenset()
                 self._shown.clear()
                 return [Line(1, f"{index + 1}/{total}", key)]
             case StepFinished(verdict=Verdict.PASSED, duration_ms=ms):
@@ -207,7 +214,7 @@ class Account:
             case PodRecovered() as recovery:
                 return [Line(2, "recovered", _recovery(recovery), "good")]
             case RecoveryMissed(pod=pod, reason=reason):
-                return [Line(2, "not recovered", f"{pod}: {reason}", "warn")]
+                return [Line(2, "no recovery", f"{pod}: {reason}", "warn")]
         return None
 
     def _machines(self, event: Event) -> list[Line] | None:

@@ -118,9 +118,9 @@ _WORDS = {
     "not stopped": "could NOT be stopped",
     "blocked": "blocked by PodDisruptionBudgets",
     "not evicted": "could NOT be evicted",
-    "proven": "seen to have happened",
-    "cleared": "seen to be gone",
-    "unproven": "NOT seen",
+    "proven": "proven to have happened",
+    "cleared": "proven to be gone",
+    "unproven": "NOT proven",
 }
 
 

@@ -96,5 +96,5 @@ class MeshSummary:
     def _slowest(self) -> str:
         if self.slowest_after_ms is None:
             return ""
-        before = f", {duration(self.slowest_before_ms)} before" if self.slowest_before_ms is not None else ""
-        return f"; the slowest call took {duration(self.slowest_after_ms)} after the first change{before}"
+        before = f"{duration(self.slowest_before_ms)} before, " if self.slowest_before_ms is not None else ""
+        return f"; slowest call {before}{duration(self.slowest_after_ms)} after the first change"

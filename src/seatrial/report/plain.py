@@ -5,9 +5,9 @@ A scenario or a pod may be called anything; what it is called must not move the 
 
 from rich.text import Text
 
-from seatrial.policy.wording import printable
+from seatrial.policy.wording import printable_lines
 
 
 def plain(text: str, *, style: str = "") -> Text:
     """The text with control and invisible characters written as escapes."""
-    return Text("\n".join(printable(line) for line in text.split("\n")), style=style)
+    return Text(printable_lines(text), style=style)

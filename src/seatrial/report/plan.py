@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seatrial.report.plain import plain
-from seatrial.runtime.plan import Plan, StepPlan, plan_as_data
+from seatrial.runtime.plan import Plan, StepPlan, WatchPlan, plan_as_data
 
 
 def plan_as_json(plan: Plan) -> str:
@@ -25,6 +25,8 @@ def print_plan(plan: Plan, console: Console, *, command: Sequence[str] = (), arg
     for scenario in plan.scenarios:
         console.print()
         console.print(plain(scenario.name, style="bold"))
+        for watch in scenario.watches:
+            console.print(_grid(_watch_rows(watch)))
         for number, (key, step) in enumerate(scenario.steps, start=1):
             console.print(_render(f"{number}/{len(scenario.steps)}", key, step))
     if not plan.scenarios:
@@ -32,19 +34,40 @@ def print_plan(plan: Plan, console: Console, *, command: Sequence[str] = (), arg
     carried_out_by = command or ("autonomous", "--policy-file", plan.policy)
     whole = ["seatrial", *carried_out_by, *arguments, "--seed", plan.seed]
     console.print()
-    console.print("Nothing was changed. To carry out exactly this, while the cluster is as it is now:", style="dim")
+    if plan.allowed:
+        says = "Nothing was changed. To carry out exactly this, while the cluster is as it is now:"
+    else:
+        says = (
+            "Nothing was changed. As the cluster is now, what is marked above would be refused. To run it all the same:"
+        )
+    console.print(says, style="dim")
     console.print(plain(f"  {shlex.join(whole)}"), soft_wrap=True)
 
 
 def _render(place: str, key: str, step: StepPlan) -> Table:
+    return _grid([(place, f"{key}: {step.summary}", ""), *_rows(step)])
+
+
+def _grid(rows: Sequence[tuple[str, str, str]]) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column(width=2)
     table.add_column(width=10, style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row("", place, plain(f"{key}: {step.summary}"))
-    for label, text, style in _rows(step):
+    for label, text, style in rows:
         table.add_row("", label, plain(text, style=style))
     return table
+
+
+_WATCH_LABELS = {"observe": "observes", "steadyState": "steady", "abortWhen": "aborts"}
+
+
+def _watch_rows(watch: WatchPlan) -> list[tuple[str, str, str]]:
+    return [(_WATCH_LABELS[watch.key], watch.summary, ""), *_obstacles(watch.unknown, watch.missing_permissions)]
+
+
+def _obstacles(unknown: str, missing_permissions: Sequence[str]) -> list[tuple[str, str, str]]:
+    rows = [("UNKNOWN", unknown, "yellow")] if unknown else []
+    return rows + [("FORBIDDEN", f"you may not {what}", "red") for what in missing_permissions]
 
 
 def _rows(step: StepPlan) -> list[tuple[str, str, str]]:
@@ -67,7 +90,5 @@ def _rows(step: StepPlan) -> list[tuple[str, str, str]]:
         rows.append(("BREAKS" if budget.broken else "keeps", allowed, "yellow" if budget.broken else ""))
     rows += [("node", node, "bold") for node in step.nodes]
     rows += [("changes", change, "bold") for change in step.changes]
-    rows += [("UNKNOWN", step.unknown, "yellow")] if step.unknown else []
     rows += [("REFUSED", reason, "red") for reason in step.refused]
-    rows += [("FORBIDDEN", f"you may not {what}", "red") for what in step.missing_permissions]
-    return rows
+    return rows + _obstacles(step.unknown, step.missing_permissions)

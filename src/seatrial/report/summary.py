@@ -39,6 +39,7 @@ from seatrial.runtime.verdict import Verdict
 
 _LATEST = 1000
 _SHOWN_VICTIMS = 10
+_OTHER_REASONS = "other reasons"
 
 
 @dataclass(slots=True)
@@ -72,6 +73,7 @@ class Summary:
         self.recoveries: deque[PodRecovered] = deque(maxlen=_LATEST)
         self.recovered = 0
         self.missed: deque[RecoveryMissed] = deque(maxlen=_LATEST)
+        self.not_recovered = 0
         self.probes: Counter[bool] = Counter()
         self.mesh = MeshSummary()
         self.faults = FaultFigures()
@@ -141,11 +143,14 @@ class Summary:
                 self._first_kill = at if self._first_kill is None else self._first_kill
             case PodKillSkipped(reason=reason) | PodSpared(reason=reason):
                 self._count_choice()
-                self.not_killed[reason] += 1
+                # A reason may name its pod, and pods come and go for as long as the run lasts.
+                is_listed = reason in self.not_killed or len(self.not_killed) < _LATEST
+                self.not_killed[reason if is_listed else _OTHER_REASONS] += 1
             case PodRecovered() as recovery:
                 self.recovered += 1
                 self.recoveries.append(recovery)
             case RecoveryMissed() as missed:
+                self.not_recovered += 1
                 self.missed.append(missed)
 
     def _count_choice(self) -> None:
@@ -257,7 +262,7 @@ class Summary:
         for moment, words in RECOVERY_MOMENTS.items():
             if times := self._times(moment):
                 parts.append(f"{words} after {spread(times)}")
-        missed = f"; {len(self.missed)} not recovered in time" if self.missed else ""
+        missed = f"; {self.not_recovered} not recovered in time" if self.not_recovered else ""
         return ("; ".join(parts) or "none seen") + missed
 
 

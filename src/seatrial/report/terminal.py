@@ -1,7 +1,7 @@
-"""The live account of a run on a terminal, and the closing summary anywhere.
+"""The live account of a run on a terminal, and the closing summary there.
 
 Lines of `account` scroll by; below them a status line tells what is going on. Colours and the status line appear on a
-terminal only; the summary is plain text elsewhere.
+terminal only; elsewhere `closing` has the summary as plain text.
 """
 
 from rich.console import Console
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seatrial.report.account import Account, Line, Tone
-from seatrial.report.durations import duration
+from seatrial.report.closing import summary_rows
 from seatrial.report.plain import plain
 from seatrial.report.summary import Summary
 from seatrial.runtime.events import (
@@ -24,13 +24,12 @@ from seatrial.runtime.events import (
     StepStarted,
     StopRequested,
 )
-from seatrial.runtime.verdict import Verdict
 
 _STYLES: dict[Tone, str] = {
     "heading": "bold", "plain": "", "dim": "dim", "good": "green", "bad": "bold red", "warn": "yellow",
 }  # fmt: skip
-_VERDICT_STYLES = {Verdict.PASSED: "bold green", Verdict.FAILED: "bold red", Verdict.INCONCLUSIVE: "bold yellow"}
-_LABEL_WIDTH = 10
+_LABEL_WIDTH = 12
+_NARROWEST = 20
 
 
 class TerminalReport:
@@ -44,7 +43,7 @@ class TerminalReport:
     def __call__(self, record: Record) -> None:
         """Show one event."""
         for line in self._account.lines(record):
-            self._console.print(_render(line), soft_wrap=False, highlight=False)
+            self._console.print(_render(line, self._console), soft_wrap=True, highlight=False)
         self._show_status(record)
 
     def close(self) -> None:
@@ -84,46 +83,31 @@ class TerminalReport:
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Print the closing summary: the verdict, then the figures; in columns on a terminal, in long lines elsewhere."""
-    finished = summary.finished
-    if finished is None:
-        return
-    rows = [("verdict", finished.verdict.upper(), _VERDICT_STYLES[finished.verdict])]
-    rows += [("", reason, "") for reason in finished.reasons]
-    rows += [("scenario", f"{name}: {_counts(verdicts)}", "") for name, verdicts in summary.scenarios.items()]
-    rows += [(heading, text, "") for heading, text in summary.lines()]
-    for each in summary.undo_failures:
-        rows += [("NOT undone", f"{each.description}: {each.error}", "red"), ("by hand", each.manual, "")]
-    rounds = f"{finished.rounds} round{'' if finished.rounds == 1 else 's'}"
-    seed = summary.started.seed if summary.started else "?"
-    rows.append(("run", f"{rounds} in {duration(finished.duration_ms)}, seed {seed}", ""))
-    console.print()
-    if not console.is_terminal:
-        for heading, text, _ in rows:
-            console.print(plain(f"{heading:<9} {text}"), soft_wrap=True)
+    """Print the closing summary in columns."""
+    rows = summary_rows(summary)
+    if not rows:
         return
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for heading, text, style in rows:
-        table.add_row(heading, plain(text, style=style))
+    for row in rows:
+        table.add_row(row.heading, plain(row.text, style=row.style))
+    console.print()
     console.print(table)
 
 
-def _counts(verdicts: "dict[Verdict, int]") -> str:
-    if sum(verdicts.values()) == 1:
-        return next(str(verdict) for verdict, count in verdicts.items() if count)
-    return ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict])
-
-
-def _render(line: Line) -> Table | Text:
+def _render(line: Line, console: Console) -> Text:
+    """A line wrapped inside its column, without blanks at its ends that would be copied along."""
     style = _STYLES[line.tone]
     if line.tone == "heading":
         return Text("\n").append_text(plain(line.text, style=style))
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=2 * line.depth)
-    grid.add_column(width=_LABEL_WIDTH if line.label else 0, no_wrap=True)
-    grid.add_column(overflow="fold")
-    text_style = style if line.tone != "good" else ""
-    grid.add_row("", plain(line.label, style=style or "dim"), plain(line.text, style=text_style))
-    return grid
+    margin = " " * (2 * line.depth + 1)
+    label = plain(line.label, style=style or "dim")
+    if line.label:
+        label.append(" " * max(1, _LABEL_WIDTH + 1 - label.cell_len))
+    head = Text(margin).append_text(label)
+    text = plain(line.text, style=style if line.tone != "good" else "")
+    parts = text.wrap(console, max(_NARROWEST, console.width - head.cell_len), overflow="fold")
+    for part in parts:
+        part.rstrip()
+    return head.append_text(Text("\n" + " " * head.cell_len).join(parts))

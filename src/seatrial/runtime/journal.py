@@ -2,16 +2,17 @@
 
 One SQLite file in the state directory (write-ahead log, `synchronous=FULL`: a committed record survives a power
 cut). A run writes itself down first, then one row for each undo; a row is settled when the undo was seen to work. Open
-rows of a run that died are what recovery finishes; `liveness` tells which runs did. SQLite works in a thread, so the
-loop never waits for the disk. `run_journal` is the journal as one run sees it, `journal_schema` has the tables.
+rows of a run that died are what recovery finishes; `liveness` tells which runs did. SQLite works in one thread, so the
+loop never waits for the disk, and what a cancelled caller began is ended before anything else begins. `run_journal` is
+the journal as one run sees it, `journal_schema` has the tables.
 """
 
 import asyncio
-import getpass
 import json
 import os
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, Self, TypeVar
 from seatrial.errors import StateError
 from seatrial.runtime import journal_schema
 from seatrial.runtime.liveness import Sighting
-from seatrial.runtime.process_identity import ProcessIdentity, this_process
+from seatrial.runtime.process_identity import ProcessIdentity, this_process, user_name
 from seatrial.runtime.undo import Undo
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class Journal:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
-        self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
     @classmethod
     async def open(cls, directory: Path) -> Self:
@@ -111,14 +112,15 @@ class Journal:
 
     async def close(self) -> None:
         """Close the file."""
-        await asyncio.to_thread(self._connection.close)
+        await self._call(self._connection.close)
+        self._thread.shutdown(wait=False)
 
     async def begin(self, run: RunEntry) -> None:
         """Write down that a run begins in this process; what ended long ago is dropped."""
         me, now = this_process(), _now()
         row = (
             run.id, run.policy, run.seed, run.server, run.kubeconfig, run.context, run.machines, run.executor,
-            run.disposable, now, _who(), me.host, me.boot, me.namespace, me.pid, me.began, now,
+            run.disposable, now, user_name(), me.host, me.boot, me.namespace, me.pid, me.began, now,
         )  # fmt: skip
         long_ago = (datetime.now(UTC) - _KEPT).isoformat(timespec="milliseconds")
         await self._write(
@@ -244,8 +246,7 @@ class Journal:
         return await self._call(lambda: self._connection.execute(statement, values).fetchall())
 
     async def _call(self, work: Callable[[], T]) -> T:
-        async with self._turn:
-            return await asyncio.to_thread(_guarded, self.path, work)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _guarded, self.path, work)
 
 
 def _run_of(row: tuple[Any, ...]) -> JournaledRun:
@@ -282,13 +283,6 @@ def _guarded(path: Path, work: Callable[[], T]) -> T:
             f"can't write the journal {path}: {error}",
             hint="free some space or choose another --state-dir; nothing is changed without a journal",
         ) from error
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no name for this user id, as in some containers
-        return f"user {os.getuid()}"
 
 
 def _now() -> str:

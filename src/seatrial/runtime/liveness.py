@@ -14,8 +14,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import psutil
-
 from seatrial.errors import StateError
 from seatrial.runtime.process_identity import ProcessIdentity
 
@@ -96,6 +94,8 @@ def _by_version_1(process: ProcessIdentity) -> Liveness:
     """A run of version 1 of the journal: known by host name, pid and the time of day it began."""
     if process.host != socket.gethostname():
         return Liveness.UNSEEN
+    import psutil  # noqa: PLC0415 -- it takes long, and few journals have such a run
+
     try:
         found = psutil.Process(process.pid)
         # Boot-time arithmetic moves a start time by some hundredths of a second when the wall clock is adjusted.

@@ -82,11 +82,25 @@ class StepPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchPlan:
+    """What would be watched beside a scenario's steps, in one sentence; `key` is the policy's.
+
+    `missing_permissions` and `unknown` mean what they do for a step.
+    """
+
+    key: Literal["observe", "steadyState", "abortWhen"]
+    summary: str
+    missing_permissions: tuple[str, ...] = ()
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioPlan:
     """What one scenario would do; a step's place is its index, its key the policy's."""
 
     name: str
     steps: tuple[tuple[str, StepPlan], ...] = ()
+    watches: tuple[WatchPlan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +115,12 @@ class Plan:
 
     @property
     def allowed(self) -> bool:
-        """Whether neither a guardrail nor a missing permission would stop a step of it."""
-        return all(step.allowed for scenario in self.scenarios for _, step in scenario.steps)
+        """Whether neither a guardrail nor a missing permission would stop a step of it, or blind what it watches."""
+        return all(
+            all(step.allowed for _, step in scenario.steps)
+            and not any(watch.missing_permissions for watch in scenario.watches)
+            for scenario in self.scenarios
+        )
 
 
 FORMAT = "seatrial.io/plan/v1"

@@ -5,13 +5,12 @@ restart every pid means somebody else. So a process is known by the boot of its 
 when it began. Only where boot and namespace are our own can we look whether it is there.
 """
 
+import getpass
 import os
 import socket
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-import psutil
 
 _NAMESPACE = Path("/proc/self/ns/pid")  # on Linux
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
@@ -50,6 +49,14 @@ def this_process() -> ProcessIdentity:
 os.register_at_fork(after_in_child=this_process.cache_clear)
 
 
+def user_name() -> str:
+    """Whose process this is, for people."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no name for this user id, as in some containers
+        return f"user {os.getuid()}"
+
+
 def _place() -> tuple[str, str]:
     """The boot of the kernel and the pid namespace that this process lives in."""
     if _NAMESPACE.exists():
@@ -60,14 +67,24 @@ def _place() -> tuple[str, str]:
 
 def _began(pid: int) -> float:
     """When a process began, -infinity where there is none or only its remains (a zombie)."""
+    return _began_since_boot(pid) if _NAMESPACE.exists() else _began_since_1970(pid)
+
+
+def _began_since_boot(pid: int) -> float:
+    """As the kernel has it; psutil adds a wall clock that may be set meanwhile."""
+    try:
+        # After the name in parentheses, which may hold anything, stand the state and 18 others before the start.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return float("-inf")
+    return float("-inf") if fields[0] in {"Z", "X"} else int(fields[19]) / _CLOCK_TICKS
+
+
+def _began_since_1970(pid: int) -> float:
+    import psutil  # noqa: PLC0415 -- it takes long, and Linux needs none of it
+
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return float("-inf")
-        if not _NAMESPACE.exists():
-            return process.create_time()
-        # Since boot, as the kernel has it: psutil adds a wall clock that may be set meanwhile.
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return int(fields[19]) / _CLOCK_TICKS
-    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+        return float("-inf") if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
         return float("-inf")

@@ -45,10 +45,16 @@ class RunJournal:
         return self._open[mark:][::-1]
 
     async def settle(self, written: WrittenUndo, *, error: str = "") -> None:
-        """An undo was carried out, or (with an error) failed; either way it is not tried again in this run."""
+        """An undo was carried out, or (with an error) failed; either way it is not tried again in this run.
+
+        Cancellation waits until file and memory agree: one that is open in the file alone would be left to recovery.
+        """
         self._open.remove(written)
         if error:
             self.failures.append(f"{written.undo.description}: {error}")
+        await uncancellable(self._settle(written, error=error))
+
+    async def _settle(self, written: WrittenUndo, *, error: str) -> None:
         try:
             await self.journal.settle(written, error=error)
         except StateError as problem:

@@ -46,6 +46,19 @@ class ScenarioScope:
         self._observers: dict[asyncio.Task[Outcome], Observation] = {}
         self._promises: list[_Promise] = []
         self._withdrawn: list[asyncio.Task[Outcome]] = []
+        self._done: set[str] = set()
+
+    def did(self, what: str, *, instead_of: str = "") -> None:
+        """Remember what was done here: a step that is tried again and finds it so is to count it as done.
+
+        `instead_of` is the opposite, which holds no more.
+        """
+        self._done.discard(instead_of)
+        self._done.add(what)
+
+    def has_done(self, what: str) -> bool:
+        """Whether that was done in this scenario, and not taken back since by it."""
+        return what in self._done
 
     def observe(self, watch: Callable[[Observation], Coroutine[Any, Any, Outcome]], *, name: str) -> None:
         """Start an observer; its outcome is part of the verdict."""
@@ -69,8 +82,10 @@ class ScenarioScope:
         """Wait until every observer has had its first look; tells why one had none."""
         for task, observation in self._observers.items():
             begun = asyncio.create_task(observation.begun.wait())
-            await asyncio.wait({task, begun}, timeout=_FIRST_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            begun.cancel()
+            try:
+                await asyncio.wait({task, begun}, timeout=_FIRST_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                begun.cancel()
             if observation.begun.is_set():
                 continue
             outcome = await _outcome_of(task) if task.done() else combine(())
@@ -112,7 +127,7 @@ async def _outcome_of(task: asyncio.Task[Outcome]) -> Outcome:
     try:
         return await task
     except SeatrialError as error:
-        return not_carried_out(error.message)
+        return not_carried_out(error.in_full)
     except Exception as error:  # noqa: BLE001 -- an observer is anybody's code; clean-up must go on
         _log.exception("%s broke", task.get_name())
         return not_carried_out(f"{task.get_name()} broke: {type(error).__name__}: {error}")

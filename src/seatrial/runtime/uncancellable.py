@@ -5,8 +5,13 @@ cancellation, and at the second nobody waits any more. Here the wait begins agai
 """
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from seatrial.errors import SeatrialError
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -15,7 +20,8 @@ async def uncancellable(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` to its end whatever happens to the caller, then pass on a cancellation that came meanwhile.
 
     Raises:
-        asyncio.CancelledError: the caller was cancelled while the work ran; the work is done all the same.
+        asyncio.CancelledError: the caller was cancelled while the work ran; the work is done all the same, and what it
+            failed with is the cause.
     """
     task = asyncio.create_task(work)
     cancelled = False
@@ -24,9 +30,12 @@ async def uncancellable(work: Coroutine[Any, Any, T]) -> T:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             cancelled = True
-        except BaseException:  # noqa: BLE001 -- the task's own, raised below by result()
+        except BaseException:  # noqa: BLE001 -- the task's own, raised below
             break
-    result = task.result()
     if cancelled:
-        raise asyncio.CancelledError
-    return result
+        error = task.exception()
+        if error is not None and not isinstance(error, SeatrialError):
+            _log.error("what went on after a cancellation broke", exc_info=error)
+        # Also where the work failed: who was asked to stop must not go on because of an error.
+        raise asyncio.CancelledError from error
+    return task.result()

@@ -12,7 +12,7 @@ from typing import Literal
 
 from seatrial.actions.created_objects import object_in_words
 from seatrial.actions.deletions import delete_victims, find_victims
-from seatrial.actions.field_changes import differences
+from seatrial.actions.field_differences import differences
 from seatrial.actions.kubectl_program import KubectlProgram
 from seatrial.actions.manifest_text import Manifest, parse_manifests
 from seatrial.actions.manifests import ServerSide, apply_manifests, found, placed, prepared
@@ -165,7 +165,7 @@ async def _planned_deletions(
         for each in victims
         if not each.lost
     ]
-    changes += [f"fail to delete {each}, which isn't there" for each in missing]
+    changes += [f"delete {each}, which isn't there now: that fails unless an earlier step makes it" for each in missing]
     refused = [f"deleting {each.words} would destroy {each.lost}; see autoDelete" for each in victims if each.lost]
     return changes, refused
 

@@ -7,6 +7,7 @@ from collections import Counter
 from zoneinfo import ZoneInfo
 
 from seatrial.actions.pods.kill import kill_pods
+from seatrial.actions.pods.recovery import plan_tracking
 from seatrial.policy.base import Model
 from seatrial.policy.scalars import FilledItems
 from seatrial.runtime.context import Context
@@ -66,7 +67,10 @@ async def plan(spec: LabelMode, context: Context) -> StepPlan:
         owners=await owner_impacts(victims, context.cluster),
         unowned=tuple(pod_ref(pod) for pod in victims if pod.metadata.controller is None),
         budgets=await budget_impacts(victims, context.cluster),
-        missing_permissions=await missing_permissions(victims, context.cluster, needed=[Permission("delete")]),
+        missing_permissions=(
+            *await missing_permissions(victims, context.cluster, needed=[Permission("delete")]),
+            *(await plan_tracking(victims, context)).missing_permissions,
+        ),
     )
 
 
@@ -82,7 +86,7 @@ def _why_none(spec: LabelMode, choice: Choice) -> str:
         return f"no pod in {where} has the label or annotation {ENABLED}=true{why}"
     reasons = Counter(each.reason for each in choice.spared).most_common(3)
     told = "; ".join(f"{count} of {choice.asked}: {reason}" for reason, count in reasons)
-    return f"no pod was killed ({told})"
+    return f"no pod is due ({told})"
 
 
 STEP = StepType(key="labelMode", model=LabelMode, run=run, plan=plan)

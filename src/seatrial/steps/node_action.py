@@ -4,7 +4,7 @@ As in `podAction`, before each action the step asks whether experiments are halt
 what it is about to hit. Whether there is a way to the machines is asked before the first.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from seatrial.policy.scalars import FilledItems, Items
 from seatrial.runtime.context import Context
 from seatrial.runtime.plan import ActionPlan, StepPlan
 from seatrial.runtime.verdict import Outcome, combine, not_carried_out, nothing_to_do
+from seatrial.steps.planned_actions import each_once, in_words
 from seatrial.steps.retries import Retries, with_retries
 from seatrial.steps.step_type import StepType
 from seatrial.targets.guardrails import guard_nodes, refuse
@@ -113,7 +114,7 @@ async def _reasons_to_refuse(
 
 async def plan(spec: NodeAction, context: Context) -> StepPlan:
     """Which nodes the step would choose, what it would do to them, and what that means to the pods on them."""
-    summary = ", then ".join(_in_words(chosen) for chosen in spec.actions)
+    summary = ", then ".join(in_words(chosen) for chosen in spec.actions)
     if unmet := await _unmet_needs(spec, context):
         return StepPlan(summary=summary, refused=unmet)
     selection = await _select(spec, context)
@@ -137,17 +138,17 @@ async def plan(spec: NodeAction, context: Context) -> StepPlan:
         summary=summary,
         matched=selection.matched,
         kind="node",
-        notes=_each_once(
+        notes=each_once(
             [(selection.empty_reason,) if selection.empty_reason else selection.notes, *(each.notes for each in parts)]
         ),
         victims=tuple(pod_ref(pod) for pod in pods),
         owners=await owner_impacts(pods, context.cluster),
         unowned=tuple(pod_ref(pod) for pod in pods if pod.metadata.controller is None),
         budgets=await budget_impacts(pods, context.cluster),
-        changes=_each_once(each.changes for each in parts),
+        changes=each_once(each.changes for each in parts),
         nodes=tuple(target.name for target in selection.targets),
-        refused=_each_once(each.refused for each in parts),
-        missing_permissions=_each_once(each.missing_permissions for each in parts),
+        refused=each_once(each.refused for each in parts),
+        missing_permissions=each_once(each.missing_permissions for each in parts),
     )
 
 
@@ -160,17 +161,6 @@ async def _unmet_needs(spec: NodeAction, context: Context) -> tuple[str, ...]:
     actions = [(node_actions()[chosen.key], chosen.spec) for chosen in spec.actions]
     capabilities = [each for action, given in actions for each in action.capabilities(given)]
     return await unmet_needs(context, capabilities, runs_commands=any(action.runs_commands for action, _ in actions))
-
-
-def _each_once(texts: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for several in texts for text in several))
-
-
-def _in_words(chosen: OneKey) -> str:
-    """An action with what was said of it: "stop (force)", "wait (seconds 5)"."""
-    said = chosen.spec.model_dump(exclude_unset=True)
-    words = [key if value is True else f"{key} {value}" for key, value in said.items() if value is not False]
-    return f"{chosen.key} ({', '.join(words)})" if words else chosen.key
 
 
 STEP = StepType(key="nodeAction", model=NodeAction, run=run, plan=plan, unmet_needs=_unmet_needs)

@@ -4,7 +4,7 @@ Before each action the step asks whether experiments are halted and whether the 
 to hit; in between, no other code of a run decides about victims.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from seatrial.policy.scalars import FilledItems, Items
 from seatrial.runtime.context import Context
 from seatrial.runtime.plan import ActionPlan, StepPlan
 from seatrial.runtime.verdict import Outcome, combine, nothing_to_do
+from seatrial.steps.planned_actions import each_once, in_words
 from seatrial.steps.retries import Retries, with_retries
 from seatrial.steps.step_type import StepType
 from seatrial.targets.filters import PodFilter
@@ -123,9 +124,9 @@ async def plan(spec: PodAction, context: Context) -> StepPlan:
         unasked.update((pod.metadata.uid, pod) for pod in hit if not action.honours_budgets)
     hit = tuple(victims.values())
     return StepPlan(
-        summary=", then ".join(_in_words(chosen) for chosen in spec.actions),
+        summary=", then ".join(in_words(chosen) for chosen in spec.actions),
         matched=selection.matched,
-        notes=_each_once(
+        notes=each_once(
             [(selection.empty_reason,) if selection.empty_reason else selection.notes, *(each.notes for each in parts)]
         ),
         targets=tuple(pod_ref(pod) for pod in selection.pods),
@@ -133,30 +134,19 @@ async def plan(spec: PodAction, context: Context) -> StepPlan:
         owners=await owner_impacts(hit, context.cluster),
         unowned=tuple(pod_ref(pod) for pod in hit if pod.metadata.controller is None),
         budgets=await budget_impacts(unasked.values(), context.cluster),
-        changes=_each_once(each.changes for each in parts),
-        nodes=_each_once(each.nodes for each in parts),
-        refused=_each_once(each.refused for each in parts),
-        missing_permissions=_each_once(each.missing_permissions for each in parts),
+        changes=each_once(each.changes for each in parts),
+        nodes=each_once(each.nodes for each in parts),
+        refused=each_once(each.refused for each in parts),
+        missing_permissions=each_once(each.missing_permissions for each in parts),
     )
 
 
 async def _unmet_needs(spec: PodAction, context: Context) -> tuple[str, ...]:
-    return _each_once([await pod_actions()[chosen.key].unmet_needs(chosen.spec, context) for chosen in spec.actions])
+    return each_once([await pod_actions()[chosen.key].unmet_needs(chosen.spec, context) for chosen in spec.actions])
 
 
 def _reads_status(spec: PodAction) -> bool:
     return any(pod_actions()[chosen.key].reads_status for chosen in spec.actions)
-
-
-def _each_once(texts: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for several in texts for text in several))
-
-
-def _in_words(chosen: OneKey) -> str:
-    """An action with what was said of it: "kill (force)", "checkPodCount (count 0)"."""
-    said = chosen.spec.model_dump(exclude_unset=True)
-    words = [key if value is True else f"{key} {value}" for key, value in said.items() if value is not False]
-    return f"{chosen.key} ({', '.join(words)})" if words else chosen.key
 
 
 STEP = StepType(key="podAction", model=PodAction, run=run, plan=plan, unmet_needs=_unmet_needs)

@@ -83,4 +83,4 @@ async def _attempted(attempt: Callable[[int], Awaitable[Outcome]], number: int) 
     try:
         return await attempt(number)
     except (ClusterError, MachineError, AlertmanagerError) as error:
-        return not_carried_out(error.message)
+        return not_carried_out(error.in_full)

@@ -1,7 +1,8 @@
 """The step `scale`: change how many replicas something has, see it get there, and change it back at clean-up.
 
 What is changed is the field `spec.replicas`, so that clean-up can tell our value from one that somebody else has set
-since. Ready is what the object's own status says of its latest generation.
+since. Ready is what the object's own status says of its latest generation. Clean-up also waits until as many are Ready
+as before (`replica_returns`).
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from seatrial.actions.field_changes import change_fields
+from seatrial.actions.replica_returns import await_replicas
 from seatrial.errors import ClusterError
 from seatrial.kube.errors import Forbidden, NotFound
 from seatrial.kube.resources import DEPLOYMENTS, HORIZONTALPODAUTOSCALERS, REPLICASETS, STATEFULSETS, Resource
@@ -101,7 +103,7 @@ class Scale(Model):
     """Whether the step waits until all replicas are Ready, and measures how long that takes (`timeToScale`)."""
 
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 120.0
-    """How long they may take, in seconds, before the step fails."""
+    """How long they may take, in seconds, before the step fails; and at clean-up, until as many are Ready as before."""
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
@@ -122,6 +124,7 @@ class _Change:
     namespace: str
     before: int
     after: int
+    found: Object
     note: str = ""
 
     def __str__(self) -> str:
@@ -137,14 +140,7 @@ async def run(spec: Scale, context: Context) -> Outcome:
         return nothing_to_do(f"{change} has {_replicas(change.after)} already{change.note}")
     async with _watch(change, context) as watch:
         sent = asyncio.get_running_loop().time()
-        await change_fields(
-            change.resource,
-            change.name,
-            lambda thing: thing["spec"].update(replicas=change.after),
-            context,
-            namespace=change.namespace,
-            description=f"scale {change} back to {change.before}",
-        )
+        await _scale(spec, change, context)
         if not spec.wait:
             context.emit(ProofMissing(subject=str(change), reason="wait: false, so nobody saw it scaled"))
             return PASSED
@@ -160,6 +156,26 @@ async def run(spec: Scale, context: Context) -> Outcome:
     )
     context.emit(MeasurementTaken(name="timeToScale", of=str(change), seconds=reached - sent))
     return PASSED
+
+
+async def _scale(spec: Scale, change: _Change, context: Context) -> None:
+    # Undone last in, first out: first the number is put back, then its replicas are waited for.
+    see_them_back = await_replicas(change.resource, change.found, replicas=change.before, timeout_seconds=spec.timeout)
+    written = await context.write_undo(see_them_back) if see_them_back else None
+    mark = context.journal.mark
+    try:
+        await change_fields(
+            change.resource,
+            change.name,
+            lambda thing: thing["spec"].update(replicas=change.after),
+            context,
+            namespace=change.namespace,
+            description=f"scale {change} back to {change.before}",
+        )
+    except ClusterError:
+        if written and context.journal.mark == mark:
+            await context.journal.settle(written)  # nothing of ours was changed: there is nothing to wait for
+        raise
 
 
 async def plan(spec: Scale, context: Context) -> StepPlan:
@@ -211,7 +227,7 @@ async def _change(spec: Scale, context: Context) -> _Change:
     # Where nothing is said, the API server has made it 1.
     before = 1 if before is None else before
     after, note = _wanted(spec, before)
-    return _Change(resource, target.name, target.namespace, before, after, note)
+    return _Change(resource, target.name, target.namespace, before, after, found, note)
 
 
 def _wanted(spec: Scale, before: int) -> tuple[int, str]:

@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seatrial.kube.errors import Forbidden, NotFound
-from seatrial.kube.objects import Node, Pod
+from seatrial.kube.objects import ZONE_LABEL, Node, Pod
 from seatrial.kube.resources import NODES, PODS
 from seatrial.machines.driver import Machine, MachineState
 from seatrial.machines.matching import Pairing, pair_machines
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import NodeRef
 
-ZONE_LABEL = "topology.kubernetes.io/zone"
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 # Where those who make nodes in groups write down which group it is.
 _GROUP_LABELS = (

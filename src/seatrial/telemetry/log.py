@@ -7,14 +7,9 @@ events hold none.
 import logging
 import re
 import sys
-from collections.abc import Callable
-from dataclasses import fields
 from enum import Enum
 from typing import Any, Literal, TextIO
 
-import structlog
-
-from seatrial.policy.wording import printable
 from seatrial.runtime.events import (
     CommandExecuted,
     EarlierRunFound,
@@ -35,12 +30,14 @@ from seatrial.runtime.events import (
     Record,
     RecoveryMissed,
     RunHalted,
+    ScenarioStarted,
     SteadyStateLost,
     StopRequested,
     UndoFailed,
     UndoRetried,
 )
 from seatrial.runtime.verdict import Verdict
+from seatrial.telemetry.log_lines import JsonLines, TextLines, with_fields
 
 LogFormat = Literal["text", "json"]
 
@@ -56,29 +53,8 @@ def configure_logging(
     """
     target = stream or sys.stderr
     level = logging.ERROR if silent else (logging.DEBUG if verbose else logging.INFO)
-    colours = log_format == "text" and target.isatty() and not plain
-    renderers: list[Any] = (
-        [structlog.processors.JSONRenderer()]
-        if log_format == "json"
-        else [_without_control_characters, structlog.dev.ConsoleRenderer(colors=colours)]
-    )
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-    )
     handler = logging.StreamHandler(target)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
-        )
-    )
+    handler.setFormatter(JsonLines() if log_format == "json" else TextLines(colours=target.isatty() and not plain))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -89,59 +65,61 @@ class LogReport:
     """A listener that writes each event as a log line."""
 
     def __init__(self) -> None:
-        self._logger = structlog.get_logger("seatrial")
+        self._logger = logging.getLogger("seatrial")
+        self._mesh: tuple[int, tuple[str, ...], str] | None = None
 
     def __call__(self, record: Record) -> None:
         """Log one event."""
         event = record.event
-        values = {each.name: _plain(getattr(event, each.name)) for each in fields(event)}
+        values = {name: _plain(getattr(event, name)) for name in event.__struct_fields__}
         where = record.where
         place = {"round": where.round or None, "scenario": where.scenario or None, "step": where.step}
         said = {key: value for key, value in {**place, **values}.items() if value not in (None, "", [])}
-        self._write(record)(event_name(type(event)), **said)
+        self._logger.log(self._level(record), event_name(type(event)), extra=with_fields(said))
 
     def close(self) -> None:
         """Nothing to put back."""
 
-    def _write(self, record: Record) -> Callable[..., Any]:
-        log, event, where = self._logger, record.event, record.where
-        if isinstance(event, ProbeSampled) and where.scenario and where.step is None:
-            return log.debug  # type: ignore[no-any-return] # one of many samples beside the steps
+    def _level(self, record: Record) -> int:
+        event, where = record.event, record.where
         match event:
+            case ProbeSampled() if where.scenario and where.step is None:
+                return logging.DEBUG  # one of many samples beside the steps
             case UndoFailed():
-                return log.error  # type: ignore[no-any-return] # structlog's loggers are untyped
-            case RecoveryMissed() | StopRequested() | PodKillSkipped(error=True) | ProbeSampled(ok=False):
-                return log.warning  # type: ignore[no-any-return]
-            case MachineStopFailed() | MachineSkipped(error=True) | EvictionBlocked() | EvictionSkipped(error=True):
-                return log.warning  # type: ignore[no-any-return]
-            case CommandExecuted(exit_code=code) if code != 0:
-                return log.warning  # type: ignore[no-any-return]
-            case GuardrailHeld() | ProofMissing():
-                return log.warning  # type: ignore[no-any-return]
-            case UndoRetried() | RunHalted() | HaltUnreadable() | EarlierRunFound():
-                return log.warning  # type: ignore[no-any-return]
-            case SteadyStateLost() | ExperimentAborted():
-                return log.warning  # type: ignore[no-any-return]
-            case MeshSampled(failed=(), error=""):
-                return log.debug  # type: ignore[no-any-return]
-        return log.info  # type: ignore[no-any-return]
+                return logging.ERROR
+            case MeshSampled() as sample:
+                return self._level_of_mesh(sample)
+            case ScenarioStarted():
+                self._mesh = None
+        return logging.WARNING if _is_warning(event) else logging.INFO
+
+    def _level_of_mesh(self, sample: MeshSampled) -> int:
+        """Looks that show what the last one showed are for those who want all of them."""
+        seen = (sample.instances, sample.failed, sample.error)
+        is_same, self._mesh = seen == self._mesh, seen
+        if is_same:
+            return logging.DEBUG
+        return logging.WARNING if sample.error else logging.INFO
+
+
+def _is_warning(event: Event) -> bool:
+    match event:
+        case RecoveryMissed() | StopRequested() | PodKillSkipped(error=True) | ProbeSampled(ok=False):
+            return True
+        case MachineStopFailed() | MachineSkipped(error=True) | EvictionBlocked() | EvictionSkipped(error=True):
+            return True
+        case CommandExecuted(exit_code=code) if code != 0:
+            return True
+        case GuardrailHeld() | ProofMissing() | SteadyStateLost() | ExperimentAborted():
+            return True
+        case UndoRetried() | RunHalted() | HaltUnreadable() | EarlierRunFound():
+            return True
+    return False
 
 
 def event_name(kind: type[Event]) -> str:
     """An event's name in log lines: `PodKilled` is `pod_killed`."""
     return _WORD_RE.sub("_", kind.__name__).lower()
-
-
-def _without_control_characters(_logger: Any, _method: str, fields_: Any) -> Any:
-    """Names of others must not move a terminal's cursor; tracebacks keep their lines."""
-    keep = {"exception"}
-    return {key: value if key in keep else _shown(value) for key, value in fields_.items()}
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, str):
-        return printable(value)
-    return [_shown(item) for item in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

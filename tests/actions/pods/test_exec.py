@@ -1,8 +1,11 @@
 import pytest
+from pydantic import ValidationError
 
+from seatrial.actions.dead_man_timer import DeadManTimer
 from seatrial.actions.pods.exec import Exec, plan, run
+from seatrial.actions.pods.pod_timers import Place, disarm
 from seatrial.kube.resources import PODS
-from seatrial.runtime.events import PodCommandExecuted
+from seatrial.runtime.events import PodCommandExecuted, ProofMissing, TimerArmed, UndoDone
 from seatrial.runtime.verdict import Verdict
 
 
@@ -93,3 +96,93 @@ async def test_a_plan_says_what_would_run_and_what_takes_it_back(whole):
     name = f"{whole.namespace}/{pod.metadata.name}"
     assert planned.changes == (f"run 'sh -c 'touch /tmp/x'' in {name}, container main, and 'rm /tmp/x' at clean-up",)
     assert await read(whole, pod, "/tmp/x") is None
+
+
+BREAK = "echo broken > /tmp/state"
+MEND = ["sh", "-c", "rm -f /tmp/state; echo mended >> /tmp/mended"]
+MENDED = "while ! [ -e /tmp/mended ]; do sleep 0.1; done; cat /tmp/mended"
+
+
+async def timers_in(whole, pod):
+    """The command lines of the shells in a pod that are timers; this look's own is none."""
+    look = "for each in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $each; echo; done 2>/dev/null"
+    found = await whole.cluster.exec(pod.metadata.name, namespace=whole.namespace, command=["sh", "-c", look])
+    return [line for line in found.stdout.decode().splitlines() if "seatrial-timer-" in line]
+
+
+async def test_a_fault_ends_by_itself_when_its_time_is_over(whole):
+    """Nobody asks for it: the pod's own timer runs the undo; clean-up later is safe, and says that it was late."""
+    [pod] = await whole.deploy("web")
+    assert (await run(sh(BREAK, undo=MEND, expiresAfter=1), (pod,), whole.context)).passed
+    found = await whole.cluster.exec(pod.metadata.name, namespace=whole.namespace, command=["sh", "-c", MENDED])
+    assert found.stdout == b"mended\n"
+    assert await read(whole, pod, "/tmp/state") is None
+    assert await whole.undo() == []
+    events = list(await whole.events())
+    [armed] = [event for event in events if isinstance(event, TimerArmed)]
+    assert (armed.place, armed.seconds) == (f"container main of pod {whole.namespace}/{pod.metadata.name}", 1)
+    assert [event.reason for event in events if isinstance(event, ProofMissing)] == [
+        "its timer was not there any more: it may have ended before clean-up"
+    ]
+
+
+async def test_clean_up_before_that_disarms_the_timer(whole):
+    """The undo runs at once and once, and no timer is left that could fire into a later experiment."""
+    [pod] = await whole.deploy("web")
+    assert (await run(sh(BREAK, undo=MEND, expiresAfter=3600), (pod,), whole.context)).passed
+    assert len(await timers_in(whole, pod)) == 1
+    assert await whole.undo() == []
+    assert await timers_in(whole, pod) == []
+    assert await read(whole, pod, "/tmp/mended") == "mended\n"
+    assert [event for event in await whole.events() if isinstance(event, ProofMissing)] == []
+
+
+async def test_an_undo_that_fails_leaves_the_timer_to_try_again(whole):
+    """Clean-up is incomplete; what a person would type ends the timer, too."""
+    [pod] = await whole.deploy("web")
+    spec = sh("true", undo=["test", "-e", "/tmp/not-there"], expiresAfter=3600)
+    assert (await run(spec, (pod,), whole.context)).passed
+    [written] = whole.context.journal.newer_than(0)
+    assert written.undo.manual.count("kubectl exec -n") == 2
+    [failure] = await whole.undo()
+    assert "the command ended with 1" in failure
+    assert len(await timers_in(whole, pod)) == 1
+    timer = DeadManTimer.from_json(written.undo.args["timer"])
+    place = Place(namespace=whole.namespace, name=pod.metadata.name, container="main")
+    assert await disarm(timer, place, whole.context.world, patience_seconds=10)
+
+
+@pytest.mark.parametrize(
+    ("image", "undo", "reason"),
+    [
+        ("ghcr.io/shopify/toxiproxy:2.9.0", ["true"], "expiresAfter needs a shell in container main of pod"),
+        ("busybox:1.36", ["no-such-program"], "there is no program 'no-such-program'"),
+    ],
+    ids=["no shell", "no undo"],
+)
+async def test_where_no_timer_can_be_armed_nothing_is_done(whole, image, undo, reason):
+    """Refused before the command, and nothing stays in the journal: there is nothing to be undone."""
+    container = {"image": image}
+    if "toxiproxy" in image:
+        container |= {"command": None, "readinessProbe": None}
+    [pod] = await whole.deploy("web", container=container)
+    outcome = await run(sh("touch /tmp/x", undo=undo, expiresAfter=60), (pod,), whole.context)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert reason in outcome.reasons[0]
+    assert whole.context.journal.newer_than(0) == []
+    events = list(await whole.events())
+    assert [event for event in events if isinstance(event, PodCommandExecuted | UndoDone | TimerArmed)] == []
+
+
+@pytest.mark.parametrize("given", [{"expiresAfter": 5}, {"expiresAfter": 0, "undo": ["true"]}])
+def test_a_timer_needs_an_undo_and_a_time(given):
+    """Without them the policy is invalid."""
+    with pytest.raises(ValidationError):
+        sh("true", **given)
+
+
+async def test_a_plan_says_when_a_fault_ends_by_itself(whole):
+    """At clean-up, or after so many seconds."""
+    [pod] = await whole.deploy("web")
+    planned = await plan(sh(BREAK, undo=["true"], expiresAfter=60), (pod,), whole.context)
+    assert planned.changes[0].endswith("and 'true' at clean-up or after 60 s")

@@ -2,7 +2,9 @@ import shutil
 import subprocess
 
 import pytest
+from pydantic import ValidationError
 
+from seatrial.actions.pods.container_pause import PAUSE, RESUME
 from seatrial.actions.pods.kill_container import _SIGNAL_SHARED, KillContainer, plan, run
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
@@ -13,6 +15,7 @@ from seatrial.runtime.events import (
     FaultProven,
     MeasurementTaken,
     ProofMissing,
+    UndoDone,
 )
 from seatrial.runtime.verdict import Verdict
 
@@ -64,6 +67,58 @@ async def test_sigkill_is_refused_where_the_kernel_shields_the_process(whole):
     [note] = (await plan(kill(signal="SIGKILL"), (pod,), whole.context)).notes
     assert (outcome.verdict, outcome.reasons) == (Verdict.INCONCLUSIVE, (note,))
     assert "set shareProcessNamespace: true in the pod, use SIGTERM, or the action kill" in note
+
+
+async def test_sigstop_is_refused_where_the_kernel_shields_the_process(whole):
+    """As SIGKILL: in the run and in the plan, and nothing is armed or written down."""
+    [pod] = await whole.deploy("web")
+    spec = kill(signal="SIGSTOP", resumeAfter=60)
+    outcome = await run(spec, (pod,), whole.context)
+    [note] = (await plan(spec, (pod,), whole.context)).notes
+    assert (outcome.verdict, outcome.reasons) == (Verdict.INCONCLUSIVE, (note,))
+    assert note.endswith("set shareProcessNamespace: true in the pod")
+    assert whole.context.journal.newer_than(0) == []
+
+
+async def test_a_pause_that_the_kernel_does_not_let_through_is_no_pause(whole):
+    """The sandbox shares no process tables: the process is seen to run on, and clean-up leaves no timer."""
+    [pod] = await whole.deploy("web", pod={"shareProcessNamespace": True})
+    spec = kill(signal="SIGSTOP", resumeAfter=3600)
+    [change] = (await plan(spec, (pod,), whole.context)).changes
+    assert change.endswith(", and SIGCONT after 3600 s or at clean-up")
+    outcome = await run(spec, (pod,), whole.context)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert "could not be paused: its state is" in outcome.reasons[0]
+    assert await whole.undo() == []
+    told = list(await whole.events())
+    assert [event for event in told if isinstance(event, ContainerSignalled | FaultProven)] == []
+    look = ["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]
+    found = await whole.cluster.exec(pod.metadata.name, namespace=whole.namespace, command=look)
+    assert b"seatrial-timer-" not in found.stdout
+
+
+async def test_a_pause_whose_container_is_gone_is_over(whole):
+    """Clean-up says so, and signals nobody else."""
+    [pod] = await whole.deploy("web", pod={"shareProcessNamespace": True})
+    await run(kill(signal="SIGSTOP", resumeAfter=3600), (pod,), whole.context)
+    await whole.cluster.delete(PODS, pod.metadata.name, namespace=whole.namespace, grace_period_seconds=0)
+    assert await whole.undo() == []
+    assert [event.note for event in await whole.events() if isinstance(event, UndoDone)] == ["the pod is gone"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"signal": "SIGSTOP"},
+        {"signal": "SIGTERM", "resumeAfter": 5},
+        {"signal": "SIGSTOP", "resumeAfter": 5, "expectEnd": True},
+        {"signal": "SIGCONT"},
+    ],
+)
+def test_a_pause_has_an_end_and_nothing_else_has(given):
+    """`resumeAfter` goes with SIGSTOP, and SIGCONT is sent by nobody but the pause."""
+    with pytest.raises(ValidationError):
+        kill(**given)
 
 
 async def test_a_signal_that_need_not_end_the_container(whole):
@@ -125,6 +180,28 @@ def test_in_a_shared_process_table_the_containers_own_main_process_is_found(tmp_
     command = ["unshare", "-Urpm", "--fork", "--mount-proc", "sh", "-c", pod]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines() == ["signalled: 0", "second: 137", "first: alive"], done.stderr
+
+
+@pytest.mark.skipif(not (shutil.which("nsenter") and may_make_namespaces()), reason="the kernel makes no namespaces")
+def test_in_a_shared_process_table_the_main_process_is_paused_and_goes_on(tmp_path):
+    """Its state is T, and is no more afterwards; the other container's process is never stopped."""
+    (tmp_path / "pause.sh").write_text(PAUSE)
+    (tmp_path / "resume.sh").write_text(RESUME)
+    pod = f"""
+        unshare -m sh -c 'exec sleep 100' & first=$!
+        unshare -m sh -c 'echo > {tmp_path}/up; exec sleep 200' & second=$!
+        until [ -e {tmp_path}/up ]; do :; done
+        state() {{ grep State /proc/$1/status; }}
+        [ "$(nsenter -t $second -m sh {tmp_path}/pause.sh)" = "$second" ] && echo "$(state $second), $(state $first)"
+        nsenter -t $second -m sh {tmp_path}/resume.sh && state $second
+        kill -KILL $first $second
+    """
+    command = ["unshare", "-Urpm", "--fork", "--mount-proc", "sh", "-c", pod]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    paused, said, resumed = done.stdout.splitlines()
+    assert paused == "State:\tT (stopped), State:\tS (sleeping)", done.stderr
+    assert said in {"S", "R"}
+    assert "T (stopped)" not in resumed
 
 
 async def test_a_plan_says_what_stays_behind(whole):

@@ -1,15 +1,18 @@
-"""Stands between Seatrial and an API server, and lets one fault strike at one request that changes something."""
+"""Stands between Seatrial and a server, and lets one fault strike at one request that changes something.
+
+The server is the API server, or another that a step talks to, such as an Alertmanager.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from tests.faults.matrix.faults import OUTAGES, Fault, Kind, Moment, Phase
+from tests.faults.matrix.faults import LONG_OUTAGE_SECONDS, OUTAGES, Fault, Kind, Moment, Phase
 
 OUTAGE_SECONDS = 3.5
 _FAILING_ANSWERS = 3
@@ -21,7 +24,7 @@ _Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
 
 @dataclass
 class Upstream:
-    """The API server itself, with an administrator's credentials."""
+    """The server itself, with an administrator's credentials."""
 
     url: str
     session: aiohttp.ClientSession
@@ -29,18 +32,28 @@ class Upstream:
 
 
 class ApiProxy:
-    """An API server whose requests pass through here; `strike` is what a fault that isn't an outage does."""
+    """A server whose requests pass through here; `strike` is what a fault that isn't an outage does.
+
+    `others` are told when clean-up begins, which only the API server hears.
+    """
 
     def __init__(
-        self, upstream: Upstream, fault: Fault | None, strike: Callable[[], Coroutine[Any, Any, None]]
+        self,
+        upstream: Upstream,
+        fault: Fault | None,
+        strike: Callable[[], Coroutine[Any, Any, None]],
+        *,
+        others: Sequence["ApiProxy"] = (),
     ) -> None:
         self.changes = {Phase.ACTION: 0, Phase.CLEAN_UP: 0}
         self.struck = False
         self._upstream = upstream
         self._fault = fault
         self._strike = strike
+        self._others = others
         self._phase = Phase.ACTION
         self._failing = 0
+        self._failing_until = 0.0
         self._down_until = 0.0
         self._silent_until = 0.0
         self._port = 0
@@ -66,6 +79,7 @@ class ApiProxy:
         """From here on everything passes."""
         self._fault = None
         self._failing = 0
+        self._failing_until = 0.0
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=64 * 2**20)
@@ -79,13 +93,14 @@ class ApiProxy:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.path == _CLEAN_UP_BEGINS:
-            self._phase = Phase.CLEAN_UP
+            for each in (self, *self._others):
+                each._phase = Phase.CLEAN_UP
             return web.json_response({})
         await self._sleep_until(self._silent_until)
         if self._loop_time() < self._down_until:
             return self._cut(request)
-        if self._failing:
-            self._failing -= 1
+        if self._failing or self._loop_time() < self._failing_until:
+            self._failing = max(0, self._failing - 1)
             return self._failure()
         body = b"" if _is_stream(request) else await request.read()
         if not self._is_change(request):
@@ -121,26 +136,28 @@ class ApiProxy:
         if fault.moment is Moment.AFTER:
             response = await self._pass_on(request, body)
             await _end(response)
-            self._begin_outage(fault.kind)
+            self._begin_outage(fault)
             return response
         # What is told to come back later was not carried out (Kubernetes documentation, "API Priority and Fairness").
         if fault.moment is Moment.DURING and fault.kind is not Kind.ERROR_429:
             await self._ask(request, body)
-        self._begin_outage(fault.kind)
+        self._begin_outage(fault)
         if fault.kind is Kind.HANGING:
             return await self._never(request)
         if fault.kind is Kind.GONE:
             return self._cut(request)
-        self._failing -= 1
+        self._failing = max(0, self._failing - 1)
         return self._failure()
 
-    def _begin_outage(self, kind: Kind) -> None:
-        until = self._loop_time() + OUTAGE_SECONDS
-        if kind is Kind.HANGING:
+    def _begin_outage(self, fault: Fault) -> None:
+        until = self._loop_time() + (LONG_OUTAGE_SECONDS if fault.is_long else OUTAGE_SECONDS)
+        if fault.kind is Kind.HANGING:
             self._silent_until = until
-        elif kind is Kind.GONE:
+        elif fault.kind is Kind.GONE:
             self._down_until = until
             self._start(self._go_away(until))
+        elif fault.is_long:
+            self._failing_until = until
         else:
             self._failing = _FAILING_ANSWERS
 

@@ -1,6 +1,7 @@
 """What Seatrial changes: the rows of the matrix, one small entry each.
 
-`{ns}` in a case is the cell's own namespace, which has a node of that name too (one without a machine).
+`{ns}` in a case is the cell's own namespace, which has a node of that name too (one without a machine); `{machine}` a
+node whose machine the cell has for itself, `{dir}` a directory, `{alerts}` an Alertmanager.
 """
 
 import json
@@ -8,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.matrix.faults import Fault, faults, faults_of_a_machine
+from tests.faults.matrix.faults import Fault, Kind, faults
 
 Object = dict[str, Any]
 
-RESERVED = "node3"
-"""The node that takes no pods of cells: its machine is stopped."""
+COMMON_NODES = 2
+"""The nodes that take the pods of all cells; the machines of the others are stopped, and theirs are the cells'."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,11 @@ class Case:
         comes_back: clean-up makes the object anew, so that it has another UID.
         changes: how many requests of the experiment change something.
         undone: whether clean-up changes something; what a controller mends needs none.
-        machine: the node whose machine it is about, which one cell at a time may have: so these meet fewer faults.
+        machine: whether it is about a machine, which one cell at a time may have.
+        peer: what it changes and talks to, where that isn't the API server.
+        inside: a shell command that shows what the objects don't: run in the pod with the label `app=web`.
+        long: whether it meets the outages of 20 seconds, too.
+        without: what can't go wrong here, and why.
     """
 
     name: str
@@ -42,7 +47,11 @@ class Case:
     comes_back: bool = False
     changes: int = 1
     undone: bool = True
-    machine: str = ""
+    machine: bool = False
+    peer: str = "API server"
+    inside: str = ""
+    long: bool = False
+    without: Mapping[Kind, str] = field(default_factory=dict)
 
 
 def config_map(name: str = "settings", **data: str) -> Object:
@@ -59,7 +68,9 @@ def service(name: str = "web", **selector: str) -> Object:
     }  # fmt: skip
 
 
-def deployment(name: str = "web", *, replicas: int = 1) -> Object:
+def deployment(
+    name: str = "web", *, replicas: int = 1, annotations: Mapping[str, str] | None = None, **pod: Any
+) -> Object:
     container = {
         "name": "main", "image": "busybox", "command": ["sleep", "3600"],
         "ports": [{"containerPort": 8080, "name": "http"}],
@@ -70,10 +81,31 @@ def deployment(name: str = "web", *, replicas: int = 1) -> Object:
             "replicas": replicas,
             "selector": {"matchLabels": {"app": name}},
             "template": {
-                "metadata": {"labels": {"app": name}},
-                "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]},
+                "metadata": {"labels": {"app": name}, "annotations": annotations or {}},
+                "spec": {"terminationGracePeriodSeconds": 0, "containers": [container], **pod},
             },
         },
+    }  # fmt: skip
+
+
+def replica_set(name: str = "web", **pod: Any) -> Object:
+    """Like a Deployment, but nobody waits until it is ready: for pods of a node without a kubelet."""
+    body = deployment(name, **pod)
+    return {**body, "kind": "ReplicaSet"}
+
+
+def handling_pods(script: str, **pod: Any) -> Object:
+    """A Deployment whose container runs a shell script."""
+    body = deployment(**pod)
+    body["spec"]["template"]["spec"]["containers"][0]["command"] = ["sh", "-c", script]
+    return body
+
+
+def lone_pod(**spec: Any) -> Object:
+    container = {"name": "main", "image": "busybox", "command": ["sleep", "3600"]}
+    return {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "{ns}", "labels": {"app": "web"}},
+        "spec": {"terminationGracePeriodSeconds": 0, "containers": [container], **spec},
     }  # fmt: skip
 
 
@@ -81,8 +113,13 @@ def kubectl(action: str, *objects: Object) -> Object:
     return {"kubectl": {"action": action, "payload": "\n---\n".join(map(json.dumps, objects))}}
 
 
-def node_action(action: Object) -> Object:
-    return {"nodeAction": {"matches": [{"property": {"name": "name", "value": "{ns}"}}], "actions": [action]}}
+def node_action(action: Object, node: str = "{ns}$") -> Object:
+    return {"nodeAction": {"matches": [{"property": {"name": "name", "value": node}}], "actions": [action]}}
+
+
+def clone(*mutations: Object, **others: Any) -> Object:
+    source = {"deployment": {"name": "web", "namespace": "{ns}"}}
+    return {"clone": {"source": source, "mutations": list(mutations), **others}}
 
 
 def pod_action(action: Object) -> Object:
@@ -94,11 +131,27 @@ _NODE = ("Node", "{ns}")
 _NODE_MEDDLING = {"metadata": {"labels": {"theirs": "1"}}}
 _WEB = ("Deployment", "web")
 _WEB_MEDDLING = {"metadata": {"labels": {"theirs": "1"}}}
+_OURS = {"days": "mon,tue,wed,thu,fri,sat,sun", "start-time": "00-00-00", "end-time": "23-59-59", "enabled": "true"}
+_SEALS = {f"seal/{key}": value for key, value in {**_OURS, "force-kill": "true"}.items()}
+# What a command left, and the processes with their states: a timer would be one, a paused one is stopped. What has
+# ended and is not reaped by the container's first process is no leftover of ours.
+_INSIDE = (
+    "ls /tmp; for each in /proc/[0-9]*; do read -r name < $each/comm; state=$(grep ^State $each/status);"
+    ' case $state in *zombie*) ;; *) echo "$name $state";; esac; done | sort'
+)
+_LATENCY = {
+    "targetProxy": "8080", "toxicType": "latency", "toxicAttributes": [{"name": "latency", "value": 250}],
+}  # fmt: skip
+_NO_OBJECT = dict.fromkeys((Kind.DELETED, Kind.CHANGED), "what is changed is no object, and nobody else can get at it")
+_NODE_LOST = {
+    Kind.DELETED: "a Node that is deleted while its machine is off is registered anew by its kubelet, without what"
+    " people wrote on it: no clean-up of ours brings that back"
+}
 
 CASES = (
     Case("--load, new objects", loaded=(config_map(), service()), changes=2),
     Case("--load over an object that is there", before=(config_map(),), loaded=(config_map(colour="blue", size="9"),)),
-    Case("kubectl apply, new objects", (kubectl("apply", config_map(), service()),), changes=2),
+    Case("kubectl apply, new objects", (kubectl("apply", config_map(), service()),), changes=2, long=True),
     Case(
         "kubectl apply over objects that are there",
         (kubectl("apply", config_map(colour="blue"), service(app="other")),),
@@ -113,23 +166,27 @@ CASES = (
         "taint", (node_action({"taint": {"key": "chaos", "effect": "NoSchedule"}}),),
         target=_NODE, meddling=_NODE_MEDDLING,
     ),
-    Case("drain", (node_action({"drain": {}}),), target=_NODE, meddling=_NODE_MEDDLING),
+    Case(
+        "drain", (node_action({"drain": {}}),), before=(replica_set(nodeName="{ns}"),),
+        target=_NODE, meddling=_NODE_MEDDLING, changes=2,
+    ),
     Case(
         "scale", ({"scale": {"target": {"deployment": {"name": "web", "namespace": "{ns}"}}, "replicas": 2}},),
-        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING,
+        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING, long=True,
     ),
     Case(
         "clone, with its Service retargeted",
         (
-            {
-                "clone": {
-                    "source": {"deployment": {"name": "web", "namespace": "{ns}"}},
-                    "servicesToRetarget": [{"service": {"name": "web", "namespace": "{ns}"}}],
-                    "mutations": [{"environment": {"name": "SLOW", "value": "1"}}],
-                }
-            },
+            clone(
+                {"environment": {"name": "SLOW", "value": "1"}},
+                servicesToRetarget=[{"service": {"name": "web", "namespace": "{ns}"}}],
+            ),
         ),
-        before=(deployment(), service()), target=("Service", "web"), meddling=_WEB_MEDDLING, changes=2,
+        before=(deployment(), service()), target=("Service", "web"), meddling=_WEB_MEDDLING, changes=2, long=True,
+    ),
+    Case(
+        "clone with Toxiproxy", (clone({"toxiproxy": {"toxics": [_LATENCY]}}),),
+        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING,
     ),
     Case(
         "kill", (pod_action({"kill": {"force": True}}),),
@@ -140,29 +197,62 @@ CASES = (
         before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING, undone=False,
     ),
     Case(
-        "exec with an undo",
-        (pod_action({"exec": {"command": ["touch", "/tmp/broken"], "undo": ["rm", "-f", "/tmp/broken"]}}),),
-        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING,
+        "exec with an undo and a timer",
+        (
+            pod_action({
+                "exec": {"command": ["touch", "/tmp/broken"], "undo": ["rm", "-f", "/tmp/broken"], "expiresAfter": 600}
+            }),
+        ),
+        before=(deployment(),), target=_WEB, meddling=_WEB_MEDDLING, inside=_INSIDE, changes=2,
     ),
     Case(
-        "stop a machine",
-        ({"nodeAction": {"matches": [{"property": {"name": "name", "value": RESERVED}}], "actions": [{"stop": {}}]}},),
-        machine=RESERVED,
+        "killContainer", (pod_action({"killContainer": {}}),),
+        before=(handling_pods("trap 'exit 0' TERM; while :; do sleep 0.2; done"),), target=_WEB, meddling=_WEB_MEDDLING,
+        undone=False,
+    ),
+    Case(
+        "killContainer that pauses", (pod_action({"killContainer": {"signal": "SIGSTOP", "resumeAfter": 600}}),),
+        before=(deployment(shareProcessNamespace=True),), target=_WEB, meddling=_WEB_MEDDLING, inside=_INSIDE,
+        changes=2,
+    ),
+    Case(
+        "label mode", ({"labelMode": {"namespaces": ["{ns}"]}},),
+        before=(deployment(annotations=_SEALS),), target=_WEB, meddling=_WEB_MEDDLING, undone=False,
+    ),
+    Case(
+        "mute alerts", ({"alertManagerAction": {"targets": [{"url": "{alerts}"}], "actions": [{"mute": {}}]}},),
+        peer="Alertmanager", long=True,
+    ),
+    Case(
+        "execute with an undo",
+        (node_action({"execute": {"cmd": "touch {dir}/broken", "undo": "rm -f {dir}/broken"}}, "node1$"),),
+        without=_NO_OBJECT,
+    ),
+    Case(
+        "stop a machine", (node_action({"stop": {}}, "{machine}$"),),
+        machine=True, target=("Node", "{machine}"), meddling=_NODE_MEDDLING, without=_NODE_LOST,
+    ),
+    Case(
+        "stopHost", (pod_action({"stopHost": {}}),), before=(lone_pod(nodeName="{machine}"),),
+        machine=True, target=("Pod", "web"), meddling=_WEB_MEDDLING,
     ),
 )  # fmt: skip
 
 
-def placed(value: Any, namespace: str) -> Any:
-    """A case's data, in a cell's namespace."""
+def placed(value: Any, names: Mapping[str, str]) -> Any:
+    """A case's data, with the names that a cell has for `{ns}` and the others."""
     if isinstance(value, str):
-        return value.replace("{ns}", namespace)
+        for key, name in names.items():
+            value = value.replace(f"{{{key}}}", name)
+        return value
     if isinstance(value, Mapping):
-        return {key: placed(each, namespace) for key, each in value.items()}
+        return {key: placed(each, names) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(placed(each, namespace) for each in value)
+        return type(value)(placed(each, names) for each in value)
     return value
 
 
 def faults_of(case: Case) -> list[Fault]:
     """The columns of a row."""
-    return faults_of_a_machine() if case.machine else faults(changes=case.changes, undone=case.undone)
+    every = faults(changes=case.changes, undone=case.undone, long=case.long)
+    return [fault for fault in every if fault.kind not in case.without]

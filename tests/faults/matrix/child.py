@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import resource
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerProcess
@@ -19,6 +20,7 @@ from typing import Any
 from tests.faults.matrix.faults import Fault, Kind, Moment, Phase
 
 _CALL_SECONDS = 2.5
+_PATIENCE_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,15 @@ def _main(orders: Orders) -> None:
 
 
 async def _session(orders: Orders) -> int:
+    from seatrial.actions.alerts import alertmanager
     from seatrial.cli import session
     from seatrial.steps.registry import policy_model
     from seatrial.telemetry.log import LogReport, configure_logging
 
     configure_logging(log_format="text", plain=True)
-    session.connect = functools.partial(session.connect, timeout_seconds=_CALL_SECONDS)  # type: ignore[attr-defined]
+    if not (orders.fault and orders.fault.is_long):
+        session.connect = functools.partial(session.connect, timeout_seconds=_CALL_SECONDS)  # type: ignore[attr-defined]
+        alertmanager._TIMEOUT_SECONDS = _CALL_SECONDS
     _announce_clean_up()
     _break_in(orders.fault)
     options = session.SessionOptions(
@@ -78,7 +83,7 @@ async def _session(orders: Orders) -> int:
         kubeconfig=orders.kubeconfig,
         manifests=orders.manifests,
         load_timeout_seconds=20,
-        recovery_timeout_seconds=20,
+        recovery_timeout_seconds=_PATIENCE_SECONDS,
         state_directory=orders.state,
         seed=7,
     )
@@ -116,18 +121,25 @@ def _break_in(fault: Fault | None) -> None:
 
 def _raise_at_a_change(fault: Fault) -> None:
     """A step's own code breaks: before it sends a change, while it waits for the answer, or when it has it."""
+    from seatrial.actions.alerts.alertmanager import Alertmanager
     from seatrial.kube.transport import Transport
 
-    request, broke = Transport.request, []
+    broke: list[bool] = []
+    for client, name in ((Transport, "request"), (Alertmanager, "_request")):
+        setattr(client, name, _breaking(getattr(client, name), fault, broke))
 
-    async def breaking(self: Transport, method: str, path: str, **options: Any) -> Any:
+
+def _breaking(request: Callable[..., Awaitable[Any]], fault: Fault, broke: list[bool]) -> Callable[..., Awaitable[Any]]:
+    """The same request, but the first that changes something breaks."""
+
+    async def breaking(self: Any, method: str, path: str, *rest: Any, **options: Any) -> Any:
         changes = method in {"POST", "PUT", "PATCH", "DELETE"} and "accessreviews" not in path
         if not changes or broke or (options.get("params") or {}).get("dryRun"):
-            return await request(self, method, path, **options)
+            return await request(self, method, path, *rest, **options)
         broke.append(True)
         if fault.moment is Moment.BEFORE:
             raise RuntimeError("made for the test")
-        task = asyncio.create_task(request(self, method, path, **options))
+        task = asyncio.ensure_future(request(self, method, path, *rest, **options))
         if fault.moment is Moment.DURING:
             await asyncio.wait({task}, timeout=0.005)  # it goes on its way, and nobody waits for its answer
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -135,7 +147,7 @@ def _raise_at_a_change(fault: Fault) -> None:
             await task
         raise RuntimeError("made for the test")
 
-    Transport.request = breaking  # type: ignore[method-assign]
+    return breaking
 
 
 def _fill_the_disk(fault: Fault) -> None:

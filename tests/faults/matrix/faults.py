@@ -48,34 +48,40 @@ class Fault:
     moment: Moment
     phase: Phase = Phase.ACTION
     change: int = 1
+    is_long: bool = False
+    """An outage of 20 seconds, with the deadlines that Seatrial has by itself."""
 
     def __str__(self) -> str:
         during = " during clean-up" if self.phase is Phase.CLEAN_UP else ""
         which = f" {self.change}" if self.change > 1 else ""
-        return f"{self.kind}{during}, {self.moment} change{which}"
+        return f"{self.kind}{self.length}{during}, {self.moment} change{which}"
+
+    @property
+    def length(self) -> str:
+        """How long an outage is, in words; empty for a short one."""
+        return f" for {LONG_OUTAGE_SECONDS:g} s" if self.is_long else ""
 
 
+LONG_OUTAGE_SECONDS = 20.0
 SIGNALS = (Kind.SIGINT, Kind.SIGTERM, Kind.SIGKILL)
 OUTAGES = (Kind.ERROR_500, Kind.ERROR_429, Kind.HANGING, Kind.GONE)
 _AT_THE_CHANGE = (Kind.EXCEPTION, Kind.DELETED, Kind.CHANGED, Kind.DISK_FULL, Kind.TWO_AT_ONCE)
 
 
-def faults(*, changes: int = 1, undone: bool = True) -> list[Fault]:
+def faults(*, changes: int = 1, undone: bool = True, long: bool = False) -> list[Fault]:
     """Every column for a case whose experiment makes so many changes, and whose clean-up makes some or none."""
     kinds = (*SIGNALS, *OUTAGES)
+    phases = (Phase.ACTION, Phase.CLEAN_UP) if undone else (Phase.ACTION,)
     return [
         *(Fault(kind, moment) for kind in (*kinds, *_AT_THE_CHANGE) for moment in Moment),
         *(Fault(kind, moment, Phase.CLEAN_UP) for kind in kinds for moment in Moment if undone),
         # Where there is more than one change: death between them.
         *(Fault(Kind.SIGKILL, moment, change=number) for number in range(2, changes + 1) for moment in Moment),
-    ]
-
-
-def faults_of_a_machine() -> list[Fault]:
-    """The columns for what takes seconds and can't be done twice at once: death, and what may hold it up."""
-    return [
-        *(Fault(Kind.SIGKILL, moment) for moment in Moment),
-        *(Fault(kind, Moment.DURING) for kind in (Kind.SIGTERM, Kind.ERROR_500, Kind.GONE)),
-        *(Fault(Kind.SIGKILL, moment, Phase.CLEAN_UP) for moment in Moment),
-        *(Fault(kind, Moment.DURING, Phase.CLEAN_UP) for kind in (Kind.HANGING, Kind.GONE)),
+        *(
+            Fault(kind, moment, phase, is_long=True)
+            for kind in OUTAGES
+            for phase in phases
+            for moment in Moment
+            if long
+        ),
     ]

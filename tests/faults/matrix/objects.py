@@ -7,7 +7,8 @@ from typing import Any
 
 from seatrial.kube.client import Client
 from seatrial.kube.errors import NotFound
-from seatrial.kube.resources import NODES
+from seatrial.kube.objects import Pod
+from seatrial.kube.resources import NODES, PODS
 
 _KINDS = (
     "configmaps", "secrets", "services", "serviceaccounts", "deployments", "replicasets", "statefulsets", "daemonsets",
@@ -42,6 +43,16 @@ async def picture(cluster: Client, namespace: str, *, with_uids: bool) -> Pictur
     else:
         shown[f"Node {namespace}"] = _shown(node, with_uids=with_uids)
     return {**shown, **dict(sorted(owned.items()))}
+
+
+async def seen_inside(cluster: Client, namespace: str, command: str) -> Picture:
+    """What a shell command shows in each pod with the label `app=web`."""
+    pods = await cluster.list(PODS, namespace=namespace, label_selector="app=web", type=Pod)
+    shown: Picture = {}
+    for pod in (each for each in pods.items if each.metadata.deletion_timestamp is None):
+        result = await cluster.exec(pod.metadata.name, namespace=namespace, command=["sh", "-c", command])
+        shown["inside"] = (result.stdout + result.stderr).decode()
+    return shown
 
 
 def differences(before: Picture, after: Picture) -> list[str]:

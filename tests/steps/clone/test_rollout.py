@@ -72,3 +72,53 @@ async def test_what_becomes_of_the_deployment_is_seen(control, on_cluster, clone
     async with asyncio.timeout(30):
         assert message in await said(clone, replace(on_cluster.context, clock=StandingClock()))
     await meddling
+
+
+class HeldClock(FakeClock):
+    """Time flies, but not before `begins`."""
+
+    def __init__(self):
+        super().__init__()
+        self.begins = asyncio.Event()
+
+    async def sleep(self, seconds):
+        await self.begins.wait()
+        await super().sleep(seconds)
+
+
+@pytest.mark.parametrize(
+    ("last_words", "hint"),
+    [
+        ("iptables v1.6.1: can't initialize iptables table `nat': Table does not exist", "nftables alone"),
+        ("exec /bin/sh: exec format error", "another kind of processor"),
+        ("tc: unknown command", ""),
+    ],
+)
+async def test_images_that_are_too_old_for_a_node_are_told_with_what_helps(
+    control, on_cluster, clone, source, last_words, hint
+):
+    """PowerfulSeal's default images are for amd64 and older kernels: what they say becomes a hint."""
+    clock, api = HeldClock(), control.server.api
+
+    async def crash():
+        async with control.cluster.watch(DEPLOYMENTS, namespace="default") as watch:
+            while (await anext(watch)).object["metadata"]["name"] != "web-chaos":
+                pass
+        labels = (await api.get("deployments.apps", "web-chaos", "default"))["spec"]["template"]["metadata"]["labels"]
+        await control.create_pods("web-chaos-1", **labels)
+        ended = {"exitCode": 3, "message": last_words}
+        status = {
+            "name": "chaos-iptables", "image": "i", "imageID": "i", "ready": False, "restartCount": 2,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": ended},
+        }  # fmt: skip
+        crashed = {"status": {"initContainerStatuses": [status]}}
+        await api.patch("pods", "web-chaos-1", "default", crashed, subresource="status")
+        clock.begins.set()
+
+    crashing = asyncio.create_task(crash())
+    with pytest.raises(NotInPlaceError) as caught:
+        await STEP.run(clone(), replace(on_cluster.context, clock=clock))
+    await crashing
+    assert last_words in caught.value.message
+    assert hint in caught.value.hint
+    assert bool(hint) == bool(caught.value.hint)

@@ -166,7 +166,7 @@ async def test_the_plan_says_what_would_be_made(control, on_cluster, clone, sour
     assert plan.summary == "copy Deployment default/web with toxiproxy"
     assert plan.changes == (
         "create Deployment default/web-chaos with 2 pods",
-        "latency latency=250 (downstream) on auto8080",
+        "toxic in each of them: latency latency=250 (downstream) on auto8080",
         "turn Service default/web to the copy only",
     )
     assert (plan.refused, plan.missing_permissions) == ((), ())
@@ -224,6 +224,24 @@ async def test_the_plan_says_what_does_not_go_well(control, on_cluster, clone):
         "Pod Security Standard 'baseline'",
     ):
         assert words in notes
+
+
+@pytest.mark.parametrize(
+    ("of_namespace", "of_pods", "said"),
+    [
+        ({"labels": {"istio-injection": "enabled"}}, {}, ["Istio redirects"]),
+        ({"annotations": {"linkerd.io/inject": "enabled"}}, {}, ["Linkerd redirects"]),
+        ({}, {"sidecar.istio.io/inject": "true"}, ["Istio redirects"]),
+        ({"labels": {"istio-injection": "disabled"}}, {"sidecar.istio.io/inject": "false"}, []),
+    ],
+)
+async def test_the_plan_warns_of_a_service_mesh(control, on_cluster, clone, source, of_namespace, of_pods, said):
+    """It redirects ports like Toxiproxy's init container, and may come first."""
+    await control.cluster.patch(NAMESPACES, "default", {"metadata": of_namespace})
+    template = {"spec": {"template": {"metadata": {"labels": of_pods}}}}
+    await control.cluster.patch(DEPLOYMENTS, "web", template, namespace="default")
+    notes = (await STEP.plan(clone(mutations=[SLOW]), on_cluster.context)).notes
+    assert [" ".join(note.split()[:2]) for note in notes if "redirects" in note] == said
 
 
 async def test_the_plan_says_what_a_quota_leaves(control, on_cluster, clone, source):

@@ -124,7 +124,7 @@ class Alertmanager:
                 content = await self._body(response)
         except TimeoutError:
             raise AlertmanagerError(
-                f"{address.shown} did not answer within {_TIMEOUT_SECONDS:g} s", hint=_NETWORK_HINT
+                f"{address.shown} did not answer within {_TIMEOUT_SECONDS:g} s", hint=_NETWORK_HINT, may_pass=True
             ) from None
         except aiohttp.ClientConnectorCertificateError as error:
             raise AlertmanagerError(
@@ -133,12 +133,14 @@ class Alertmanager:
             ) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
-            raise AlertmanagerError(f"can't reach {address.shown}: {reason}", hint=_NETWORK_HINT) from error
+            said = f"can't reach {address.shown}: {reason}"
+            raise AlertmanagerError(said, hint=_NETWORK_HINT, may_pass=True) from error
         text = content.decode(errors="replace")
         if response.status != 200:
             said = " ".join(text.split())[:_MOST_SHOWN]
             what = f"{method} {path.partition('/')[0]}"
-            raise AlertmanagerError(f"{address.shown} answered {what} with {response.status}: {said}")
+            told = f"{address.shown} answered {what} with {response.status}: {said}"
+            raise AlertmanagerError(told, may_pass=response.status == 429 or response.status >= 500)
         if method == "DELETE":
             return None
         try:

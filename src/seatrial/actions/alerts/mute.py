@@ -30,7 +30,7 @@ async def mute(address: Address, context: Context, *, duration_seconds: float, e
     await context.halt.check()
     creator = f"seatrial {context.run_id} {secrets.token_hex(4)}"
     if ended:
-        await context.write_undo(_end_of(address, creator))
+        await context.write_undo(end_of(address, creator))
     now = context.clock.now()
     async with Alertmanager(address) as alertmanager:
         # Alertmanager moves a start in the past to its own time: so the silence begins at once where its clock is
@@ -50,7 +50,8 @@ async def mute(address: Address, context: Context, *, duration_seconds: float, e
         context.emit(ProofMissing(subject=address.shown, reason=reason))
 
 
-def _end_of(address: Address, creator: str) -> Undo:
+def end_of(address: Address, creator: str) -> Undo:
+    """The undo of a silence: it ends what goes by this creator's name."""
     base = f"--alertmanager.url={address.shown.removesuffix('/').removesuffix('/api/v2')}"
     query = shlex.join(["amtool", base, "silence", "query", "--quiet", f"--created-by={creator}"])
     return Undo(

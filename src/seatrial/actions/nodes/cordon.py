@@ -1,7 +1,8 @@
 """The node action `cordon`: let no more pods be placed on the nodes, as `kubectl cordon` does."""
 
 from seatrial.actions.created_objects import RUN_LABEL
-from seatrial.actions.field_changes import Object, change_fields
+from seatrial.actions.field_changes import change_fields
+from seatrial.actions.field_differences import Object
 from seatrial.actions.node_action_type import NodeActionType
 from seatrial.kube.objects import Node
 from seatrial.kube.resources import NODES
@@ -23,12 +24,12 @@ class Cordon(Model):
 
 async def run(spec: Cordon, targets: tuple[NodeTarget, ...], context: Context) -> Outcome:  # noqa: ARG001 -- every action gets it
     """Cordon the nodes."""
-    changed = [await cordon(target, context) for target in targets]
-    return PASSED if any(changed) else nothing_to_do("every node was cordoned already")
+    ours = [await cordon(target, context) for target in targets]
+    return PASSED if any(ours) else nothing_to_do("every node was cordoned already")
 
 
 async def cordon(target: NodeTarget, context: Context) -> bool:
-    """Cordon one node; tells whether it was not, in which case clean-up uncordons it.
+    """Cordon one node; tells whether this scenario did so, now or before, in which case clean-up uncordons it.
 
     Raises:
         ClusterError: the API server refused, or another run is at work on the node.
@@ -42,9 +43,11 @@ async def cordon(target: NodeTarget, context: Context) -> bool:
         manual=f"kubectl uncordon {target.name} && kubectl label node {target.name} {RUN_LABEL}-",
     )
     context.emit(NodeCordoned(node=target.ref, already=not changes))
+    done = f"cordon of node {target.name}"
     if changes:
-        await _prove(target, context)
-    return bool(changes)
+        context.scope.did(done)
+        await _prove(done, target, context)
+    return context.scope.has_done(done)
 
 
 async def guard(spec: Cordon, targets: tuple[NodeTarget, ...], context: Context) -> Reasons:  # noqa: ARG001 -- every action gets it
@@ -70,8 +73,7 @@ def _make_unschedulable(node: Object) -> None:
     node["spec"]["unschedulable"] = True
 
 
-async def _prove(target: NodeTarget, context: Context) -> None:
-    subject = f"cordon of node {target.name}"
+async def _prove(subject: str, target: NodeTarget, context: Context) -> None:
     found = await context.cluster.get(NODES, target.name, type=Node)
     if found.spec.unschedulable:
         context.emit(FaultProven(subject=subject, proof="the API server has it as unschedulable"))

@@ -81,7 +81,7 @@ async def _execute(target: NodeTarget, *, spec: Execute, context: Context) -> Ou
     try:
         result = await _run_on(where, spec.cmd, context.world, timeout_seconds=spec.timeout)
     except (MachineError, ClusterError) as error:
-        return not_carried_out(f"the command could not be run on node {target.name}: {error.message}")
+        return not_carried_out(f"the command could not be run on node {target.name}: {error.in_full}")
     if result.exit_code:
         return failed(f"the command ended with {result.exit_code} on node {target.name}{_last_line(result.output)}")
     return PASSED

@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from seatrial.actions.machine_starts import start_and_wait
-from seatrial.actions.machine_stops import not_ready_promise
+from seatrial.actions.machine_starts import done_by_start, start_and_wait
+from seatrial.actions.machine_stops import done_by_stop, not_ready_promise
 from seatrial.actions.node_action_type import NodeActionType
 from seatrial.actions.parallel import in_parallel
 from seatrial.errors import ClusterError, MachineError
@@ -45,12 +45,15 @@ async def _start(target: NodeTarget, *, spec: Start, context: Context) -> Outcom
         context.emit(MachineSkipped(id="", name=target.name, reason=target.problem, error=True))
         return not_carried_out(f"the machine of node {target.name} could not be started: {target.problem}")
     machine = await context.machines.describe(target.machine.id)
-    if machine.state is MachineState.UP:
+    done = done_by_start(machine.id)
+    # One that this scenario told to start may have a node that was not Ready in time: it is waited for again.
+    if machine.state is MachineState.UP and not context.scope.has_done(done):
         context.emit(MachineSkipped(id=machine.id, name=target.name, reason="is up already"))
         return _ALREADY_UP
     if context.scope.withdraw(not_ready_promise(target.name)):
         reason = "its machine was started again before the cluster missed it"
         context.emit(ProofMissing(subject=not_ready_promise(target.name), reason=reason))
+    context.scope.did(done, instead_of=done_by_stop(machine.id))
     try:
         async with asyncio.timeout(spec.timeout):
             await start_and_wait(machine.id, target.name, context.machines, context.world)
@@ -58,7 +61,7 @@ async def _start(target: NodeTarget, *, spec: Start, context: Context) -> Outcom
         return not_carried_out(f"node {target.name} was not Ready within {spec.timeout:g} s of its machine's start")
     except (MachineError, ClusterError) as error:
         context.emit(MachineSkipped(id=machine.id, name=target.name, reason=error.message, error=True))
-        return not_carried_out(f"the machine of node {target.name} could not be started: {error.message}")
+        return not_carried_out(f"the machine of node {target.name} could not be started: {error.in_full}")
     return PASSED
 
 

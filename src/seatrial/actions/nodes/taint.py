@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from seatrial.actions.created_objects import RUN_LABEL
-from seatrial.actions.field_changes import Object, change_fields
+from seatrial.actions.field_changes import change_fields
+from seatrial.actions.field_differences import Object
 from seatrial.actions.node_action_type import NodeActionType
 from seatrial.kube.objects import Node, Pod, Toleration
 from seatrial.kube.resources import NODES
@@ -39,8 +40,8 @@ class Taint(Model):
 
 async def run(spec: Taint, targets: tuple[NodeTarget, ...], context: Context) -> Outcome:
     """Taint the nodes."""
-    changed = [await _taint(spec, target, context) for target in targets]
-    return PASSED if any(changed) else nothing_to_do(f"every node had the taint {spec} already")
+    ours = [await _taint(spec, target, context) for target in targets]
+    return PASSED if any(ours) else nothing_to_do(f"every node had the taint {spec} already")
 
 
 async def victims(spec: Taint, targets: tuple[NodeTarget, ...], context: Context) -> Sequence[Pod]:
@@ -67,6 +68,8 @@ async def plan(spec: Taint, targets: tuple[NodeTarget, ...], context: Context) -
 
 
 async def _taint(spec: Taint, target: NodeTarget, context: Context) -> bool:
+    """Taint one node; tells whether this scenario did so, now or before."""
+
     def put(node: Object) -> None:
         others = [each for each in node["spec"].get("taints") or [] if not _is_the_same(each, spec)]
         wanted = {"key": spec.key, "effect": spec.effect, **({"value": spec.value} if spec.value else {})}
@@ -86,13 +89,14 @@ async def _taint(spec: Taint, target: NodeTarget, context: Context) -> bool:
         ),
     )
     context.emit(NodeTainted(node=target.ref, taint=str(spec), already=not changes))
+    done = f"taint {spec} of node {target.name}"
     if changes:
-        await _prove(spec, target, context)
-    return bool(changes)
+        context.scope.did(done)
+        await _prove(done, spec, target, context)
+    return context.scope.has_done(done)
 
 
-async def _prove(spec: Taint, target: NodeTarget, context: Context) -> None:
-    subject = f"taint {spec} of node {target.name}"
+async def _prove(subject: str, spec: Taint, target: NodeTarget, context: Context) -> None:
     if _has(await context.cluster.get(NODES, target.name, type=Node), spec):
         context.emit(FaultProven(subject=subject, proof="the API server has the node with it"))
     else:

@@ -82,7 +82,7 @@ async def pause_container(before: ContainerBefore, *, seconds: int, context: Con
         await arm(timer, _RESUMING, place, context)
     except NotArmed as error:
         await context.journal.settle(written)
-        return not_carried_out(f"{before.subject} was not paused: {error.message}")
+        return not_carried_out(f"{before.subject} was not paused: {error.in_full}")
     result = await _run(("sh", "-c", PAUSE), place, context.world)
     if result.exit_code:
         return not_carried_out(f"{before.subject} could not be paused: {_why(result)}")

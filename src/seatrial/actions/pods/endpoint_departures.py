@@ -1,9 +1,10 @@
-"""Seeing that killed pods get no more traffic: their addresses leave the EndpointSlices of the Services that had them.
+"""Seeing that killed pods get no more traffic: their addresses leave the ready endpoints of the Services that had them.
 
-Services send traffic to what their EndpointSlices list, each endpoint with the UID of its pod (Kubernetes
-documentation, "EndpointSlices"). The watch is opened before the kill, on the slices of those Services alone that
-select a victim. This is a proof beside others: it never changes a verdict, and where it would cost much, because of
-many victims or Services, or isn't allowed, it is left out and said.
+Services send traffic to what their EndpointSlices list as ready, each endpoint with the UID of its pod; one that is
+terminating is listed until it is gone, but not as ready (Kubernetes documentation, "EndpointSlices"). The watch is
+opened before the kill, on the slices of those Services alone that select a victim. This is a proof beside others: it
+never changes a verdict, and where it would cost much, because of many victims or Services, or isn't allowed, it is
+left out and said.
 """
 
 import asyncio
@@ -89,7 +90,7 @@ class EndpointDepartures:
         self._awaited.discard((victim, service))
         if (sent := self._sent.get(victim)) is None:
             return  # it went before we did anything
-        proof = f"endpoint {address} left Service {'/'.join(service)} after {at - sent:.1f} s"
+        proof = f"{address} left the ready endpoints of Service {'/'.join(service)} after {at - sent:.1f} s"
         self._emit(FaultProven(subject=f"pod {self._victims[victim]}", proof=proof))
 
     def _check_complete(self) -> None:
@@ -192,12 +193,15 @@ def _give_up(departures: EndpointDepartures, context: Context, *, when: str) -> 
 
 
 def _parts(each: EndpointSlice) -> tuple[Behind, dict[str, str]]:
-    """The Service of a slice, and the addresses of its pods by their UIDs."""
+    """The Service of a slice, and the addresses of its ready pods by their UIDs; where it isn't said they are."""
     service = (each.metadata.labels or {}).get(_SERVICE_LABEL, "")
     endpoints = {
         endpoint.target_ref.uid: endpoint.addresses[0]
         for endpoint in each.endpoints or ()
-        if endpoint.target_ref is not None and endpoint.target_ref.kind == "Pod" and endpoint.addresses
+        if endpoint.conditions.ready is not False
+        and endpoint.target_ref is not None
+        and endpoint.target_ref.kind == "Pod"
+        and endpoint.addresses
     }
     return (each.metadata.namespace, service), endpoints
 

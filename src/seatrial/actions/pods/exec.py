@@ -5,6 +5,7 @@ undo is written down before the command is sent, since a command that breaks off
 `expiresAfter` a timer in the container runs it too (`pod_timers`), so that the fault ends without us.
 """
 
+import asyncio
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
@@ -121,9 +122,12 @@ async def _execute(pod: Pod, spec: Exec, context: Context) -> Outcome:
             command=spec.command,
             timeout_seconds=spec.timeout,
         )
+    except asyncio.CancelledError:
+        tell(None, error="interrupted; it may run on")
+        raise
     except ClusterError as error:
         tell(None, error=error.message)
-        return not_carried_out(f"'{spec.command[0]}' could not be run in {ref}: {error.message}")
+        return not_carried_out(f"'{spec.command[0]}' could not be run in {ref}: {error.in_full}")
     output = result.stdout.decode(errors="replace")
     problems = result.stderr.decode(errors="replace")
     tell(result.exit_code, output=output + problems)

@@ -160,7 +160,7 @@ async def _kill(chosen: Pod, spec: KillContainer, context: Context) -> Outcome:
                 return not_carried_out(f"the pod {ref} was gone before the signal was sent")
             return await _signal(pod, spec, watch, context)
     except ClusterError as error:
-        return not_carried_out(f"{spec.signal} could not be sent in {ref}: {error.message}")
+        return not_carried_out(f"{spec.signal} could not be sent in {ref}: {error.in_full}")
 
 
 async def _signal(pod: Pod, spec: KillContainer, watch: Watch[Pod], context: Context) -> Outcome:

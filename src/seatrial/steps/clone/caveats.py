@@ -23,6 +23,12 @@ from seatrial.steps.clone.mutations.tc import TrafficControl
 from seatrial.steps.clone.mutations.toxiproxy import Toxiproxy
 
 _FORBIDS_NET_ADMIN = frozenset({"baseline", "restricted"})
+# Labels and annotations of namespaces and pods that a service mesh goes by, as its own documentation names them.
+_MESH_MARKS = {
+    "istio-injection": "Istio", "istio.io/rev": "Istio", "istio.io/dataplane-mode": "Istio",
+    "sidecar.istio.io/inject": "Istio", "linkerd.io/inject": "Linkerd",
+}  # fmt: skip
+_NO_MESH = frozenset({"disabled", "false", "none"})
 _ONE_NODE = frozenset({"ReadWriteOnce", "ReadWriteOncePod"})
 
 
@@ -44,7 +50,7 @@ async def notes_on(spec: Clone, copy: Copy, source: Mapping[str, Any], cluster: 
     notes = [*_notes_on_pods(copy, source)]
     lookers = [_on_volumes(copy, cluster), _on_watchers(copy, source, cluster), _on_quotas(copy, cluster)]
     if _changes_network(spec):
-        lookers.append(_on_pod_security(copy, cluster))
+        lookers.append(_on_namespace(copy, cluster))
     for looker in lookers:
         try:
             notes += [note async for note in looker]
@@ -110,8 +116,16 @@ def _rest(hard: str, used: str) -> Quantity:
     return Quantity(most.value - parse_quantity(used).value, most.format)
 
 
-async def _on_pod_security(copy: Copy, cluster: Client) -> AsyncIterator[str]:
+async def _on_namespace(copy: Copy, cluster: Client) -> AsyncIterator[str]:
     namespace = await cluster.get(NAMESPACES, copy.namespace, type=PartialObject)
+    template = copy.body["spec"]["template"]["metadata"]
+    marks = [namespace.metadata.labels, namespace.metadata.annotations, template["labels"], template["annotations"]]
+    if mesh := next((name for each in marks for name in _meshes(each or {})), ""):
+        yield f"{mesh} redirects its pods' ports too: what it takes first never meets the fault"
     level = (namespace.metadata.labels or {}).get("pod-security.kubernetes.io/enforce", "")
     if level in _FORBIDS_NET_ADMIN:
         yield f"the namespace enforces the Pod Security Standard '{level}', which forbids NET_ADMIN"
+
+
+def _meshes(marks: Mapping[str, str]) -> Iterator[str]:
+    return (name for key, name in _MESH_MARKS.items() if marks.get(key, "none") not in _NO_MESH)

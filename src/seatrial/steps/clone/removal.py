@@ -51,7 +51,7 @@ async def _remove(args: Mapping[str, Any], world: World) -> str:
     return ""
 
 
-DELETE_CLONE = UndoKind(kind="deleteClone", run=_remove)
+DELETE_CLONE = UndoKind(kind="deleteClone", run=_remove, deadline_seconds=DELETE_OBJECT.deadline_seconds)
 
 
 async def _pods(args: Mapping[str, Any], cluster: Client) -> set[str]:

@@ -29,6 +29,15 @@ _STUCK = frozenset(
 )  # fmt: skip
 
 
+_OTHER_IMAGES = "give other images: imageIptables, imageToxiproxy, or image of tc"
+# What kernels and runtimes say to images that are too old for them, in lower case, and what helps.
+_HINTS = (
+    ("can't initialize ip", "its node's kernel has nftables alone: give an imageIptables whose iptables is for that"),
+    ("exec format error", f"the image is for another kind of processor: {_OTHER_IMAGES}"),
+    ("manifest.v1+prettyjws", f"its container runtime reads no such old images any more: {_OTHER_IMAGES}"),
+)
+
+
 class NotInPlaceError(ClusterError):
     """The copy did not get ready with the fault in place, and why."""
 
@@ -111,7 +120,8 @@ class _Rollout:
 
     def _given_up(self, reason: str) -> NotInPlaceError:
         copy = f"{self._copy.namespace}/{self._copy.name}"
-        return NotInPlaceError(f"the copy {copy} is not in place: {reason}")
+        hint = next((hint for words, hint in _HINTS if words in reason.lower()), "")
+        return NotInPlaceError(f"the copy {copy} is not in place: {reason}", hint=hint)
 
     def _stuck(self) -> str:
         return self._refusal or "; ".join(_stuck_containers(self._keeper.pods))

@@ -75,7 +75,7 @@ async def plan(spec: Clone, context: Context) -> StepPlan:
         return StepPlan(summary=summary, refused=(*refused, error.message), missing_permissions=missing)
     pods = f"{copy.replicas} pod{'s' if copy.replicas > 1 else ''}"
     changes = [f"create {object_in_words(copy.body)} with {pods}"]
-    changes += [f"{toxic}" for toxic in (copy.layout.toxics if copy.layout else ())]
+    changes += [f"toxic in each of them: {toxic}" for toxic in (copy.layout.toxics if copy.layout else ())]
     changes += [
         f"turn Service {each.spec.namespace}/{each.spec.name} to the copy only" for each in spec.services_to_retarget
     ]

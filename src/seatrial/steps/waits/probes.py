@@ -58,11 +58,11 @@ class ProbeWait:
         try:
             return await self._step.run(self._spec, self._context)
         except NotFound as error:  # such as a Service that is yet to be created
-            return failed(error.message)
+            return failed(error.in_full)
         except (Forbidden, Unauthorized):
             raise
         except ClusterError as error:  # may pass
-            return not_carried_out(error.message)
+            return not_carried_out(error.in_full)
 
 
 def wait_for_probe(step: StepType, spec: Any, context: Context, *, interval_seconds: float) -> ProbeWait:

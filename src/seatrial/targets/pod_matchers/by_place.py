@@ -5,13 +5,11 @@ from typing import Annotated
 from pydantic import Field
 
 from seatrial.kube.errors import Forbidden, NotFound
-from seatrial.kube.objects import PartialObject
+from seatrial.kube.objects import ZONE_LABEL, PartialObject
 from seatrial.kube.resources import NODES
 from seatrial.kube.selectors import LabelSelector
 from seatrial.policy.base import Model
 from seatrial.targets.pod_matchers.reader import Matched, PodReader, in_words
-
-ZONE_LABEL = "topology.kubernetes.io/zone"
 
 
 class NodeMatcher(Model):

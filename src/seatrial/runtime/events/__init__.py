@@ -1,0 +1,137 @@
+"""What happens in a run, as small frozen records on one stream.
+
+Logs, metrics, the terminal's account and the report are listeners on it; the engine knows none of them. `event` says
+what an event is and `stream` how it gets to its listeners; the events themselves stand in a module for each topic.
+
+    Preparing ─ RunStarted ─ RoundStarted ─ ScenarioStarted ─ StepStarted ─ TargetsMatched ─ TargetsFiltered
+    ─ TargetsChosen | NodesChosen
+    ─ MachineStopped | MachineStopFailed | MachineSkipped ─ MachineStarted ─ CommandExecuted ─ NodeCordoned
+    ─ NodeTainted ─ PodEvicted | EvictionBlocked | EvictionSkipped
+    ─ PodCommandExecuted ─ ContainerSignalled ─ ContainerRestarted
+    ─ PodKilled | PodKillSkipped | PodSpared ─ PodRecovered | RecoveryMissed ─ ProbeSampled ─ MeshSampled
+    ─ ObjectApplied
+    ─ GuardrailHeld ─ FaultProven ─ FaultCleared ─ ProofMissing ─ MeasurementTaken
+    ─ StepFinished ─ UndoWritten ─ UndoRetried ─ UndoDone | UndoFailed ─ ScenarioFinished ─ PauseStarted
+    ─ StopRequested | RunHalted | HaltUnreadable ─ RunFinished
+    ─ EarlierRunFound (what a dead run left behind is undone)
+"""
+
+from seatrial.runtime.events.changes import AlertsMuted, ObjectApplied, ObjectDeleted
+from seatrial.runtime.events.clean_up import EarlierRunFound, UndoDone, UndoFailed, UndoRetried, UndoWritten
+from seatrial.runtime.events.event import Event, Record, Where
+from seatrial.runtime.events.evidence import FaultCleared, FaultProven, ProofMissing
+from seatrial.runtime.events.machines import (
+    CommandExecuted,
+    MachineSkipped,
+    MachineStarted,
+    MachineStopFailed,
+    MachineStopped,
+    NodeCordoned,
+    NodeTainted,
+)
+from seatrial.runtime.events.observations import (
+    ExperimentAborted,
+    MeasurementTaken,
+    MeshSampled,
+    ProbeSampled,
+    SteadyStateHeld,
+    SteadyStateLost,
+    SteadyStateRegained,
+    SteadyStateSampled,
+)
+from seatrial.runtime.events.pod_faults import (
+    ContainerRestarted,
+    ContainerSignalled,
+    EvictionBlocked,
+    EvictionSkipped,
+    PodCommandExecuted,
+    PodEvicted,
+    PodKilled,
+    PodKillSkipped,
+    PodRecovered,
+    PodSpared,
+    RecoveryMissed,
+    TimerArmed,
+)
+from seatrial.runtime.events.references import NodeRef, PodRef
+from seatrial.runtime.events.run import (
+    HaltUnreadable,
+    PauseStarted,
+    Preparing,
+    RoundStarted,
+    RunFinished,
+    RunHalted,
+    RunStarted,
+    ScenarioFinished,
+    ScenarioStarted,
+    StepFinished,
+    StepStarted,
+    StopRequested,
+)
+from seatrial.runtime.events.stream import EventStream, Listener
+from seatrial.runtime.events.targets import GuardrailHeld, NodesChosen, TargetsChosen, TargetsFiltered, TargetsMatched
+
+__all__ = [
+    "AlertsMuted",
+    "CommandExecuted",
+    "ContainerRestarted",
+    "ContainerSignalled",
+    "EarlierRunFound",
+    "Event",
+    "EventStream",
+    "EvictionBlocked",
+    "EvictionSkipped",
+    "ExperimentAborted",
+    "FaultCleared",
+    "FaultProven",
+    "GuardrailHeld",
+    "HaltUnreadable",
+    "Listener",
+    "MachineSkipped",
+    "MachineStarted",
+    "MachineStopFailed",
+    "MachineStopped",
+    "MeasurementTaken",
+    "MeshSampled",
+    "NodeCordoned",
+    "NodeRef",
+    "NodeTainted",
+    "NodesChosen",
+    "ObjectApplied",
+    "ObjectDeleted",
+    "PauseStarted",
+    "PodCommandExecuted",
+    "PodEvicted",
+    "PodKillSkipped",
+    "PodKilled",
+    "PodRecovered",
+    "PodRef",
+    "PodSpared",
+    "Preparing",
+    "ProbeSampled",
+    "ProofMissing",
+    "Record",
+    "RecoveryMissed",
+    "RoundStarted",
+    "RunFinished",
+    "RunHalted",
+    "RunStarted",
+    "ScenarioFinished",
+    "ScenarioStarted",
+    "SteadyStateHeld",
+    "SteadyStateLost",
+    "SteadyStateRegained",
+    "SteadyStateSampled",
+    "StepFinished",
+    "StepStarted",
+    "StopRequested",
+    "TargetsChosen",
+    "TargetsFiltered",
+    "TargetsMatched",
+    "TimerArmed",
+    "UndoDone",
+    "UndoFailed",
+    "UndoRetried",
+    "UndoWritten",
+    "Where",
+]

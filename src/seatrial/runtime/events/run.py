@@ -1,0 +1,98 @@
+"""The course of a run: rounds, scenarios, steps, pauses, and what ends it before its time."""
+
+from seatrial.runtime.events.event import Event
+from seatrial.runtime.verdict import Verdict
+
+
+class Preparing(Event, frozen=True, kw_only=True):
+    """Something that takes a while before the run can begin."""
+
+    what: str
+
+
+class RunStarted(Event, frozen=True, kw_only=True):
+    """A run begins; `rounds` is None for ever."""
+
+    run_id: str
+    policy: str
+    seed: str
+    server: str
+    rounds: int | None
+
+
+class RoundStarted(Event, frozen=True, kw_only=True):
+    """A round begins; counted from 1."""
+
+    number: int
+
+
+class ScenarioStarted(Event, frozen=True, kw_only=True):
+    """A scenario begins."""
+
+    name: str
+    description: str
+
+
+class StepStarted(Event, frozen=True, kw_only=True):
+    """A step begins; counted from 0, as in a policy's paths."""
+
+    index: int
+    key: str
+    total: int
+
+
+class StepFinished(Event, frozen=True, kw_only=True):
+    """A step ends."""
+
+    index: int
+    key: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    duration_ms: float
+
+
+class ScenarioFinished(Event, frozen=True, kw_only=True):
+    """A scenario ends, clean-up included."""
+
+    name: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    duration_ms: float
+
+
+class PauseStarted(Event, frozen=True, kw_only=True):
+    """A pause between two rounds."""
+
+    seconds: float
+
+
+class StopRequested(Event, frozen=True, kw_only=True):
+    """Somebody asked the run to stop; `hurry` the second time."""
+
+    reason: str
+    hurry: bool
+
+
+class RunHalted(Event, frozen=True, kw_only=True):
+    """Somebody halted all experiments on the cluster: the run ends here, and cleans up; `since` as the mark has it."""
+
+    by: str
+    reason: str
+    since: str
+
+
+class HaltUnreadable(Event, frozen=True, kw_only=True):
+    """Whether experiments are halted can't be seen for lack of permission; the run goes on."""
+
+    namespace: str
+    error: str
+
+
+class RunFinished(Event, frozen=True, kw_only=True):
+    """The run ends."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    exit_code: int
+    duration_ms: float
+    rounds: int
