@@ -234,6 +234,23 @@ async def test_what_ended_long_ago_is_dropped(tmp_path):
     await journal.close()
 
 
+async def test_a_run_that_goes_on_for_ever_drops_what_was_done_long_ago(tmp_path):
+    """One of its heartbeats in a while clears the file; what is open, and the run itself, stays."""
+    journal = await Journal.open(tmp_path)
+    await journal.begin(entry("endless"))
+    for error in ("", "refused"):
+        await journal.settle(await journal.write("endless", undo("a")), error=error)
+    with journal._connection as connection:
+        connection.execute("UPDATE undo SET written = '2001-01-01T00:00:00'")
+    await journal.beat()
+    assert journal._connection.execute("SELECT count(*) FROM undo").fetchone() == (2,)
+    for _ in range(500):
+        await journal.beat()
+    assert journal._connection.execute("SELECT state FROM undo").fetchall() == [("failed",)]
+    assert journal._connection.execute("SELECT id FROM run").fetchall() == [("endless",)]
+    await journal.close()
+
+
 async def test_forgotten_undos_are_open_no_more(tmp_path):
     """Of a cluster that is gone nothing is asked any more; other runs keep theirs."""
     journal = await Journal.open(tmp_path)

@@ -213,7 +213,7 @@ async def test_the_proxy_of_the_targets_scheme_is_used(server, context):
     async def proxy(reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
         asked.append(head.split()[:2])
-        writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         await writer.drain()
         writer.close()
 
@@ -221,7 +221,7 @@ async def test_the_proxy_of_the_targets_scheme_is_used(server, context):
         port = listening.sockets[0].getsockname()[1]
         proxies = {"http": f"127.0.0.1:{port}", "https": "127.0.0.1:1"}
         outcome = await STEP.run(spec(server.url, proxies=proxies), context)
-        assert "with 503" in outcome.reasons[0]
+        assert "with 403" in outcome.reasons[0]
         assert len(await undo(context)) == 1
     assert asked[0] == [b"POST", f"{server.url}/silences".encode()]
     assert asked[1] == [b"GET", f"{server.url}/silences".encode()]

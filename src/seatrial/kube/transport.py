@@ -282,6 +282,8 @@ class Transport:
                 if wait is None:
                     if isinstance(error, errors.ApiStatusError):
                         error.after_repeat = repeated
+                    if isinstance(error, errors.Unreachable):
+                        error.was_sent = error.was_sent or repeated
                     raise
                 call.last_error = error
                 repeated = repeated or not errors.had_no_effect(error)

@@ -53,7 +53,6 @@ class Model(BaseModel):
 
     model_config = ConfigDict(
         alias_generator=to_camel,
-        defer_build=True,
         extra="forbid",
         frozen=True,
         serialize_by_alias=True,

@@ -27,6 +27,7 @@ from seatrial.runtime.undo import Undo
 T = TypeVar("T")
 
 _KEPT = timedelta(days=30)
+_BEATS_BETWEEN_CLEARINGS = 500
 _RUN_COLUMNS = (
     "id, policy, seed, server, kubeconfig, context, machines, executor, disposable, started, who,"
     " host, boot, pid_namespace, pid, pid_started, heartbeat"
@@ -85,6 +86,7 @@ class Journal:
         self.path = path
         self._connection = connection
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._beats = 0
 
     @classmethod
     async def open(cls, directory: Path) -> Self:
@@ -122,13 +124,8 @@ class Journal:
             run.id, run.policy, run.seed, run.server, run.kubeconfig, run.context, run.machines, run.executor,
             run.disposable, now, user_name(), me.host, me.boot, me.namespace, me.pid, me.began, now,
         )  # fmt: skip
-        long_ago = (datetime.now(UTC) - _KEPT).isoformat(timespec="milliseconds")
         await self._write(
-            ("DELETE FROM undo WHERE state = 'done' AND written < ?", (long_ago,)),
-            (
-                "DELETE FROM run WHERE finished < ? AND NOT EXISTS (SELECT 1 FROM undo WHERE run_id = run.id)",
-                (long_ago,),
-            ),
+            *_dropping_what_is_old(),
             (
                 f"INSERT INTO run ({_RUN_COLUMNS}) VALUES ({', '.join('?' * len(row))})",  # noqa: S608 -- our own words
                 row,
@@ -140,13 +137,18 @@ class Journal:
         await self._write(("UPDATE run SET finished = ?, verdict = ? WHERE id = ?", (_now(), verdict, run_id)))
 
     async def beat(self) -> None:
-        """Write down that this process lives, for its runs and for those whose clean-up it finishes."""
+        """Write down that this process lives, for its runs and for those whose clean-up it finishes.
+
+        Now and then what ended long ago is dropped, since a run may go on for ever.
+        """
+        self._beats += 1
         me, now = this_process(), _now()
         mine = (now, me.boot, me.namespace, me.pid, me.began)
         where = "boot = ? AND pid_namespace = ? AND pid = ? AND pid_started = ?"
         await self._write(
             (f"UPDATE run SET heartbeat = ? WHERE {where} AND finished IS NULL", mine),  # noqa: S608 -- our own words
             (f"UPDATE claim SET heartbeat = ? WHERE {where}", mine),  # noqa: S608 -- our own words
+            *(_dropping_what_is_old() if self._beats % _BEATS_BETWEEN_CLEARINGS == 0 else ()),
         )
 
     async def write(self, run_id: str, undo: Undo) -> WrittenUndo:
@@ -283,6 +285,15 @@ def _guarded(path: Path, work: Callable[[], T]) -> T:
             f"can't write the journal {path}: {error}",
             hint="free some space or choose another --state-dir; nothing is changed without a journal",
         ) from error
+
+
+def _dropping_what_is_old() -> tuple[tuple[str, tuple[object, ...]], ...]:
+    """The statements that drop undos that were done long ago, and runs that ended then and left nothing."""
+    long_ago = (datetime.now(UTC) - _KEPT).isoformat(timespec="milliseconds")
+    return (
+        ("DELETE FROM undo WHERE state = 'done' AND written < ?", (long_ago,)),
+        ("DELETE FROM run WHERE finished < ? AND NOT EXISTS (SELECT 1 FROM undo WHERE run_id = run.id)", (long_ago,)),
+    )
 
 
 def _now() -> str:
