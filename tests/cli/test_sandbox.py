@@ -237,7 +237,9 @@ def test_disk_full(shell: Shell) -> None:
     disk.mkdir()
     if (
         mount is None
-        or subprocess.run([mount, "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)], check=False).returncode
+        or subprocess.run(
+            [mount, "-t", "tmpfs", "-o", "size=16k,mode=0700", "tmpfs", str(disk)], check=False
+        ).returncode
     ):
         pytest.skip("no right to mount a small disk")
     try:

@@ -7,7 +7,7 @@ expression, a selector, an address) can't be read from a schema: `TEXTS` has a f
 import re
 from collections import deque
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 Schema = dict[str, Any]
@@ -46,8 +46,8 @@ class Language:
             for value in self.values(self.maps[name]["properties"][key], key):
                 yield (key,), self.policy(name, {key: value})
         for pair in [] if is_choice else combinations(keys, 2):
-            chosen = {key: next(self.values(self.maps[name]["properties"][key], key)) for key in pair}
-            yield pair, self.policy(name, chosen)
+            for values in product(*(self._choices(self.maps[name]["properties"][key], key) for key in pair)):
+                yield pair, self.policy(name, dict(zip(pair, values, strict=True)))
 
     def policy(self, name: str, chosen: dict[str, Any]) -> Any:
         """A policy that holds the map with these keys, and else as little as possible."""
@@ -84,6 +84,11 @@ class Language:
                 yield None
             else:
                 yield from self._plain(each, key)
+
+    def _choices(self, schema: Schema, key: str) -> list[Any]:
+        """The plainest value that a key may have, and where there is a list to choose from, all of it."""
+        values = list(self.values(schema, key))
+        return values if "enum" in schema else values[:1]
 
     def _plain(self, schema: Schema, key: str) -> Iterator[Any]:
         kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]

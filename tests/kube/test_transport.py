@@ -104,6 +104,24 @@ async def test_nothing_listens(write_kubeconfig: WriteKubeconfig) -> None:
     assert not refused.value.was_sent
 
 
+async def test_what_was_sent_once_may_have_had_an_effect(server: FakeApiServer, client: Client) -> None:
+    """Where the last try finds nobody, the first may have been carried out all the same."""
+    stopping = []
+
+    async def goes_away(request: web.Request) -> web.Response:
+        stopping.append(asyncio.create_task(server.stop()))
+        assert request.transport
+        request.transport.abort()
+        return web.Response()
+
+    server.on("POST", "/api/v1/namespaces/team/configmaps", goes_away)
+    with pytest.raises(errors.Unreachable, match="refused") as lost:
+        await client.create(CONFIGMAPS, {"metadata": {"name": "x"}}, repeatable=True)
+    assert lost.value.was_sent
+    assert not errors.had_no_effect(lost.value)
+    await asyncio.wait(stopping)
+
+
 async def test_a_name_that_isn_t_known(write_kubeconfig: WriteKubeconfig) -> None:
     """A wrong address is told apart from a server that is down."""
     async with await connect(kubeconfig=write_kubeconfig("https://no-such-host.invalid")) as client:

@@ -42,7 +42,7 @@ RULES_BEYOND_A_SCHEMA = re.compile(
     r"|no valid (label|field) selector|which selects nothing"
     r"|no IP address"
     # What one key means beside another.
-    r"|beside '|beside it|makes no sense with|both failures and seconds"
+    r"|beside '|beside it|needs '\w+': |is for the signal SIGSTOP only|makes no sense with|both failures and seconds"
     r"|is no way to a Service|does not get through the API server"
     r"|no URL with a host"
 )

@@ -6,8 +6,9 @@ is theirs, and stays.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 Object = dict[str, Any]
 Part = str | tuple[str, str]
@@ -32,8 +33,7 @@ class _Absent:
 ABSENT: Any = _Absent()
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(msgspec.Struct, frozen=True):
     """One field: its path, its value before, and ours.
 
     A pair in the path is an item of a list: `("name", NAME)` that of a name, `("key,effect", "KEY,EFFECT")` a taint;

@@ -12,8 +12,9 @@ where somebody else has made it meanwhile: what carries the run's label and was 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from seatrial.actions.created_objects import RUN_LABEL, deletion_of, object_in_words, refuse_leftover, with_run_label
 from seatrial.actions.field_changes import revert_undo
@@ -66,8 +67,7 @@ class ServerSide:
         return await self._cluster.apply(resource, body, force=True, dry_run=dry_run)
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(msgspec.Struct, frozen=True):
     """An object that was applied."""
 
     resource: Resource

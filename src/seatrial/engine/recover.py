@@ -8,7 +8,8 @@ while whether it goes on.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+
+import msgspec
 
 from seatrial.engine.unwind import unwind
 from seatrial.errors import SeatrialError
@@ -27,16 +28,14 @@ Connect = Callable[[RunEntry], Awaitable[World]]
 _LOOK_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one run's clean-up: `left_alone` tells why it was not touched, `failures` what failed."""
 
     left_alone: str = ""
     failures: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovery:
+class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     """What finishing clean-up needs.
 
     `connect` reaches again what a run worked on; `hurry` is set when somebody doesn't want to wait.

@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+
+import msgspec
 
 from seatrial.errors import SeatrialError
 from seatrial.policy.base import OneKey
@@ -20,8 +21,7 @@ _log = logging.getLogger(__name__)
 _MOST_UNDER_WAY = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """What a probe came to, and when it was due."""
 
     due: float

@@ -8,14 +8,14 @@ is never the node's, whatever else they share: addresses repeat between networks
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from seatrial.kube.objects import Node
 from seatrial.machines.driver import Machine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairing:
+class Pairing(msgspec.Struct, frozen=True, kw_only=True):
     """The machines of nodes, by the nodes' names, and why others have none.
 
     `unclaimed` are machines of the cloud that no node runs on.

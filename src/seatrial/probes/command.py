@@ -43,21 +43,24 @@ async def run_command(
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()
+    program = _Program()
+    starting = loop.subprocess_exec(
+        lambda: program,
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        env={**os.environ, **environment},
+        start_new_session=True,
+    )
     try:
-        transport, program = await loop.subprocess_exec(
-            _Program,
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(
-            f"'{command[0]}' can't be run: {reason}",
-            hint="it has to be a program of the machine that Seatrial runs on",
-        ) from error
-    try:
+        try:
+            # A start that is cancelled half-way would end the program, but nothing that it has started by then.
+            transport, _ = await uncancellable(starting)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise UsageError(
+                f"'{command[0]}' can't be run: {reason}",
+                hint="it has to be a program of the machine that Seatrial runs on",
+            ) from error
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 await program.exited.wait()
@@ -68,9 +71,7 @@ async def run_command(
             async with asyncio.timeout(_LAST_OUTPUT_SECONDS):
                 await program.silent.wait()
     finally:
-        _end_group(transport.get_pid())
-        transport.close()
-        await uncancellable(program.gone.wait())
+        await uncancellable(program.end())
     return CommandResult(
         exit_code=exit_code, stdout=program.text(_STDOUT), stderr=program.text(_STDERR), elapsed_ms=elapsed_ms
     )
@@ -85,9 +86,23 @@ class _Program(asyncio.SubprocessProtocol):
     def __init__(self) -> None:
         self.exited = asyncio.Event()
         self.silent = asyncio.Event()
-        self.gone = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._transport: asyncio.SubprocessTransport | None = None
         self._open = {_STDOUT, _STDERR}
         self._kept = {_STDOUT: bytearray(), _STDERR: bytearray()}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It has been started."""
+        assert isinstance(transport, asyncio.SubprocessTransport)  # noqa: S101 -- asyncio's promise
+        self._transport = transport
+
+    async def end(self) -> None:
+        """End it with all that it started, and wait until its descriptors are closed; nothing where it never began."""
+        if self._transport is None:
+            return
+        _end_group(self._transport.get_pid())
+        self._transport.close()
+        await self._gone.wait()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Keep the beginning of an output."""
@@ -106,7 +121,7 @@ class _Program(asyncio.SubprocessProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- the way asyncio calls it
         """It has ended, and all descriptors are closed."""
-        self.gone.set()
+        self._gone.set()
 
     def text(self, fd: int) -> str:
         """What it wrote."""

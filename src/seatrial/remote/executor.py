@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
+import msgspec
+
 from seatrial.errors import MachineError
 from seatrial.kube.client import Client
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandResult:
+class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a command came to; `output` is what it wrote, standard output and error as they came, shortened."""
 
     exit_code: int

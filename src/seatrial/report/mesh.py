@@ -1,8 +1,9 @@
 """What goldpinger's instances saw of each other in a run, counted from the looks at their graph."""
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from seatrial.report.durations import duration
 from seatrial.runtime.events import MeshSampled
@@ -10,8 +11,7 @@ from seatrial.runtime.events import MeshSampled
 _MOST_PAIRS = 1000
 
 
-@dataclass(slots=True)
-class MeshSummary:
+class MeshSummary(msgspec.Struct):
     """What the looks at the graph came to; times in seconds since the first kill."""
 
     samples: int = 0
@@ -21,7 +21,7 @@ class MeshSummary:
     most_instances: int = 0
     unanswered: int = 0
     fewest_ok: tuple[int, int] | None = None
-    failed_pairs: Counter[str] = field(default_factory=Counter)
+    failed_pairs: Counter[str] = msgspec.field(default_factory=Counter)
     first_degraded_s: float | None = None
     last_degraded_s: float | None = None
     whole_at_end: bool | None = None

@@ -5,8 +5,9 @@ times.
 """
 
 from collections import Counter, deque
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from seatrial.report.durations import distribution, duration, spread
 from seatrial.report.faults import FaultFigures
@@ -42,8 +43,7 @@ _SHOWN_VICTIMS = 10
 _OTHER_REASONS = "other reasons"
 
 
-@dataclass(slots=True)
-class SteadySummary:
+class SteadySummary(msgspec.Struct):
     """What the samples of one probe of a steady state came to, in all rounds."""
 
     samples: int = 0

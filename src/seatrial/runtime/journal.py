@@ -13,10 +13,11 @@ import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self, TypeVar
+
+import msgspec
 
 from seatrial.errors import StateError
 from seatrial.runtime import journal_schema
@@ -34,8 +35,7 @@ _RUN_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEntry:
+class RunEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A run as the journal knows it: enough to reach the same cluster again.
 
     `machines` and `executor` are the drivers that were named for it. A `disposable` cluster, an embedded one, is gone
@@ -53,8 +53,7 @@ class RunEntry:
     disposable: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournaledRun:
+class JournaledRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run that has not ended, or that left undos open: who began it and when, and what was last seen of it."""
 
     entry: RunEntry
@@ -71,8 +70,7 @@ class JournaledRun:
         return Sighting(process=self.process, heartbeat=self.heartbeat, ended=self.ended)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenUndo:
+class WrittenUndo(msgspec.Struct, frozen=True, kw_only=True):
     """An undo in the journal."""
 
     id: int

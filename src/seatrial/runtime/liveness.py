@@ -11,8 +11,9 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from seatrial.errors import StateError
 from seatrial.runtime.process_identity import ProcessIdentity
@@ -32,8 +33,7 @@ class Liveness(enum.Enum):
     """It ran where we can't look, and its heartbeat is recent: whether it beats on will show."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """A process, its last heartbeat (ISO 8601), and whether it said itself that it has ended."""
 
     process: ProcessIdentity

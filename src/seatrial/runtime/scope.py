@@ -7,8 +7,9 @@ longer than the step itself (the recovery of a killed pod): the scenario waits f
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from seatrial.errors import SeatrialError
 from seatrial.runtime.verdict import Outcome, combine, not_carried_out
@@ -17,20 +18,18 @@ _log = logging.getLogger(__name__)
 _FIRST_LOOK_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True):
     """How an observer and its scenario keep step.
 
     The observer sets `begun` when it has had its first look: only then does the first step run. The scenario sets
     `ending` when all is done: the observer then takes a last look and returns.
     """
 
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+    ending: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
 
-@dataclass(frozen=True, slots=True)
-class _Promise:
+class _Promise(msgspec.Struct, frozen=True):
     task: asyncio.Task[Outcome]
     give_up: Callable[[], Outcome]
 

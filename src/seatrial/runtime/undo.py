@@ -6,17 +6,17 @@ matching `UndoKind` last in, first out when the scenario ends. Kinds come in by 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+
+import msgspec
 
 from seatrial.errors import StateError
 from seatrial.policy.extensions import load_extensions
 from seatrial.runtime.world import World
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undo:
+class Undo(msgspec.Struct, frozen=True, kw_only=True):
     """What undoes one change.
 
     `args` is JSON. `description` says what will be done ("delete Deployment shop/cart"), `manual` is the command by
@@ -24,13 +24,12 @@ class Undo:
     """
 
     kind: str
-    args: Mapping[str, Any] = field(default_factory=dict)
+    args: Mapping[str, Any] = msgspec.field(default_factory=dict)
     description: str
     manual: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoKind:
+class UndoKind(msgspec.Struct, frozen=True, kw_only=True):
     """How undos of one kind are carried out.
 
     `run(args, world)` returns when the world is seen to be back, with a note on what it left as it is and why (somebody

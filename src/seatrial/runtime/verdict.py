@@ -6,8 +6,9 @@ it could not show either: nothing matched, the API refused, a measurement did no
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Verdict(StrEnum):
@@ -21,8 +22,7 @@ class Verdict(StrEnum):
 _SEVERITY = {Verdict.PASSED: 0, Verdict.INCONCLUSIVE: 1, Verdict.FAILED: 2}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What one step, action or measurement came to.
 
     `ends_scenario` tells whether the steps after it still make sense: always true of a failure; true of an
@@ -95,8 +95,7 @@ class Tally:
         return tuple(self._reasons)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a whole run came to, and the exit code that says so.
 
     The codes: 0 all passed, 1 something failed, 3 inconclusive, 4 clean-up incomplete, 130 interrupted (after

@@ -1,7 +1,8 @@
 """What a step and its undo act on: the cluster, the machines under it, and commands on these."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from seatrial.kube.client import Client
 from seatrial.machines.driver import MachineDriver
@@ -15,12 +16,11 @@ def _unheard(event: Event) -> None:
     """Where nobody listens."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(msgspec.Struct, frozen=True, kw_only=True):
     """Everything outside that Seatrial changes; `emit` and `clock` are for an undo that measures and proves."""
 
     cluster: Client
-    machines: MachineDriver = field(default_factory=NoMachines)
-    executor: Executor = field(default_factory=NoExecutor)
+    machines: MachineDriver = msgspec.field(default_factory=NoMachines)
+    executor: Executor = msgspec.field(default_factory=NoExecutor)
     emit: Callable[[Event], None] = _unheard
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = msgspec.field(default_factory=SystemClock)

@@ -5,7 +5,8 @@ so are the nodes that it doesn't name.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from seatrial.kube.errors import Forbidden, NotFound
 from seatrial.kube.objects import ZONE_LABEL, Node, Pod
@@ -27,8 +28,7 @@ _GROUP_LABELS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeTarget:
+class NodeTarget(msgspec.Struct, frozen=True, kw_only=True):
     """A node, and the machine under it; `problem` says why none is known, where somebody asked.
 
     `inventory_groups` are those of the inventory file.

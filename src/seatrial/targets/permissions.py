@@ -1,15 +1,15 @@
 """What this user may not do, though a step needs it: asked of the API server before anything is touched."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from seatrial.kube.client import Client
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS, Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(msgspec.Struct, frozen=True):
     """A verb on a resource, or on a subresource of it."""
 
     verb: str

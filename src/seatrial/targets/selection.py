@@ -4,7 +4,8 @@ Both call `select_pods` with the same seed, so that they agree.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from seatrial.kube.objects import Pod
 from seatrial.runtime.context import Context
@@ -13,8 +14,7 @@ from seatrial.targets.filters import PodFilter, filter_pods, reads_status
 from seatrial.targets.pods import PodMatcher, describe, match_pods, pod_ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """The pods left after matching and filtering.
 
     `notes` say how filters decided where that isn't plain, `empty_reason` why no pod is left.

@@ -139,7 +139,7 @@ class _Cell:
         """The fault strikes at an Alertmanager, and the API server is as it should be."""
         await self._alerts.start()
         stack.push_async_callback(self._alerts.stop)
-        server = self._alerts.url.partition("/prefix")[0]
+        server = self._alerts.url.partition("/prefix")[0].replace("localhost", "127.0.0.1")
         self._struck = ApiProxy(Upstream(server, self._ground.upstream.session), self._fault, self._strike)
         await stack.enter_async_context(self._struck.running())
         self._proxy = ApiProxy(self._ground.upstream, None, self._strike, others=[self._struck])
@@ -327,10 +327,18 @@ class _Cell:
         return process
 
     async def _wait(self, process: ForkServerProcess) -> None:
-        await asyncio.to_thread(process.join, _RUN_SECONDS)
-        if process.is_alive():
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+        # Not in a thread: there are few, and as many processes as cells.
+        loop.add_reader(process.sentinel, ended.set)
+        try:
+            async with asyncio.timeout(_RUN_SECONDS):
+                await ended.wait()
+        except TimeoutError:
             process.kill()
-            raise TimeoutError(f"still running after {_RUN_SECONDS:g} s: {self._report('first')}")
+            raise TimeoutError(f"still running after {_RUN_SECONDS:g} s: {self._report('first')}") from None
+        finally:
+            loop.remove_reader(process.sentinel)
+        process.join()
 
     def _report(self, name: str) -> str:
         path = self._directory / f"{name}.log"

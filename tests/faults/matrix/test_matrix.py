@@ -14,7 +14,7 @@ from tests.faults.matrix.objects import differences
 
 _PARTS = 4
 _AT_ONCE = 6
-_OF_THE_OTHERS = 4
+_OF_THE_OTHERS = 2
 
 
 def chosen(case, number):

@@ -6,7 +6,8 @@ waits for the return, as it does for the replacements of killed pods.
 """
 
 import asyncio
-from dataclasses import dataclass
+
+import msgspec
 
 from seatrial.actions.pods.containers import status_of
 from seatrial.kube.client import Client
@@ -19,8 +20,7 @@ from seatrial.runtime.verdict import PASSED, Outcome, nothing_to_do
 from seatrial.targets.pods import pod_ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerBefore:
+class ContainerBefore(msgspec.Struct, frozen=True, kw_only=True):
     """A container as it was before it was touched."""
 
     pod: PodRef

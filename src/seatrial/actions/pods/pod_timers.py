@@ -6,7 +6,8 @@ The container's own image has to hold a shell. What the runtimes say where it do
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from seatrial.actions.dead_man_timer import DISARMED, DeadManTimer
 from seatrial.errors import ClusterError
@@ -22,8 +23,7 @@ _NO_SHELL_CODES = frozenset({126, 127})
 _NO_SHELL_WORDS = ("executable file not found", "no such file or directory")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """A container of a pod."""
 
     namespace: str

@@ -14,7 +14,8 @@ of that controller that was killed first.
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+
+import msgspec
 
 from seatrial.actions.parallel import ungrouped
 from seatrial.actions.pods.endpoint_departures import EndpointDepartures, track_endpoints
@@ -47,8 +48,7 @@ def is_replaced(pod: Pod) -> bool:
     return owner is not None and owner.kind in REPLACING_KINDS
 
 
-@dataclass(slots=True)
-class _Replacement:
+class _Replacement(msgspec.Struct):
     pod: Pod
     created: float
     scheduled: float | None = None
@@ -56,8 +56,7 @@ class _Replacement:
     ready: float | None = None
 
 
-@dataclass(slots=True)
-class _Victim:
+class _Victim(msgspec.Struct):
     ref: PodRef
     owner_uid: str
     sent: float | None = None

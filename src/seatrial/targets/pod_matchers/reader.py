@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+import msgspec
+
 from seatrial.kube.client import Client
 from seatrial.kube.errors import Forbidden, NotFound
 from seatrial.kube.objects import PartialObject, Pod
 from seatrial.kube.resources import NAMESPACES, PODS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matched:
+class Matched(msgspec.Struct, frozen=True, kw_only=True):
     """The pods that matchers found, and what to say where there are none."""
 
     pods: tuple[Pod, ...]
