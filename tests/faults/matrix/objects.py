@@ -51,7 +51,7 @@ async def seen_inside(cluster: Client, namespace: str, command: str) -> Picture:
     shown: Picture = {}
     for pod in (each for each in pods.items if each.metadata.deletion_timestamp is None):
         result = await cluster.exec(pod.metadata.name, namespace=namespace, command=["sh", "-c", command])
-        shown["inside"] = (result.stdout + result.stderr).decode()
+        shown["inside"] = sorted((result.stdout + result.stderr).decode().splitlines())
     return shown
 
 
