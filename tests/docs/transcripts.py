@@ -34,6 +34,8 @@ _VARIES = (
     (re.compile(r"\b\d+Mi\b"), "USE"),
     (re.compile(r"\(\d+ nodes? .*\)"), "NODES"),
     (re.compile(r"(~/\.local/state/seatrial|/\S*/state)/"), "STATE/"),
+    # Where it deleted something is said by kubectl 1.36 and not by 1.32: the machine may have either.
+    (re.compile(r" deleted from \S+ namespace$"), " deleted"),
     (re.compile(r"\s+"), " "),
 )
 

@@ -27,6 +27,7 @@ metadata: {name: host}
 spec:
   nodeName: node1
   terminationGracePeriodSeconds: 0
+  tolerations: [{operator: Exists}] # a node that is kept this busy may be late with its heartbeats: no eviction
   containers: [{name: c, image: busybox, command: [sh, -c, "while true; do echo line; sleep 0.1; done"]}]
 """
 _HERE = b"here\n", b'{"metadata":{},"status":"Success"}'
