@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.DOTALL | re.MULTILINE)
 _END = "--- end of output ---"
 _SECONDS = 60
+# What says how busy the machine was: the way to a rollout's end, and what kubectl logs when it ends its own watch.
+_BY_THE_WAY = re.compile(r'Waiting for deployment |I\d{4} .*"Warning: watch ended with error".*: context canceled')
 _STATE = "~/.local/state/seatrial"  # where a reader's sandboxes are
 _VARIES = (
     (re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d"), "TIME"),
@@ -83,7 +85,7 @@ def run(commands: list[Command], *, home: Path, path: str) -> list[str]:
 
 def masked(output: str) -> list[str]:
     """An output's lines with everything volatile replaced; the order of lines counts."""
-    return [_mask(line) for line in output.splitlines() if line.strip()]
+    return [_mask(line) for line in output.splitlines() if line.strip() and not _BY_THE_WAY.match(line)]
 
 
 def _mask(line: str) -> str:
