@@ -1,9 +1,11 @@
-"""Doing the same to many targets at once, but never to more than so many at a time."""
+"""Several things at once: the same to many targets, never more than so many at a time; several watches together."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
+
+from seatrial.kube.watch import Watch, WatchEvent
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,3 +45,24 @@ def ungrouped() -> Iterator[None]:
         failure = failure.exceptions[0]
     if failure is not None:  # raised in the `except`, or `from None`, it would lose or change where it comes from
         raise failure
+
+
+async def follow(
+    watches: Iterable[Watch[T]], take: Callable[[WatchEvent[T]], None], *, until: Callable[[], Awaitable[None]]
+) -> None:
+    """Hand the events of open watches on as they come, until `until` returns.
+
+    Raises:
+        ClusterError: one of the watches can't be followed any more.
+    """
+
+    async def feed(watch: Watch[T]) -> None:
+        async for event in watch:
+            take(event)
+
+    with ungrouped():
+        async with asyncio.TaskGroup() as group:
+            followers = [group.create_task(feed(watch)) for watch in watches]
+            await until()
+            for follower in followers:
+                follower.cancel()

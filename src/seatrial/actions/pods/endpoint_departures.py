@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 
-from seatrial.actions.parallel import ungrouped
+from seatrial.actions.parallel import follow
 from seatrial.errors import ClusterError
 from seatrial.kube.client import Client
 from seatrial.kube.errors import Forbidden
@@ -164,12 +164,7 @@ async def _follow(
             departures.already_there(watch.snapshot)
         opened.set_result("")
         try:
-            with ungrouped():
-                async with asyncio.TaskGroup() as group:
-                    followers = [group.create_task(_feed(departures, watch)) for watch in watches]
-                    await departures.wait()
-                    for follower in followers:
-                        follower.cancel()
+            await follow(watches, departures.feed, until=departures.wait)
         except ClusterError as error:
             return _give_up(departures, context, when=f"before its slices could be watched no more ({error.message})")
     return PASSED
@@ -179,11 +174,6 @@ def _watch(namespace: str, services: Sequence[Behind], cluster: Client) -> Watch
     names = ",".join(name for at, name in services if at == namespace)
     selector = f"{_SERVICE_LABEL} in ({names})"
     return cluster.watch(ENDPOINTSLICES, namespace=namespace, label_selector=selector, type=EndpointSlice)
-
-
-async def _feed(departures: EndpointDepartures, watch: Watch[EndpointSlice]) -> None:
-    async for event in watch:
-        departures.feed(event)
 
 
 def _give_up(departures: EndpointDepartures, context: Context, *, when: str) -> Outcome:

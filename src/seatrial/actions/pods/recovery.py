@@ -17,12 +17,12 @@ from contextlib import AsyncExitStack
 
 import msgspec
 
-from seatrial.actions.parallel import ungrouped
+from seatrial.actions.parallel import follow
 from seatrial.actions.pods.endpoint_departures import EndpointDepartures, track_endpoints
 from seatrial.errors import ClusterError
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
-from seatrial.kube.watch import Watch, WatchEvent
+from seatrial.kube.watch import WatchEvent
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import (
     Event,
@@ -263,20 +263,10 @@ async def _follow(
             tracker.already_there(watch.snapshot)
         opened.set_result(None)
         try:
-            with ungrouped():
-                async with asyncio.TaskGroup() as group:
-                    followers = [group.create_task(_feed(tracker, watch)) for watch in watches]
-                    await tracker.wait()
-                    for follower in followers:
-                        follower.cancel()
+            await follow(watches, tracker.feed, until=tracker.wait)
         except ClusterError as error:
             return _give_up(tracker, context, when=f"before the pods could be watched no more ({error.message})")
     return PASSED
-
-
-async def _feed(tracker: RecoveryTracker, watch: Watch[Pod]) -> None:
-    async for event in watch:
-        tracker.feed(event)
 
 
 def _give_up(tracker: RecoveryTracker, context: Context, *, when: str) -> Outcome:
