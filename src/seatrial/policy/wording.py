@@ -37,6 +37,11 @@ def quote(text: str) -> str:
     return f"'{printable(_shorten(text))}'"
 
 
+def counted(number: int, word: str) -> str:
+    """A number of things: "1 pod", "2 pods"."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def printable(text: str) -> str:
     """A text whose control and invisible characters are written as escapes."""
     if text.isprintable():

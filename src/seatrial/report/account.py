@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from seatrial.policy.wording import counted
 from seatrial.report.durations import duration
 from seatrial.report.summary import is_background
 from seatrial.runtime.events import (
@@ -185,7 +186,7 @@ class Account:
     def _targets(self, event: Event) -> list[Line] | None:
         match event:
             case TargetsMatched(matcher=matcher, count=count, kind=kind):
-                return [Line(2, "matched", f"{_counted(count, kind)} ({matcher})", "plain" if count else "warn")]
+                return [Line(2, "matched", f"{counted(count, kind)} ({matcher})", "plain" if count else "warn")]
             case TargetsFiltered(filter=name, before=before, after=after, note=note):
                 why = f" ({note})" if note else ""
                 return [Line(2, "filtered", f"{name}: {before} → {after}{why}", "plain" if after else "warn")]
@@ -313,9 +314,9 @@ class Account:
     def _steady_state(self, event: Event) -> list[Line] | None:
         match event:
             case SteadyStateHeld(moment="before", probes=probes, seconds=seconds):
-                return [Line(1, "steady", f"{_counted(probes, 'probe')} held, in {duration(seconds * 1000)}", "good")]
+                return [Line(1, "steady", f"{counted(probes, 'probe')} held, in {duration(seconds * 1000)}", "good")]
             case SteadyStateHeld(probes=probes, seconds=seconds):
-                text = f"{_counted(probes, 'probe')} held again {duration(seconds * 1000)} after clean-up"
+                text = f"{counted(probes, 'probe')} held again {duration(seconds * 1000)} after clean-up"
                 return [Line(1, "steady", text, "good")]
             case SteadyStateLost(probe=probe, reason=reason):
                 return [Line(2, "lost", f"steady state, {probe}: {reason}", "warn")]
@@ -358,10 +359,6 @@ class Account:
 
 
 _TONES: dict[Verdict, Tone] = {Verdict.PASSED: "good", Verdict.FAILED: "bad", Verdict.INCONCLUSIVE: "warn"}
-
-
-def _counted(count: int, kind: str) -> str:
-    return f"{count} {kind}{'' if count == 1 else 's'}"
 
 
 def _named_nodes(nodes: tuple[NodeRef, ...]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from seatrial.kube.errors import Forbidden
 from seatrial.kube.objects import Node, Pod
 from seatrial.kube.resources import PODS
+from seatrial.policy.wording import counted
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import GuardrailHeld
 from seatrial.runtime.guardrails import DEFAULT_PROTECTED, Guardrails
@@ -46,7 +47,7 @@ async def guard_pods(
     hit = len({pod.metadata.uid for pod in pods} | set(earlier))
     if limits.most_pods is not None and hit > limits.most_pods:
         before = " with those it hit before" if earlier else ""
-        reasons.append(f"maxPods: the step would hit {_counted(hit, 'pod')}{before}, at most {limits.most_pods} may be")
+        reasons.append(f"maxPods: the step would hit {counted(hit, 'pod')}{before}, at most {limits.most_pods} may be")
     reasons += await _least_left(pods, context)
     if limits.respect_budgets and not honours_budgets:
         reasons += await _budgets(pods, context)
@@ -63,7 +64,7 @@ async def guard_nodes(nodes: Sequence[Node], context: Context, *, disrupts_pods:
     limits = context.settings.guardrails
     reasons = []
     if limits.most_nodes is not None and len(nodes) > limits.most_nodes:
-        count = _counted(len(nodes), "node")
+        count = counted(len(nodes), "node")
         reasons.append(f"maxNodes: the step would hit {count}, at most {limits.most_nodes} may be")
     if not disrupts_pods or not nodes or not (limits.least_left or limits.respect_budgets or limits.protected):
         return tuple(reasons)
@@ -113,7 +114,7 @@ async def _least_left(pods: Sequence[Pod], context: Context) -> list[str]:
         return [f"minLeft: can't be checked: {error.message}"]
     # An owner that has fewer already and loses no Ready pod is no worse off.
     return [
-        f"minLeft: {each.owner} in {each.namespace} would be left {_counted(each.left, 'Ready pod')}"
+        f"minLeft: {each.owner} in {each.namespace} would be left {counted(each.left, 'Ready pod')}"
         f" of {each.ready}, it must keep {least}"
         for each in impacts
         if each.ready_hit and each.left < least
@@ -139,7 +140,3 @@ async def _pods_on(nodes: Sequence[Node], context: Context) -> list[Pod]:
         selector = f"spec.nodeName={node.metadata.name}"
         pods += (await context.cluster.list(PODS, field_selector=selector, type=Pod)).items
     return [pod for pod in pods if not pod.is_finished]
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -13,6 +13,7 @@ from seatrial.kube.objects import ZONE_LABEL, Node, Pod
 from seatrial.kube.resources import NODES, PODS
 from seatrial.machines.driver import Machine, MachineState
 from seatrial.machines.matching import Pairing, pair_machines
+from seatrial.policy.wording import counted
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import NodeRef
 
@@ -102,10 +103,10 @@ async def list_targets(context: Context, *, needs_machines: bool) -> tuple[list[
     if context.settings.inventory is not None:
         named = [target for target in targets if target.inventory_groups]
         if len(named) < len(targets):
-            notes.append(f"{_counted(len(targets) - len(named), 'node')} not in the inventory: left out")
+            notes.append(f"{counted(len(targets) - len(named), 'node')} not in the inventory: left out")
         targets = named
     if pairing and pairing.unclaimed:
-        notes.append(f"{_counted(len(pairing.unclaimed), 'machine')} of the cloud without a node here: left alone")
+        notes.append(f"{counted(len(pairing.unclaimed), 'machine')} of the cloud without a node here: left alone")
     return targets, notes
 
 
@@ -150,7 +151,3 @@ async def _own_node(context: Context) -> tuple[str, str]:
 
 def _has_address(node: Node, address: str) -> bool:
     return bool(address) and any(each.address == address for each in node.status.addresses)
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
