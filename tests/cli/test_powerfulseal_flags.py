@@ -121,6 +121,20 @@ def test_there_is_one_cloud():
     assert made_of("--no-cloud", AWS_CLOUD="1")["machines"].cloud is None
 
 
+def test_a_driver_of_a_plugin_is_asked_for_by_its_name():
+    """As one cloud among the others."""
+    assert made_of("--cloud", "moon", AWS_CLOUD="1")["machines"].driver == "moon"
+    assert "there can be one cloud only, here are: --aws, --cloud" in made_of("--cloud", "moon", "--aws")
+
+
+def test_the_name_of_the_cloud_goes_with_the_driver():
+    """By flag or variable; the journal has it, so that clean-up after a crash needs neither."""
+    wanted = "openstack?OPENSTACK_CLOUD_NAME=prod"
+    assert made_of("--openstack", "--openstack-cloud-name", "prod")["machines"].driver == wanted
+    assert made_of("--openstack", OPENSTACK_CLOUD_NAME="prod")["machines"].driver == wanted
+    assert made_of("--aws", OPENSTACK_CLOUD_NAME="prod")["machines"].driver == "aws"
+
+
 @pytest.mark.parametrize("variable", sorted(VARIABLES - {"POLICY_FILE", "CONFIG"}))
 def test_every_variable_is_understood(variable, hosts):
     """Nothing that PowerfulSeal reads from the environment is an error here."""

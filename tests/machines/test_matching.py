@@ -13,12 +13,16 @@ from tests.machines.made import machine, node
     [
         (node("n", provider_id="aws:///eu-1a/i-123"), machine("i-123", provider_id="aws:///eu-1a/i-123")),
         (node("n", provider_id="AZURE:///Vm/A"), machine("x", provider_id="azure:///vm/a")),
+        (
+            node("n", provider_id="openstack://east/u-1"),
+            machine("u-1", provider_id="openstack:///u-1", other_provider_ids=("openstack://east/u-1",)),
+        ),
         (node("n", provider_id="aws:///eu-1a/i-123"), machine("i-123")),
         (node("n", ip="10.0.0.7"), machine("vm-7", addresses=("192.0.2.1", "10.0.0.7"))),
         (node("Worker-1"), machine("vm-1", name="worker-1")),
         (node("ip-10-0-0-7", hostname="worker-1"), machine("vm-1", name="worker-1")),
     ],
-    ids=["provider id", "in another case", "instance id", "address", "name", "host name"],
+    ids=["provider id", "in another case", "in another form", "instance id", "address", "name", "host name"],
 )
 def test_a_node_and_its_machine_are_known_by_what_both_say(ours, theirs):
     """By provider id, the id at its end, an address, or the name, whichever leads to a machine first."""

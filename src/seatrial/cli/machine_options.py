@@ -1,11 +1,11 @@
 """Options that say how machines are reached: PowerfulSeal's, all of them, with its variables.
 
-Clouds and SSH can't be reached so far. Their flags are taken all the same, so that command lines need no change; a
-policy that needs what isn't there is refused by the driver or the executor, before anything is touched.
+SSH and some clouds can't be reached so far. Their flags are taken all the same, so that command lines need no change;
+a policy that needs what isn't there is refused by the driver or the executor, before anything is touched.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,13 +26,22 @@ _NO_SSH = _NOT_YET.format(what="machine over SSH")
 class MachineChoice:
     """How the machines under the nodes are reached.
 
-    None leaves `cloud` and `executor` to what recognizes the cluster. `inventory` has the hosts of each group, where a
-    file says which hosts there are; None takes all nodes of the cluster.
+    None leaves `cloud` and `executor` to what recognizes the cluster. `settings` are what flags say to the cloud's
+    driver, under the names of the variables that say the same. `inventory` has the hosts of each group, where a file
+    says which hosts there are; None takes all nodes of the cluster.
     """
 
     cloud: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
     executor: str | None = None
     inventory: Mapping[str, Sequence[str]] | None = None
+
+    @property
+    def driver(self) -> str | None:
+        """The cloud's driver with its settings, as the journal keeps it."""
+        from seatrial.machines.choice import write_choice
+
+        return write_choice(self.cloud, self.settings) if self.cloud else None
 
 
 def machine_options(command: F) -> F:
@@ -46,6 +55,8 @@ def _choice(
     inventory_file: Path | None,
     inventory_kubernetes: bool,
     execution_mode: Literal["kubernetes", "ssh"],
+    openstack_cloud_name: str,
+    cloud: str | None,
     **clouds: bool,
 ) -> MachineChoice:
     if inventory_kubernetes and is_given("inventory_file"):
@@ -53,20 +64,26 @@ def _choice(
     from seatrial.machines.inventory import read_inventory
 
     use_file = inventory_file is not None and not inventory_kubernetes
+    chosen = _cloud(clouds, plugin=cloud)
+    settings = {"openstack": {"OPENSTACK_CLOUD_NAME": openstack_cloud_name}}
     return MachineChoice(
-        cloud=_cloud(clouds),
+        cloud=chosen,
+        settings={name: value for name, value in settings.get(chosen or "", {}).items() if value},
         executor="ssh" if execution_mode == "ssh" else None,
         inventory=read_inventory(inventory_file) if use_file and inventory_file else None,
     )
 
 
-def _cloud(wanted: Mapping[str, bool]) -> str | None:
+def _cloud(wanted: Mapping[str, bool], *, plugin: str | None) -> str | None:
     """The one cloud that is asked for; flags win over variables, and `--no-cloud` over all variables."""
-    given = [name for name in (*_CLOUDS, "no_cloud") if is_given(name)]
-    chosen = given or [name for name in (*_CLOUDS, "no_cloud") if wanted[name]]
+    names = (*_CLOUDS, "no_cloud", "cloud")
+    given = [name for name in names if is_given(name)]
+    chosen = given or [name for name in names if wanted.get(name)]
     if len(chosen) > 1:
         raise _usage(f"there can be one cloud only, here are: {', '.join(_flag_of(name) for name in chosen)}")
-    return chosen[0] if chosen and chosen[0] != "no_cloud" else None
+    if not chosen or chosen[0] == "no_cloud":
+        return None
+    return plugin if chosen[0] == "cloud" else chosen[0]
 
 
 def _flag_of(name: str) -> str:
@@ -94,7 +111,11 @@ _CLOUD_OPTIONS = (
         "The machines are on no cloud, as without any of these flags; those of the sandbox are reached all the same.",
         variable="NO_CLOUD",
     ),
-    _accepted("--openstack-cloud-name", _NO_CLOUD_SETTINGS, "OPENSTACK_CLOUD_NAME", metavar="NAME"),
+    click.option("--cloud", metavar="NAME", help="The machines are reached by this driver, such as that of a plugin."),
+    click.option(
+        "--openstack-cloud-name", metavar="NAME", default="", envvar="OPENSTACK_CLOUD_NAME", show_envvar=True,
+        help="The cloud's name in clouds.yaml.  [default: OS_CLOUD, or what the OS_* variables say]",
+    ),
     _accepted(
         "--azure-resource-group-name",
         _NO_CLOUD_SETTINGS,
@@ -110,7 +131,7 @@ _CLOUD_OPTIONS = (
         metavar="NAME",
     ),
     _accepted("--gcp-config-file", _NO_CLOUD_SETTINGS, "GCP_CONFIG_FILE", metavar="FILE"),
-)
+)  # fmt: skip
 
 _INVENTORY_OPTIONS = (
     click.option(

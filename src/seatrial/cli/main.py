@@ -35,6 +35,7 @@ COMMANDS = {
     "halt": _Subcommand("seatrial.cli.halt:halt", "Stop every experiment on a cluster, and forbid others."),
     "resume": _Subcommand("seatrial.cli.resume:resume", "Lift a halt."),
     "status": _Subcommand("seatrial.cli.status:status", "Show whether experiments are halted, and what runs."),
+    "risk": _Subcommand("seatrial.cli.risk:risk", "Work out how often things fail, by their number."),
     "validate": _Subcommand("seatrial.cli.validate:validate", "Check policy files and show every problem."),
     "schema": _Subcommand("seatrial.cli.schema:schema", "Print the JSON Schema of policies, for editors."),
     "sandbox": _Subcommand("seatrial.cli.sandbox:sandbox", "Start, stop and look at the embedded cluster."),

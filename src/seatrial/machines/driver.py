@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from seatrial.errors import MachineError
 from seatrial.kube.client import Client
 
 
@@ -33,17 +34,26 @@ class Capability(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A machine as its cloud knows it. `id` is what the driver's methods take."""
+    """A machine as its cloud knows it. `id` is what the driver's methods take.
+
+    `provider_id` is what the cloud's own Kubernetes provider writes into `spec.providerID` of the node;
+    `other_provider_ids` are forms that it writes when it is configured differently.
+    """
 
     id: str
     name: str
     state: MachineState
     addresses: tuple[str, ...] = ()
     provider_id: str = ""
+    other_provider_ids: tuple[str, ...] = ()
     zone: str = ""
     region: str = ""
     groups: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class MachineGone(MachineError):  # noqa: N818 -- a fact, which clean-up lives with
+    """There is no such machine any more: it was deleted, or its group has replaced it."""
 
 
 class MachineDriver(Protocol):
@@ -102,10 +112,11 @@ class MachineDriver(Protocol):
 class DriverType:
     """A kind of driver: the object that an entry point of `seatrial.machines` names.
 
-    `connect(cluster)` makes one for the machines of that cluster. `recognizes(cluster)` tells, cheaply, whether
-    these are surely its own; then nobody has to name it.
+    `connect(cluster, settings)` makes one for the machines of that cluster. The settings are environment variables;
+    where a flag says the same as one of them, its value stands under the variable's name. `recognizes(cluster)` tells,
+    cheaply, whether these are surely its own machines; then nobody has to name it.
     """
 
     name: str
-    connect: Callable[[Client], Awaitable[MachineDriver]]
+    connect: Callable[[Client, Mapping[str, str]], Awaitable[MachineDriver]]
     recognizes: Callable[[Client], Awaitable[bool]]

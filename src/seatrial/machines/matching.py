@@ -56,12 +56,12 @@ def _candidates(node: Node, machines: Sequence[Machine]) -> list[Machine]:
 
 
 def _is_surely_another(node: Node, machine: Machine) -> bool:
-    ours, theirs = node.spec.provider_id.casefold(), machine.provider_id.casefold()
-    return bool(ours and theirs) and ours != theirs
+    return bool(node.spec.provider_id and machine.provider_id) and not _same_provider_id(node, machine)
 
 
 def _same_provider_id(node: Node, machine: Machine) -> bool:
-    return bool(node.spec.provider_id) and node.spec.provider_id.casefold() == machine.provider_id.casefold()
+    forms = {each.casefold() for each in (machine.provider_id, *machine.other_provider_ids)}
+    return bool(node.spec.provider_id) and node.spec.provider_id.casefold() in forms
 
 
 def _same_instance_id(node: Node, machine: Machine) -> bool:
