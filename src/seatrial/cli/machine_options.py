@@ -1,11 +1,11 @@
 """Options that say how machines are reached: PowerfulSeal's, all of them, with its variables.
 
-Clouds and SSH can't be reached so far. Their flags are taken all the same, so that command lines need no change; a
-policy that needs what isn't there is refused by the driver or the executor, before anything is touched.
+SSH and some clouds can't be reached so far. Their flags are taken all the same, so that command lines need no change;
+a policy that needs what isn't there is refused by the driver or the executor, before anything is touched.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,13 +26,22 @@ _NO_SSH = _NOT_YET.format(what="machine over SSH")
 class MachineChoice:
     """How the machines under the nodes are reached.
 
-    None leaves `cloud` and `executor` to what recognizes the cluster. `inventory` has the hosts of each group, where a
-    file says which hosts there are; None takes all nodes of the cluster.
+    None leaves `cloud` and `executor` to what recognizes the cluster. `settings` are what flags say to the cloud's
+    driver, under the names of the variables that say the same. `inventory` has the hosts of each group, where a file
+    says which hosts there are; None takes all nodes of the cluster.
     """
 
     cloud: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
     executor: str | None = None
     inventory: Mapping[str, Sequence[str]] | None = None
+
+    @property
+    def driver(self) -> str | None:
+        """The cloud's driver with its settings, as the journal keeps it."""
+        from seatrial.machines.choice import write_choice
+
+        return write_choice(self.cloud, self.settings) if self.cloud else None
 
 
 def machine_options(command: F) -> F:
@@ -46,6 +55,9 @@ def _choice(
     inventory_file: Path | None,
     inventory_kubernetes: bool,
     execution_mode: Literal["kubernetes", "ssh"],
+    azure_resource_group_name: str,
+    azure_node_resource_group_name: str,
+    gcp_config_file: Path | None,
     **clouds: bool,
 ) -> MachineChoice:
     if inventory_kubernetes and is_given("inventory_file"):
@@ -53,8 +65,18 @@ def _choice(
     from seatrial.machines.inventory import read_inventory
 
     use_file = inventory_file is not None and not inventory_kubernetes
+    cloud = _cloud(clouds)
+    settings = {
+        "azure": {
+            "AZURE_RESOURCE_GROUP_NAME": azure_resource_group_name,
+            "AZURE_NODE_RESOURCE_GROUP_NAME": azure_node_resource_group_name,
+        },
+        # Absolute: clean-up may be finished from another directory.
+        "gcp": {"GCP_CONFIG_FILE": str(gcp_config_file.expanduser().absolute()) if gcp_config_file else ""},
+    }
     return MachineChoice(
-        cloud=_cloud(clouds),
+        cloud=cloud,
+        settings={name: value for name, value in settings.get(cloud or "", {}).items() if value},
         executor="ssh" if execution_mode == "ssh" else None,
         inventory=read_inventory(inventory_file) if use_file and inventory_file else None,
     )
@@ -95,22 +117,23 @@ _CLOUD_OPTIONS = (
         variable="NO_CLOUD",
     ),
     _accepted("--openstack-cloud-name", _NO_CLOUD_SETTINGS, "OPENSTACK_CLOUD_NAME", metavar="NAME"),
-    _accepted(
-        "--azure-resource-group-name",
-        _NO_CLOUD_SETTINGS,
-        "AZURE_RESOURCE_GROUP_NAME",
-        "AZURE_RESORUCE_GROUP_NAME",  # codespell:ignore -- PowerfulSeal's own spelling
-        metavar="NAME",
+    click.option(
+        "--azure-resource-group-name", metavar="NAME", default="", show_envvar=True,
+        envvar=("AZURE_RESOURCE_GROUP_NAME", "AZURE_RESORUCE_GROUP_NAME"),  # codespell:ignore -- PowerfulSeal's
+        help="The resource group of the cluster on Azure.  [default: that of each node, by its provider id]",
     ),
-    _accepted(
-        "--azure-node-resource-group-name",
-        _NO_CLOUD_SETTINGS,
-        "AZURE_NODE_RESOURCE_GROUP_NAME",
-        "AZURE_NODE_RESORUCE_GROUP_NAME",  # codespell:ignore -- PowerfulSeal's own spelling
-        metavar="NAME",
+    click.option(
+        "--azure-node-resource-group-name", metavar="NAME", default="", show_envvar=True,
+        envvar=("AZURE_NODE_RESOURCE_GROUP_NAME", "AZURE_NODE_RESORUCE_GROUP_NAME"),  # codespell:ignore -- the same
+        help="The resource group of its machines, where it is another one (AKS: MC_...).",
     ),
-    _accepted("--gcp-config-file", _NO_CLOUD_SETTINGS, "GCP_CONFIG_FILE", metavar="FILE"),
-)
+    click.option(
+        "--gcp-config-file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
+        envvar="GCP_CONFIG_FILE", show_envvar=True,
+        help="Project and region on Google Cloud: what `gcloud config list --format json` prints, a configuration of"
+        " gcloud, or a service account's key file.  [default: application default credentials, the nodes' projects]",
+    ),
+)  # fmt: skip
 
 _INVENTORY_OPTIONS = (
     click.option(

@@ -169,7 +169,7 @@ def _entry(options: SessionOptions, cluster: Client, kubeconfig: Path | None) ->
         server=cluster.server,
         kubeconfig=_absolute(str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG", "")),
         context=cluster.context_name,
-        machines=options.machines.cloud or "",
+        machines=options.machines.driver or "",
         executor=options.machines.executor or "",
         disposable=options.sandbox,
     )
@@ -193,7 +193,7 @@ def context_of(
             guardrails=merge_guardrails(options.policy.config.guardrails, options.guardrails),
             inventory=options.machines.inventory,
         ),
-        machines=LazyMachines.of(cluster, name=options.machines.cloud),
+        machines=LazyMachines.of(cluster, name=options.machines.driver),
         executor=LazyExecutor(cluster, name=options.machines.executor),
     )
 

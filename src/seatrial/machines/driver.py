@@ -102,10 +102,11 @@ class MachineDriver(Protocol):
 class DriverType:
     """A kind of driver: the object that an entry point of `seatrial.machines` names.
 
-    `connect(cluster)` makes one for the machines of that cluster. `recognizes(cluster)` tells, cheaply, whether
-    these are surely its own; then nobody has to name it.
+    `connect(cluster, settings)` makes one for the machines of that cluster. The settings are environment variables;
+    where a flag says the same as one of them, its value stands under the variable's name. `recognizes(cluster)` tells,
+    cheaply, whether these are surely its own machines; then nobody has to name it.
     """
 
     name: str
-    connect: Callable[[Client], Awaitable[MachineDriver]]
+    connect: Callable[[Client, Mapping[str, str]], Awaitable[MachineDriver]]
     recognizes: Callable[[Client], Awaitable[bool]]

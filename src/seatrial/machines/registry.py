@@ -4,19 +4,21 @@ Others add theirs with an entry point in the group `seatrial.machines`; the buil
 names a driver, the one that recognizes the cluster is taken: the sandbox's, so far.
 """
 
+import os
 from collections.abc import Mapping
 from functools import cache
 
 from seatrial.errors import UsageError
 from seatrial.kube.client import Client
 from seatrial.kube.errors import Forbidden
+from seatrial.machines.choice import read_choice
 from seatrial.machines.driver import DriverType, MachineDriver
 from seatrial.machines.none import NoMachines
 from seatrial.policy.extensions import load_extensions
 
 MACHINES = "seatrial.machines"
 
-_NOT_YET = frozenset({"aws", "azure", "gcp", "openstack"})
+_NOT_YET = frozenset({"aws", "openstack"})
 
 
 @cache
@@ -28,17 +30,20 @@ def driver_types() -> Mapping[str, DriverType]:
 async def find_driver(name: str | None, cluster: Client) -> MachineDriver:
     """The driver of that name, or (None) the one that recognizes the cluster's machines, or none.
 
+    A name may carry settings, as `choice` writes them; they win over environment variables.
+
     Raises:
         UsageError: there is no driver of that name.
         ClusterError: the API server did not answer.
     """
     if name is not None:
-        return await _driver_type(name).connect(cluster)
+        name, settings = read_choice(name)
+        return await _driver_type(name).connect(cluster, {**os.environ, **settings})
     refusals = []
     for each in driver_types().values():
         try:
             if await each.recognizes(cluster):
-                return await each.connect(cluster)
+                return await each.connect(cluster, os.environ)
         except Forbidden as error:
             refusals.append(f"whether it is on {each.name} could not be asked ({error.message})")
     return NoMachines(why="; ".join(refusals))
