@@ -15,11 +15,8 @@ from aiohttp import web
 from tests.fakes.https import serving
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
-VARIABLES = {
-    "AZURE_TENANT_ID": "99999999-2222-3333-4444-555555555555",
-    "AZURE_CLIENT_ID": "seatrial",
-    "AZURE_CLIENT_SECRET": "hush",
-}
+TENANT = "99999999-2222-3333-4444-555555555555"
+SECRET = "hush"
 _COMPUTE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{{group}}/providers/Microsoft.Compute"
 _BETWEEN = {"start": "starting", "powerOff": "stopping", "restart": "running", "delete": "deleting"}
 _AFTER = {"start": "running", "powerOff": "stopped", "restart": "running"}
@@ -41,7 +38,7 @@ class Azure:
         self.denied = set()
         self.start_error = None
         self.token_seconds = 3599
-        self.secret = VARIABLES["AZURE_CLIENT_SECRET"]
+        self.secret = SECRET
         self.tokens = {}
         self.changes = 0
         self.refused = 0
@@ -63,6 +60,22 @@ class Azure:
 
     def state(self, id_):
         return self.machines[id_]["state"]
+
+    def is_down(self, id_):
+        return self.state(id_) == "stopped"
+
+    def variables(self, directory):
+        """The environment in which it is reached and trusted, as a service principal."""
+        return {
+            "AZURE_TENANT_ID": TENANT,
+            "AZURE_CLIENT_ID": "seatrial",
+            "AZURE_CLIENT_SECRET": SECRET,
+            "AZURE_AUTHORITY_HOST": self.url,
+            "ARM_ENDPOINT": self.url,
+            "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
+            "AZURE_NODE_RESOURCE_GROUP_NAME": "mc_shop",
+            "SSL_CERT_FILE": str(directory / "ca.pem"),
+        }
 
     @asynccontextmanager
     async def running(self, directory):
@@ -87,8 +100,8 @@ class Azure:
 
     async def _token(self, request):
         form = await request.post()
-        assert request.match_info["tenant"] == VARIABLES["AZURE_TENANT_ID"]
-        assert (form["grant_type"], form["client_id"]) == ("client_credentials", VARIABLES["AZURE_CLIENT_ID"])
+        assert request.match_info["tenant"] == TENANT
+        assert (form["grant_type"], form["client_id"]) == ("client_credentials", "seatrial")
         assert form["scope"] == f"{self.url}/.default"
         if form["client_secret"] != self.secret:
             body = {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."}

@@ -54,6 +54,7 @@ class GoogleCloud:
         self.url = ""
 
     def add(self, name, *, zone="eu-1-b", status="RUNNING", group="", **more):
+        """Its id."""
         items = [{"key": "created-by", "value": f"projects/42/{group}"}] if group else []
         self.instances[zone, name] = {
             "name": name,
@@ -62,9 +63,13 @@ class GoogleCloud:
             "metadata": {"items": items},
             **more,
         }
+        return f"shop/{zone}/{name}"
 
     def state(self, name, zone="eu-1-b"):
         return self.instances[zone, name]["status"]
+
+    def is_down(self, id_):
+        return self.state(id_.rpartition("/")[2]) == "TERMINATED"
 
     def key_file(self):
         """What `gcloud iam service-accounts keys create` writes."""
@@ -75,6 +80,16 @@ class GoogleCloud:
             "type": "service_account", "project_id": "shop", "private_key_id": "k1", "private_key": pem.decode(),
             "client_email": ACCOUNT, "client_id": "1", "token_uri": f"{self.url}/token",
         })  # fmt: skip
+
+    def variables(self, directory):
+        """The environment in which it is reached and trusted, a key file being named by `GCP_CONFIG_FILE`."""
+        (directory / "key.json").write_text(self.key_file())
+        return {
+            "SSL_CERT_FILE": str(directory / "ca.pem"),
+            "REQUESTS_CA_BUNDLE": str(directory / "ca.pem"),
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE": f"{self.url}/compute/v1/",
+            "GCP_CONFIG_FILE": str(directory / "key.json"),
+        }
 
     @asynccontextmanager
     async def running(self, directory):

@@ -9,10 +9,10 @@ from seatrial.errors import MachineError, UsageError
 from seatrial.kube.resources import NODES
 from seatrial.machines import azure
 from seatrial.machines.azure_settings import read_settings
-from seatrial.machines.driver import Capability, MachineState
+from seatrial.machines.driver import Capability, MachineGone, MachineState
 from seatrial.machines.pace import Pace
 from seatrial.machines.registry import find_driver
-from tests.fakes.azure import SUBSCRIPTION, VARIABLES, Azure, failing, throttled
+from tests.fakes.azure import SUBSCRIPTION, Azure, failing, throttled
 
 QUICK = Pace(first_seconds=0.01, most_seconds=0.01, answer_seconds=20, deadline_seconds=20)
 SOON = Pace(first_seconds=0.01, most_seconds=0.01, answer_seconds=0.5, deadline_seconds=0.5)
@@ -22,13 +22,8 @@ SOON = Pace(first_seconds=0.01, most_seconds=0.01, answer_seconds=0.5, deadline_
 async def cloud(tmp_path, monkeypatch):
     """Azure, trusted, with a service principal that the variables name."""
     async with Azure().running(tmp_path) as running:
-        for name, value in VARIABLES.items():
+        for name, value in running.variables(tmp_path).items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        monkeypatch.setenv("AZURE_AUTHORITY_HOST", running.url)
-        monkeypatch.setenv("ARM_ENDPOINT", running.url)
-        monkeypatch.setenv("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION)
-        monkeypatch.setenv("AZURE_NODE_RESOURCE_GROUP_NAME", "mc_shop")
         monkeypatch.setattr(azure, "Pace", lambda: QUICK)
         yield running
 
@@ -162,11 +157,12 @@ async def test_a_machine_that_is_gone_is_said(cloud, driver):
     """Not found; and so is a resource group that isn't there."""
     id_ = cloud.add("vm-1")
     cloud.machines.clear()
-    with pytest.raises(MachineError, match=r"can't read machine vm-1: .*not found") as caught:
+    with pytest.raises(MachineGone, match=r"can't read machine vm-1: .*not found") as caught:
         await driver.start(id_)
     assert "gone" in caught.value.hint
     with pytest.raises(MachineError, match="'mc_shop' could not be found") as caught:
         await driver.list()
+    assert not isinstance(caught.value, MachineGone)
     assert "az group list" in caught.value.hint
 
 

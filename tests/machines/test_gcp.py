@@ -8,7 +8,7 @@ from seatrial.errors import ConfigurationError, MachineError, UsageError
 from seatrial.kube.resources import NODES
 from seatrial.machines import gcp
 from seatrial.machines.choice import write_choice
-from seatrial.machines.driver import Capability, MachineState
+from seatrial.machines.driver import Capability, MachineGone, MachineState
 from seatrial.machines.gcp_settings import read_settings
 from seatrial.machines.pace import Pace
 from seatrial.machines.registry import find_driver
@@ -24,11 +24,8 @@ GROUP = "zones/eu-1-b/instanceGroupManagers/pool"
 async def cloud(tmp_path, monkeypatch):
     """Google Cloud, trusted, with a key file that `GCP_CONFIG_FILE` names."""
     async with GoogleCloud().running(tmp_path) as running:
-        (tmp_path / "key.json").write_text(running.key_file())
-        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-        monkeypatch.setenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE", f"{running.url}/compute/v1/")
-        monkeypatch.setenv("GCP_CONFIG_FILE", str(tmp_path / "key.json"))
+        for name, value in running.variables(tmp_path).items():
+            monkeypatch.setenv(name, value)
         monkeypatch.setattr(gcp, "Pace", lambda: QUICK)
         yield running
 
@@ -164,7 +161,7 @@ async def test_a_missing_permission_is_named(cloud, driver, permission, group):
 
 async def test_a_machine_that_is_gone_is_said(cloud, driver):
     """Not found, in which zone of which project."""
-    with pytest.raises(MachineError, match="vm-1 is not in eu-1-b of the project shop") as caught:
+    with pytest.raises(MachineGone, match="vm-1 is not in eu-1-b of the project shop") as caught:
         await driver.start(MACHINE)
     assert "gone" in caught.value.hint
 

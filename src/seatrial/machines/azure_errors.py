@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from seatrial.errors import MachineError
+from seatrial.machines.driver import MachineGone
 
 _ACTION = re.compile(r"perform action '([^']+)'")
 _NO_ROOM = (
@@ -60,4 +61,5 @@ def translated(error: Any, what: str) -> MachineError:
         hint = "look at the network, the proxy, and the endpoint that is configured"
     elif isinstance(error, ResourceNotFoundError) and not hint:
         hint = "it is gone: az vm list and az vmss list-instances have what there is"
+        return MachineGone(f"can't {what}: {first_line}", hint=hint)
     return MachineError(f"can't {what}: {first_line}", hint=hint)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from seatrial.errors import MachineError
 from seatrial.kube.client import Client
 
 
@@ -44,6 +45,10 @@ class Machine:
     region: str = ""
     groups: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class MachineGone(MachineError):  # noqa: N818 -- a fact, which clean-up lives with
+    """There is no such machine any more: it was deleted, or its group has replaced it."""
 
 
 class MachineDriver(Protocol):

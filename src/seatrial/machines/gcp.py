@@ -19,7 +19,7 @@ from seatrial.errors import MachineError
 from seatrial.kube.client import Client
 from seatrial.kube.objects import Node
 from seatrial.kube.resources import NODES
-from seatrial.machines.driver import Capability, DriverType, Machine, MachineState
+from seatrial.machines.driver import Capability, DriverType, Machine, MachineGone, MachineState
 from seatrial.machines.gcp_api import ComputeApi, GcpError, decoded, last_segment
 from seatrial.machines.gcp_credentials import GcpCredentials
 from seatrial.machines.gcp_settings import read_settings
@@ -214,7 +214,7 @@ class GcpMachines:
         except GcpError as error:
             if error.status != 404:
                 raise
-            raise MachineError(
+            raise MachineGone(
                 f"machine {place.name} is not in {place.zone} of the project {place.project}: {error.message}",
                 hint="it is gone, or was made anew under another name; gcloud compute instances list has all",
             ) from error
