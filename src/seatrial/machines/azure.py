@@ -71,7 +71,9 @@ class AzureMachines:
         self._require_group()
         found: list[Machine] = []
         for subscription, group in self._groups:
-            found += await self._ask(self._list_group(subscription, group), f"list the machines of {group}")
+            listing = self._list_group(subscription, group)
+            # Many questions: each machine is asked for its state.
+            found += await self._ask(listing, f"list the machines of {group}", seconds=self._pace.deadline_seconds)
         return sorted(found, key=lambda each: each.id.casefold())
 
     async def describe(self, machine_id: str) -> Machine:
@@ -189,15 +191,16 @@ class AzureMachines:
 
         await self._translate(operation(), f"{verb} machine {place.name}")
 
-    async def _ask(self, question: Awaitable[Any], what: str) -> Any:
+    async def _ask(self, question: Awaitable[Any], what: str, *, seconds: float | None = None) -> Any:
+        seconds = self._pace.answer_seconds if seconds is None else seconds
         try:
-            async with asyncio.timeout(self._pace.answer_seconds) as timer:
+            async with asyncio.timeout(seconds) as timer:
                 return await self._translate(question, what)
         except TimeoutError as error:
             if not timer.expired():
                 raise
             raise MachineError(
-                f"can't {what}: Azure did not answer within {self._pace.answer_seconds:g} s",
+                f"can't {what}: Azure did not answer within {seconds:g} s",
                 hint="try again when it is less busy",
             ) from error
 

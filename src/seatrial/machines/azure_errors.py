@@ -18,6 +18,8 @@ _NO_ROOM = (
     "OverconstrainedZonalAllocationRequest",
     "SkuNotAvailable",
 )
+# Azure's directory gives its refusals numbers; the SDK tells them below all ways of logging in that it tried.
+_WHY_NO_TOKEN = re.compile(r"AADSTS\d+[^\n]*")
 _LOG_IN = "log in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
 _HINTS = {
     "ResourceGroupNotFound": "see az group list for the resource groups that there are",
@@ -57,6 +59,8 @@ def translated(error: Any, what: str) -> MachineError:
         hint = f"grant {action[1]}, as the role Virtual Machine Contributor does"
     elif isinstance(error, ClientAuthenticationError):
         hint = hint or _LOG_IN
+        if why := _WHY_NO_TOKEN.search(message):
+            first_line = f"Azure gives no token: {why[0].strip()}"
     elif isinstance(error, ServiceRequestError | ServiceResponseError):
         hint = "look at the network, the proxy, and the endpoint that is configured"
     elif isinstance(error, ResourceNotFoundError) and not hint:
