@@ -10,6 +10,7 @@ from seatrial.cli.machine_options import MachineChoice, machine_options
 from seatrial.cli.main import run, seatrial
 from seatrial.cli.metrics_options import MetricsChoice, metrics_options
 from seatrial.cli.options import web_options
+from seatrial.machines.choice import read_choice
 
 VARIABLES = {
     "OPENSTACK_CLOUD", "AWS_CLOUD", "AZURE_CLOUD", "GCP_CLOUD", "NO_CLOUD", "OPENSTACK_CLOUD_NAME",
@@ -133,6 +134,19 @@ def test_the_name_of_the_cloud_goes_with_the_driver():
     assert made_of("--openstack", "--openstack-cloud-name", "prod")["machines"].driver == wanted
     assert made_of("--openstack", OPENSTACK_CLOUD_NAME="prod")["machines"].driver == wanted
     assert made_of("--aws", OPENSTACK_CLOUD_NAME="prod")["machines"].driver == "aws"
+
+
+def test_what_is_said_to_a_cloud_goes_with_its_driver(tmp_path, monkeypatch):
+    """By flag or variable, PowerfulSeal's own spelling among them; the journal has it for clean-up."""
+    groups = "azure?AZURE_NODE_RESOURCE_GROUP_NAME=mc&AZURE_RESOURCE_GROUP_NAME=rg"
+    flags = ("--azure-resource-group-name", "rg", "--azure-node-resource-group-name", "mc")
+    assert made_of("--azure", *flags)["machines"].driver == groups
+    misspelt = {"AZURE_RESORUCE_GROUP_NAME": "rg", "AZURE_NODE_RESORUCE_GROUP_NAME": "mc"}
+    assert made_of("--azure", **misspelt)["machines"].driver == groups
+    monkeypatch.chdir(tmp_path)
+    _, settings = read_choice(made_of("--gcp", "--gcp-config-file", "config.json")["machines"].driver)
+    assert settings == {"GCP_CONFIG_FILE": str(tmp_path / "config.json")}
+    assert made_of("--gcp", *flags)["machines"].driver == "gcp"
 
 
 @pytest.mark.parametrize("variable", sorted(VARIABLES - {"POLICY_FILE", "CONFIG"}))

@@ -57,6 +57,9 @@ def _choice(
     execution_mode: Literal["kubernetes", "ssh"],
     openstack_cloud_name: str,
     cloud: str | None,
+    azure_resource_group_name: str,
+    azure_node_resource_group_name: str,
+    gcp_config_file: Path | None,
     **clouds: bool,
 ) -> MachineChoice:
     if inventory_kubernetes and is_given("inventory_file"):
@@ -65,7 +68,15 @@ def _choice(
 
     use_file = inventory_file is not None and not inventory_kubernetes
     chosen = _cloud(clouds, plugin=cloud)
-    settings = {"openstack": {"OPENSTACK_CLOUD_NAME": openstack_cloud_name}}
+    settings = {
+        "azure": {
+            "AZURE_RESOURCE_GROUP_NAME": azure_resource_group_name,
+            "AZURE_NODE_RESOURCE_GROUP_NAME": azure_node_resource_group_name,
+        },
+        # Absolute: clean-up may be finished from another directory.
+        "gcp": {"GCP_CONFIG_FILE": str(gcp_config_file.expanduser().absolute()) if gcp_config_file else ""},
+        "openstack": {"OPENSTACK_CLOUD_NAME": openstack_cloud_name},
+    }
     return MachineChoice(
         cloud=chosen,
         settings={name: value for name, value in settings.get(chosen or "", {}).items() if value},
@@ -116,21 +127,22 @@ _CLOUD_OPTIONS = (
         "--openstack-cloud-name", metavar="NAME", default="", envvar="OPENSTACK_CLOUD_NAME", show_envvar=True,
         help="The cloud's name in clouds.yaml.  [default: OS_CLOUD, or what the OS_* variables say]",
     ),
-    _accepted(
-        "--azure-resource-group-name",
-        _NO_CLOUD_SETTINGS,
-        "AZURE_RESOURCE_GROUP_NAME",
-        "AZURE_RESORUCE_GROUP_NAME",  # codespell:ignore -- PowerfulSeal's own spelling
-        metavar="NAME",
+    click.option(
+        "--azure-resource-group-name", metavar="NAME", default="", show_envvar=True,
+        envvar=("AZURE_RESOURCE_GROUP_NAME", "AZURE_RESORUCE_GROUP_NAME"),  # codespell:ignore -- PowerfulSeal's
+        help="The resource group of the cluster on Azure.  [default: that of each node, by its provider id]",
     ),
-    _accepted(
-        "--azure-node-resource-group-name",
-        _NO_CLOUD_SETTINGS,
-        "AZURE_NODE_RESOURCE_GROUP_NAME",
-        "AZURE_NODE_RESORUCE_GROUP_NAME",  # codespell:ignore -- PowerfulSeal's own spelling
-        metavar="NAME",
+    click.option(
+        "--azure-node-resource-group-name", metavar="NAME", default="", show_envvar=True,
+        envvar=("AZURE_NODE_RESOURCE_GROUP_NAME", "AZURE_NODE_RESORUCE_GROUP_NAME"),  # codespell:ignore -- the same
+        help="The resource group of its machines, where it is another one (AKS: MC_...).",
     ),
-    _accepted("--gcp-config-file", _NO_CLOUD_SETTINGS, "GCP_CONFIG_FILE", metavar="FILE"),
+    click.option(
+        "--gcp-config-file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
+        envvar="GCP_CONFIG_FILE", show_envvar=True,
+        help="Project and region on Google Cloud: what `gcloud config list --format json` prints, a configuration of"
+        " gcloud, or a service account's key file.  [default: application default credentials, the nodes' projects]",
+    ),
 )  # fmt: skip
 
 _INVENTORY_OPTIONS = (

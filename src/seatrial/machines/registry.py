@@ -18,7 +18,7 @@ from seatrial.policy.extensions import load_extensions
 
 MACHINES = "seatrial.machines"
 
-_NOT_YET = frozenset({"aws", "azure", "gcp"})
+_NOT_YET = frozenset({"aws"})
 
 
 @cache
