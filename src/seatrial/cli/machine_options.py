@@ -1,7 +1,7 @@
 """Options that say how machines are reached: PowerfulSeal's, all of them, with its variables.
 
-Clouds and SSH can't be reached so far. Their flags are taken all the same, so that command lines need no change; a
-policy that needs what isn't there is refused by the driver or the executor, before anything is touched.
+Clouds but AWS, and SSH, can't be reached so far. Their flags are taken all the same, so that command lines need no
+change; a policy that needs what isn't there is refused by the driver or the executor, before anything is touched.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,8 @@ _NO_SSH = _NOT_YET.format(what="machine over SSH")
 class MachineChoice:
     """How the machines under the nodes are reached.
 
-    None leaves `cloud` and `executor` to what recognizes the cluster. `inventory` has the hosts of each group, where a
+    `cloud` is a driver's name and what is set for it (`machines.registry.with_settings`). None leaves `cloud` and
+    `executor` to what recognizes the cluster. `inventory` has the hosts of each group, where a
     file says which hosts there are; None takes all nodes of the cluster.
     """
 
@@ -43,6 +44,7 @@ def machine_options(command: F) -> F:
 
 def _choice(
     *,
+    aws_region: str | None,
     inventory_file: Path | None,
     inventory_kubernetes: bool,
     execution_mode: Literal["kubernetes", "ssh"],
@@ -51,10 +53,13 @@ def _choice(
     if inventory_kubernetes and is_given("inventory_file"):
         raise _usage("--inventory-kubernetes goes without --inventory-file")
     from seatrial.machines.inventory import read_inventory
+    from seatrial.machines.registry import with_settings
 
+    cloud = _cloud(clouds)
+    settings = {"regions": aws_region or ""} if cloud == "aws" else {}
     use_file = inventory_file is not None and not inventory_kubernetes
     return MachineChoice(
-        cloud=_cloud(clouds),
+        cloud=with_settings(cloud, settings) if cloud else None,
         executor="ssh" if execution_mode == "ssh" else None,
         inventory=read_inventory(inventory_file) if use_file and inventory_file else None,
     )
@@ -93,6 +98,14 @@ _CLOUD_OPTIONS = (
         "--no-cloud",
         "The machines are on no cloud, as without any of these flags; those of the sandbox are reached all the same.",
         variable="NO_CLOUD",
+    ),
+    click.option(
+        "--aws-region",
+        metavar="NAMES",
+        envvar="AWS_REGIONS",
+        show_envvar=True,
+        help="The regions of AWS to look for machines in, by comma; without it those of the cluster's nodes, and the "
+        "one of AWS_REGION, AWS_DEFAULT_REGION or the profile in use.",
     ),
     _accepted("--openstack-cloud-name", _NO_CLOUD_SETTINGS, "OPENSTACK_CLOUD_NAME", metavar="NAME"),
     _accepted(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from seatrial.errors import MachineError
 from seatrial.kube.client import Client
 
 
@@ -44,6 +45,10 @@ class Machine:
     region: str = ""
     groups: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class MachineGone(MachineError):  # noqa: N818 -- a fact, which clean-up lives with
+    """There is no such machine any more: it was deleted, or its group has replaced it."""
 
 
 class MachineDriver(Protocol):
@@ -102,10 +107,10 @@ class MachineDriver(Protocol):
 class DriverType:
     """A kind of driver: the object that an entry point of `seatrial.machines` names.
 
-    `connect(cluster)` makes one for the machines of that cluster. `recognizes(cluster)` tells, cheaply, whether
-    these are surely its own; then nobody has to name it.
+    `connect(cluster, settings)` makes one for the machines of that cluster; the settings are what the command line says
+    of that cloud. `recognizes(cluster)` tells, cheaply, whether these are surely its own; then nobody has to name it.
     """
 
     name: str
-    connect: Callable[[Client], Awaitable[MachineDriver]]
+    connect: Callable[[Client, Mapping[str, str]], Awaitable[MachineDriver]]
     recognizes: Callable[[Client], Awaitable[bool]]

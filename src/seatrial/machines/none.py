@@ -1,6 +1,6 @@
 """No cloud: what a run has where nobody said how machines are reached. It says so, before anything is touched."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from seatrial.errors import MachineError
@@ -63,7 +63,7 @@ class NoMachines:
         )
 
 
-async def _connect(_cluster: Client) -> NoMachines:
+async def _connect(_cluster: Client, _settings: Mapping[str, str]) -> NoMachines:
     return NoMachines()
 
 

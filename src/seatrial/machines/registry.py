@@ -6,6 +6,7 @@ names a driver, the one that recognizes the cluster is taken: the sandbox's, so 
 
 from collections.abc import Mapping
 from functools import cache
+from urllib.parse import parse_qsl, urlencode
 
 from seatrial.errors import UsageError
 from seatrial.kube.client import Client
@@ -16,7 +17,7 @@ from seatrial.policy.extensions import load_extensions
 
 MACHINES = "seatrial.machines"
 
-_NOT_YET = frozenset({"aws", "azure", "gcp", "openstack"})
+_NOT_YET = frozenset({"azure", "gcp", "openstack"})
 
 
 @cache
@@ -25,20 +26,27 @@ def driver_types() -> Mapping[str, DriverType]:
     return load_extensions(MACHINES, DriverType)
 
 
-async def find_driver(name: str | None, cluster: Client) -> MachineDriver:
-    """The driver of that name, or (None) the one that recognizes the cluster's machines, or none.
+def with_settings(name: str, settings: Mapping[str, str]) -> str:
+    """A driver and what is set for it in one text, as the journal keeps it: `aws?regions=eu-west-1`."""
+    given = {key: value for key, value in settings.items() if value}
+    return f"{name}?{urlencode(given)}" if given else name
+
+
+async def find_driver(wanted: str | None, cluster: Client) -> MachineDriver:
+    """The driver that is wanted (`with_settings`), or (None) the one that recognizes the cluster's machines, or none.
 
     Raises:
         UsageError: there is no driver of that name.
         ClusterError: the API server did not answer.
     """
-    if name is not None:
-        return await _driver_type(name).connect(cluster)
+    if wanted is not None:
+        name, _, settings = wanted.partition("?")
+        return await _driver_type(name).connect(cluster, dict(parse_qsl(settings)))
     refusals = []
     for each in driver_types().values():
         try:
             if await each.recognizes(cluster):
-                return await each.connect(cluster)
+                return await each.connect(cluster, {})
         except Forbidden as error:
             refusals.append(f"whether it is on {each.name} could not be asked ({error.message})")
     return NoMachines(why="; ".join(refusals))

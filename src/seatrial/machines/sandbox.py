@@ -5,7 +5,7 @@ nothing. A machine's id carries the sandbox's, so that a machine of another sand
 for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -137,7 +137,7 @@ def _decoded(answer: Any, wanted: type[T]) -> T:
         raise UnexpectedAnswer(f"the sandbox's control answered something else than machines: {error}") from error
 
 
-async def _connect(cluster: Client) -> SandboxMachines:
+async def _connect(cluster: Client, _settings: Mapping[str, str]) -> SandboxMachines:
     return SandboxMachines(cluster)
 
 
