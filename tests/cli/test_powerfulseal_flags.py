@@ -121,6 +121,15 @@ def test_there_is_one_cloud():
     assert made_of("--no-cloud", AWS_CLOUD="1")["machines"].cloud is None
 
 
+def test_regions_go_with_aws():
+    """By flag or variable, in the one text that the journal keeps of the cloud; without AWS they mean nothing."""
+    assert (
+        made_of("--aws", "--aws-region", "eu-west-1,us-east-1")["machines"].cloud == "aws?regions=eu-west-1%2Cus-east-1"
+    )
+    assert made_of("--aws", AWS_REGIONS="eu-west-1")["machines"].cloud == "aws?regions=eu-west-1"
+    assert made_of("--gcp", "--aws-region", "eu-west-1")["machines"].cloud == "gcp"
+
+
 @pytest.mark.parametrize("variable", sorted(VARIABLES - {"POLICY_FILE", "CONFIG"}))
 def test_every_variable_is_understood(variable, hosts):
     """Nothing that PowerfulSeal reads from the environment is an error here."""

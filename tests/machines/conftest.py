@@ -1,7 +1,5 @@
 """Amazon in this process, and drivers that reach it."""
 
-import asyncio
-
 import aiohttp
 import pytest
 from aiohttp import web
@@ -31,7 +29,7 @@ async def amazon(moto_server, monkeypatch):
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    async with aiohttp.ClientSession(auto_decompress=True) as http:
+    async with aiohttp.ClientSession() as http:
         there = Amazon(url="", moto=moto_server, http=http)
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", there.handle)
@@ -39,8 +37,9 @@ async def amazon(moto_server, monkeypatch):
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        there.url = "http://127.0.0.1:{}".format(runner.addresses[0][1])
+        there.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         monkeypatch.setenv("AWS_ENDPOINT_URL", there.url)
         yield there
-        await asyncio.gather(http.post(f"{moto_server}/moto-api/reset", raise_for_status=True))
+        async with http.post(f"{moto_server}/moto-api/reset", raise_for_status=True):
+            pass
         await runner.cleanup()

@@ -344,7 +344,7 @@ class AwsMachines:
             return
         if state in _ENDING:
             raise _gone(machine_id, instance)
-        why = instance.get("StateReason", {}).get("Message", "Amazon gives no reason")
+        why = instance.get("StateReason", {}).get("Message") or "Amazon gives no reason"
         raise MachineError(f"instance {machine_id} is {state} again instead of {wanted[0]}: {why}")
 
     async def _poll(self, machine_id: str, done: Callable[[str], bool], what: str) -> tuple[Any, str]:
