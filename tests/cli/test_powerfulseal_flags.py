@@ -149,6 +149,16 @@ def test_what_is_said_to_a_cloud_goes_with_its_driver(tmp_path, monkeypatch):
     assert made_of("--gcp", *flags)["machines"].driver == "gcp"
 
 
+def test_regions_go_with_aws():
+    """By flag or variable, in the one text that the journal keeps of the cloud; without AWS they mean nothing."""
+    assert (
+        made_of("--aws", "--aws-region", "eu-west-1,us-east-1")["machines"].driver
+        == "aws?AWS_REGIONS=eu-west-1%2Cus-east-1"
+    )
+    assert made_of("--aws", AWS_REGIONS="eu-west-1")["machines"].driver == "aws?AWS_REGIONS=eu-west-1"
+    assert made_of("--gcp", "--aws-region", "eu-west-1")["machines"].driver == "gcp"
+
+
 @pytest.mark.parametrize("variable", sorted(VARIABLES - {"POLICY_FILE", "CONFIG"}))
 def test_every_variable_is_understood(variable, hosts):
     """Nothing that PowerfulSeal reads from the environment is an error here."""

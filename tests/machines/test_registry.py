@@ -32,14 +32,6 @@ async def test_a_user_who_may_not_ask_is_told_so(control):
             await driver.stop("x")
 
 
-@pytest.mark.parametrize("name", ["aws"])
-async def test_a_cloud_that_is_not_there_yet_is_said_to_be_so(control, name):
-    """No driver pretends."""
-    with pytest.raises(UsageError, match=f"can't reach machines on {name} yet") as caught:
-        await find_driver(name, control.cluster)
-    assert "sandbox" in caught.value.hint
-
-
 async def test_an_unknown_driver_is_an_error(control):
     """With the names of those that are there."""
     with pytest.raises(UsageError, match="there is no driver 'moon'") as caught:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from seatrial.actions.node_readiness import last_renewal, wait_until_back
-from seatrial.machines.driver import MachineDriver, MachineState
+from seatrial.machines.driver import MachineDriver, MachineGone, MachineState
 from seatrial.machines.registry import find_driver
 from seatrial.runtime.events import FaultCleared, MachineStarted, MeasurementTaken
 from seatrial.runtime.undo import UndoKind
@@ -44,14 +44,19 @@ async def start_and_wait(machine_id: str, node: str, driver: MachineDriver, worl
 
 
 async def _start_again(args: Mapping[str, Any], world: World) -> str:
-    async with _driver(args["driver"], world) as driver:
-        await start_and_wait(args["id"], args["node"], driver, world)
+    async with driver_named(args["driver"], world) as driver:
+        try:
+            await start_and_wait(args["id"], args["node"], driver, world)
+        except MachineGone as gone:
+            if not args.get("group"):
+                raise
+            return f"{gone.message}; its group {args['group']} replaces it, which was said before it was stopped"
     return ""
 
 
 @asynccontextmanager
-async def _driver(name: str, world: World) -> AsyncIterator[MachineDriver]:
-    """The driver that stopped the machine: this run's, or, where another run is cleaned up after, that of its name."""
+async def driver_named(name: str, world: World) -> AsyncIterator[MachineDriver]:
+    """The driver that changed something: this run's, or, where another run is cleaned up after, that of its name."""
     await world.machines.capabilities()  # a lazy one knows its name from then on
     if world.machines.name == name:
         yield world.machines

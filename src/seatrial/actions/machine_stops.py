@@ -12,8 +12,11 @@ from functools import partial
 from seatrial.actions.machine_starts import START_MACHINE, done_by_start
 from seatrial.actions.node_readiness import wait_for_readiness
 from seatrial.actions.parallel import in_parallel
+from seatrial.actions.scaling_group_holds import foresee, hold_off, replacing_groups
 from seatrial.errors import ClusterError, MachineError, StateError
 from seatrial.machines.driver import Capability, Machine, MachineState
+from seatrial.machines.scaling_groups import ScalingGroup
+from seatrial.machines.stop_review import review_stops
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import (
     FaultProven,
@@ -31,16 +34,39 @@ from seatrial.targets.nodes import NodeTarget
 _ALREADY_DOWN = nothing_to_do("its machine is down already")
 
 
-async def stop_machines(targets: Sequence[NodeTarget], context: Context, *, force: bool, auto_restart: bool) -> Outcome:
-    """Stop the machines under these nodes, each once; `auto_restart` lets clean-up start them again."""
-    stop = partial(_stop, context=context, force=force, auto_restart=auto_restart)
+async def stop_machines(
+    targets: Sequence[NodeTarget],
+    context: Context,
+    *,
+    force: bool,
+    auto_restart: bool,
+    suspend_processes: bool = False,
+) -> Outcome:
+    """Stop the machines under these nodes, each once; `auto_restart` lets clean-up start them again.
+
+    Groups that would replace them are said, or, with `suspend_processes`, kept from it until clean-up.
+    """
+    try:
+        ids = _ids(stoppable(targets))
+        if impediments := (await review_stops(context.machines, ids, (), force=force)).impediments:
+            return not_carried_out("; ".join(_impeded(each, why) for each, why in impediments.items()))
+        groups = await replacing_groups(ids, context)
+        if suspend_processes:
+            await hold_off(groups, context)
+            groups = ()
+        foresee(groups, context)
+    except MachineError as error:
+        return not_carried_out(f"no machine was stopped: {error.in_full}")
+    stop = partial(_stop, context=context, force=force, auto_restart=auto_restart, groups=groups)
     outcomes = await in_parallel(targets, stop, most=context.settings.max_parallel)
     if outcomes and all(outcome is _ALREADY_DOWN for outcome in outcomes):
         return nothing_to_do("every machine was down already")
     return combine(outcome for outcome in outcomes if outcome is not _ALREADY_DOWN)
 
 
-async def _stop(target: NodeTarget, *, context: Context, force: bool, auto_restart: bool) -> Outcome:
+async def _stop(
+    target: NodeTarget, *, context: Context, force: bool, auto_restart: bool, groups: Sequence[ScalingGroup]
+) -> Outcome:
     if target.machine is None:
         context.emit(MachineSkipped(id="", name=target.name, reason=target.problem, error=True))
         return not_carried_out(f"the machine of node {target.name} could not be stopped: {target.problem}")
@@ -50,7 +76,7 @@ async def _stop(target: NodeTarget, *, context: Context, force: bool, auto_resta
     proof = await _expect_not_ready(target.name, context)
     try:
         if auto_restart:
-            await context.write_undo(await _restart(target, machine, context))
+            await context.write_undo(await _restart(target, machine, context, groups))
         begun = context.clock.monotonic()
         context.scope.did(done_by_stop(machine.id), instead_of=done_by_start(machine.id))
         await context.machines.stop(machine.id, force=force)
@@ -97,22 +123,54 @@ def capabilities_to_stop(*, auto_restart: bool) -> Sequence[Capability]:
     return (Capability.STOP, Capability.START) if auto_restart else (Capability.STOP,)
 
 
-def plan_stops(targets: Sequence[NodeTarget], *, auto_restart: bool) -> ActionPlan:
-    """Which machines would be stopped, and which would be left, and why."""
+async def plan_stops(
+    targets: Sequence[NodeTarget], context: Context, *, force: bool, auto_restart: bool, suspend_processes: bool
+) -> ActionPlan:
+    """Which machines would be stopped, which be left and why; what the cloud forbids, and what it would do by itself.
+
+    Raises:
+        MachineError: the cloud refused or did not answer.
+    """
     after = "start it again at clean-up" if auto_restart else "leave it down"
     stopped = stoppable(targets)
-    return ActionPlan(
-        changes=tuple(
-            f"stop machine {each.machine.id} of node {each.name}, {after}"
-            for each in stopped
-            if each.machine is not None
-        ),
-        notes=tuple(
-            f"node {each.name}: {each.problem or f'its machine is {each.state}'}"
-            for each in targets
-            if each not in stopped
-        ),
+    needed = capabilities_to_stop(auto_restart=auto_restart)
+    review = await review_stops(context.machines, _ids(stopped), needed, force=force)
+    groups = await replacing_groups(_ids(stopped), context)
+    left = (
+        f"node {each.name}: {each.problem or f'its machine is {each.state}'}" for each in targets if each not in stopped
     )
+    return ActionPlan(
+        changes=(
+            *(_suspension(group) for group in groups if suspend_processes),
+            *(
+                f"stop machine {each.machine.id} of node {each.name}, {after}"
+                for each in stopped
+                if each.machine is not None
+            ),
+        ),
+        notes=(*left, *review.notes, *(_replacement(group) for group in groups if not suspend_processes)),
+        refused=tuple(_impeded(each, why) for each, why in review.impediments.items()),
+        missing_permissions=review.missing_permissions,
+    )
+
+
+def _ids(targets: Sequence[NodeTarget]) -> list[str]:
+    return [each.machine.id for each in targets if each.machine is not None]
+
+
+def _impeded(machine_id: str, why: str) -> str:
+    return f"machine {machine_id} can't be stopped: {why}"
+
+
+def _suspension(group: ScalingGroup) -> str:
+    return f"suspend {', '.join(group.replacing)} of group {group.id}, resume them at clean-up"
+
+
+def _replacement(group: ScalingGroup) -> str:
+    """What a group would do to its machines that are stopped."""
+    machines = ", ".join(sorted(group.machines))
+    doubt = f" (assumed: {group.doubt})" if group.doubt else ""
+    return f"group {group.id} replaces machines that are stopped{doubt}: {machines} may not come back"
 
 
 def not_ready_promise(node: str) -> str:
@@ -134,10 +192,11 @@ def _skip(target: NodeTarget, machine: Machine, context: Context) -> Outcome:
     return not_carried_out(f"the machine of node {target.name} {reason}")
 
 
-async def _restart(target: NodeTarget, machine: Machine, context: Context) -> Undo:
+async def _restart(target: NodeTarget, machine: Machine, context: Context, groups: Sequence[ScalingGroup]) -> Undo:
+    group = next((each.id for each in groups if machine.id in each.machines), "")
     return Undo(
         kind=START_MACHINE.kind,
-        args={"driver": context.machines.name, "id": machine.id, "node": target.name},
+        args={"driver": context.machines.name, "id": machine.id, "node": target.name, "group": group},
         description=f"start the machine of node {target.name} ({machine.id})",
         manual=await context.machines.start_command(machine.id),
     )

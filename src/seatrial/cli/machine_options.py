@@ -1,7 +1,7 @@
 """Options that say how machines are reached: PowerfulSeal's, all of them, with its variables.
 
-SSH and some clouds can't be reached so far. Their flags are taken all the same, so that command lines need no change;
-a policy that needs what isn't there is refused by the driver or the executor, before anything is touched.
+SSH can't be used so far. Its flags are taken all the same, so that command lines need no change; a policy that needs
+it is refused by the executor, before anything is touched.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CLOUDS = ("openstack", "aws", "azure", "gcp")
-_NOT_YET = "Not used so far: Seatrial reaches no {what} yet."
-_NO_CLOUD_SETTINGS = _NOT_YET.format(what="cloud")
-_NO_SSH = _NOT_YET.format(what="machine over SSH")
+_NO_SSH = "Not used so far: Seatrial reaches no machine over SSH yet."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +50,7 @@ def machine_options(command: F) -> F:
 
 def _choice(
     *,
+    aws_region: str,
     inventory_file: Path | None,
     inventory_kubernetes: bool,
     execution_mode: Literal["kubernetes", "ssh"],
@@ -69,6 +68,7 @@ def _choice(
     use_file = inventory_file is not None and not inventory_kubernetes
     chosen = _cloud(clouds, plugin=cloud)
     settings = {
+        "aws": {"AWS_REGIONS": aws_region},
         "azure": {
             "AZURE_RESOURCE_GROUP_NAME": azure_resource_group_name,
             "AZURE_NODE_RESOURCE_GROUP_NAME": azure_node_resource_group_name,
@@ -123,6 +123,11 @@ _CLOUD_OPTIONS = (
         variable="NO_CLOUD",
     ),
     click.option("--cloud", metavar="NAME", help="The machines are reached by this driver, such as that of a plugin."),
+    click.option(
+        "--aws-region", metavar="NAMES", default="", envvar="AWS_REGIONS", show_envvar=True,
+        help="The regions of AWS to look for machines in, by comma.  [default: those of the cluster's nodes, and the one"
+        " of AWS_REGION, AWS_DEFAULT_REGION or the profile in use]",
+    ),
     click.option(
         "--openstack-cloud-name", metavar="NAME", default="", envvar="OPENSTACK_CLOUD_NAME", show_envvar=True,
         help="The cloud's name in clouds.yaml.  [default: OS_CLOUD, or what the OS_* variables say]",

@@ -18,7 +18,7 @@ class LazyMachines:
 
     @classmethod
     def of(cls, cluster: Client, *, name: str | None = None) -> "LazyMachines":
-        """The driver of a cluster's machines: of that name, or the one that recognizes them."""
+        """The driver of a cluster's machines: of that name and settings, or the one that recognizes them."""
         return cls(lambda: find_driver(name, cluster))
 
     @property

@@ -18,8 +18,6 @@ from seatrial.policy.extensions import load_extensions
 
 MACHINES = "seatrial.machines"
 
-_NOT_YET = frozenset({"aws"})
-
 
 @cache
 def driver_types() -> Mapping[str, DriverType]:
@@ -54,5 +52,4 @@ def _driver_type(name: str) -> DriverType:
         return driver_types()[name]
     except KeyError:
         there = ", ".join(driver_types())
-        what = f"Seatrial can't reach machines on {name} yet" if name in _NOT_YET else f"there is no driver '{name}'"
-        raise UsageError(what, hint=f"drivers that are there: {there}") from None
+        raise UsageError(f"there is no driver '{name}'", hint=f"drivers that are there: {there}") from None

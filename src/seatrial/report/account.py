@@ -48,9 +48,12 @@ from seatrial.runtime.events import (
     ProofMissing,
     Record,
     RecoveryMissed,
+    ReplacementForeseen,
     RoundStarted,
     RunHalted,
     RunStarted,
+    ScalingGroupResumed,
+    ScalingGroupSuspended,
     ScenarioFinished,
     ScenarioStarted,
     SteadyStateHeld,
@@ -229,6 +232,13 @@ class Account:
                 return [Line(2, "started", f"machine {machine} of node {name}, in {duration(ms)}", "good")]
             case MachineSkipped(name=name, reason=reason, error=error):
                 return [Line(2, "left alone", f"machine of node {name}: {reason}", "bad" if error else "dim")]
+            case ReplacementForeseen(group=group, machines=machines, doubt=doubt):
+                assumed = f" (assumed: {doubt})" if doubt else ""
+                return [Line(2, "replaced", f"by group {group} once stopped{assumed}: {', '.join(machines)}", "warn")]
+            case ScalingGroupSuspended(group=group, processes=processes):
+                return [Line(2, "suspended", f"{', '.join(processes)} of group {group}")]
+            case ScalingGroupResumed(group=group, processes=processes):
+                return [Line(2, "resumed", f"{', '.join(processes)} of group {group}", "good")]
             case CommandExecuted(name=name, command=command, exit_code=None, error=error):
                 return [Line(2, "not run", f"{command} on {name}: {error}", "bad")]
             case CommandExecuted(name=name, command=command, exit_code=code, output=output, duration_ms=ms):

@@ -29,6 +29,7 @@ from seatrial.runtime.events import (
     ProofMissing,
     Record,
     RecoveryMissed,
+    ReplacementForeseen,
     RunHalted,
     ScenarioStarted,
     SteadyStateLost,
@@ -110,7 +111,7 @@ def _is_warning(event: Event) -> bool:
             return True
         case CommandExecuted(exit_code=code) if code != 0:
             return True
-        case GuardrailHeld() | ProofMissing() | SteadyStateLost() | ExperimentAborted():
+        case GuardrailHeld() | ReplacementForeseen() | ProofMissing() | SteadyStateLost() | ExperimentAborted():
             return True
         case UndoRetried() | RunHalted() | HaltUnreadable() | EarlierRunFound():
             return True

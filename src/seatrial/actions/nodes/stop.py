@@ -25,10 +25,19 @@ class Stop(Model):
     auto_restart: bool = True
     """Start the machines again at clean-up: exactly those that this action stopped, never one that was down before."""
 
+    suspend_processes: bool = False
+    """Keep the machines' auto-scaling groups from replacing them until clean-up, where they belong to such groups."""
+
 
 async def run(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> Outcome:
     """Switch the machines off."""
-    return await stop_machines(targets, context, force=spec.force, auto_restart=spec.auto_restart)
+    return await stop_machines(
+        targets,
+        context,
+        force=spec.force,
+        auto_restart=spec.auto_restart,
+        suspend_processes=spec.suspend_processes,
+    )
 
 
 async def victims(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> Sequence[Pod]:  # noqa: ARG001 -- every action gets it
@@ -41,9 +50,15 @@ async def guard(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -
     return await guard_nodes([target.node for target in stoppable(targets)], context)
 
 
-async def plan(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> ActionPlan:  # noqa: ARG001 -- every action gets it
+async def plan(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> ActionPlan:
     """Which machines it would stop, and which it would leave, and why."""
-    return plan_stops(targets, auto_restart=spec.auto_restart)
+    return await plan_stops(
+        targets,
+        context,
+        force=spec.force,
+        auto_restart=spec.auto_restart,
+        suspend_processes=spec.suspend_processes,
+    )
 
 
 def _capabilities(spec: Stop) -> Sequence[Capability]:

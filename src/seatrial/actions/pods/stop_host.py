@@ -25,6 +25,9 @@ class StopHost(Model):
     force: bool = False
     """Cut the power instead of shutting down, where the cloud knows the difference."""
 
+    suspend_processes: bool = False
+    """Keep the machines' auto-scaling groups from replacing them until clean-up, where they belong to such groups."""
+
 
 async def run(spec: StopHost, pods: tuple[Pod, ...], context: Context) -> Outcome:
     """Stop the machines."""
@@ -36,7 +39,13 @@ async def run(spec: StopHost, pods: tuple[Pod, ...], context: Context) -> Outcom
         return nothing_to_do(f"the pods run on no machine that may be stopped{_in_brackets(notes)}")
     if reasons := await guard_nodes([host.node for host in stoppable(hosts)], context):
         return refuse(reasons, context)
-    return await stop_machines(hosts, context, force=spec.force, auto_restart=spec.auto_restart)
+    return await stop_machines(
+        hosts,
+        context,
+        force=spec.force,
+        auto_restart=spec.auto_restart,
+        suspend_processes=spec.suspend_processes,
+    )
 
 
 async def plan(spec: StopHost, pods: tuple[Pod, ...], context: Context) -> ActionPlan:
@@ -44,12 +53,19 @@ async def plan(spec: StopHost, pods: tuple[Pod, ...], context: Context) -> Actio
     if unmet := await unmet_needs(context, _capabilities(spec)):
         return ActionPlan(refused=unmet)
     hosts, notes = await _hosts(pods, context)
-    stops = plan_stops(hosts, auto_restart=spec.auto_restart)
+    stops = await plan_stops(
+        hosts,
+        context,
+        force=spec.force,
+        auto_restart=spec.auto_restart,
+        suspend_processes=spec.suspend_processes,
+    )
     return ActionPlan(
         changes=stops.changes,
         notes=(*notes, *stops.notes),
         nodes=tuple(host.name for host in hosts),
-        refused=await guard_nodes([host.node for host in stoppable(hosts)], context),
+        refused=(*await guard_nodes([host.node for host in stoppable(hosts)], context), *stops.refused),
+        missing_permissions=stops.missing_permissions,
     )
 
 

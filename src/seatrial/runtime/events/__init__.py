@@ -5,6 +5,7 @@ what an event is and `stream` how it gets to its listeners; the events themselve
 
     Preparing ─ RunStarted ─ RoundStarted ─ ScenarioStarted ─ StepStarted ─ TargetsMatched ─ TargetsFiltered
     ─ TargetsChosen | NodesChosen
+    ─ ReplacementForeseen | ScalingGroupSuspended ─ ScalingGroupResumed
     ─ MachineStopped | MachineStopFailed | MachineSkipped ─ MachineStarted ─ CommandExecuted ─ NodeCordoned
     ─ NodeTainted ─ PodEvicted | EvictionBlocked | EvictionSkipped
     ─ PodCommandExecuted ─ ContainerSignalled ─ ContainerRestarted
@@ -28,6 +29,9 @@ from seatrial.runtime.events.machines import (
     MachineStopped,
     NodeCordoned,
     NodeTainted,
+    ReplacementForeseen,
+    ScalingGroupResumed,
+    ScalingGroupSuspended,
 )
 from seatrial.runtime.events.observations import (
     ExperimentAborted,
@@ -112,10 +116,13 @@ __all__ = [
     "ProofMissing",
     "Record",
     "RecoveryMissed",
+    "ReplacementForeseen",
     "RoundStarted",
     "RunFinished",
     "RunHalted",
     "RunStarted",
+    "ScalingGroupResumed",
+    "ScalingGroupSuspended",
     "ScenarioFinished",
     "ScenarioStarted",
     "SteadyStateHeld",

@@ -41,6 +41,28 @@ class MachineSkipped(Event, frozen=True, kw_only=True):
     error: bool = False
 
 
+class ReplacementForeseen(Event, frozen=True, kw_only=True):
+    """Machines are about to be stopped that their group will replace; `doubt` says why that is only assumed."""
+
+    group: str
+    machines: tuple[str, ...]
+    doubt: str = ""
+
+
+class ScalingGroupSuspended(Event, frozen=True, kw_only=True):
+    """A group of machines was told not to replace those that fail."""
+
+    group: str
+    processes: tuple[str, ...]
+
+
+class ScalingGroupResumed(Event, frozen=True, kw_only=True):
+    """A group of machines replaces those that fail again."""
+
+    group: str
+    processes: tuple[str, ...]
+
+
 class CommandExecuted(Event, frozen=True, kw_only=True):
     """A command was carried to a node's machine (`id` is the node's UID, `name` its name).
 
