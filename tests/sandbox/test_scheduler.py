@@ -102,6 +102,14 @@ async def test_a_node_holds_so_many_pods() -> None:
         await refused(world, "b", "1 Too many pods")
 
 
+async def test_a_node_that_does_not_say_how_many_pods_it_holds_takes_none() -> None:
+    """So it is with a Node that somebody made by hand, and that no kubelet stands behind."""
+    async with running_world(nodes=0) as world:
+        await world.add_node("empty", allocatable={"cpu": "4", "memory": "8Gi"})
+        await create(world, "a")
+        await refused(world, "a", "1 Too many pods")
+
+
 async def test_selectors_and_affinity_choose_nodes() -> None:
     """`nodeSelector` and each operator of a required node affinity; what matches no node waits for one that does."""
     async with running_world(nodes=3) as world:

@@ -7,6 +7,7 @@ health). `ApiServer.api` is the same API for components of this process, without
 import asyncio
 import ssl
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Protocol
@@ -222,6 +223,8 @@ class ApiServer:
         except RecursionError:
             # Patches can nest deeper, step by step, than any body may.
             return _refusal(request, statuses.bad_request("exceeded max depth"))
+        except ConnectionResetError:  # the client went before its answer began, so that nobody will read this one
+            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
         except Exception as error:  # noqa: BLE001 -- one request's trouble must not look like a broken connection
             _log.exception("request failed", method=request.method, path=request.path)
             text = f"Internal error occurred: {type(error).__name__}"

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from seatrial.sandbox.api import Object
 from seatrial.sandbox.controllers.objects import labels_of, name_of
 from seatrial.sandbox.scheduler.pod_info import AffinityTerm, PodInfo, PodKind
-from seatrial.sandbox.scheduler.resource_request import PODS, Sums, allocatable_of
+from seatrial.sandbox.scheduler.resource_request import Sums, allocatable_of
 
 T = TypeVar("T")
 _HARD: Final = frozenset({"NoSchedule", "NoExecute"})
@@ -88,11 +88,7 @@ class NodeInfo:
     def lacking(self, amounts: Sums) -> list[str]:
         """The resources of which too little is left."""
         have, taken = self.allocatable, self.requested
-        return [
-            name
-            for name, amount in amounts.items()
-            if amount and (name != PODS or PODS in have) and taken.get(name, 0) + amount > have.get(name, 0)
-        ]
+        return [name for name, amount in amounts.items() if amount and taken.get(name, 0) + amount > have.get(name, 0)]
 
     def clone(self) -> "NodeInfo":
         """A copy to try things on."""
