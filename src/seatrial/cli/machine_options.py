@@ -125,8 +125,8 @@ _CLOUD_OPTIONS = (
     click.option("--cloud", metavar="NAME", help="The machines are reached by this driver, such as that of a plugin."),
     click.option(
         "--aws-region", metavar="NAMES", default="", envvar="AWS_REGIONS", show_envvar=True,
-        help="The regions of AWS to look for machines in, by comma.  [default: those of the cluster's nodes, and the one"
-        " of AWS_REGION, AWS_DEFAULT_REGION or the profile in use]",
+        help="The regions of AWS to look for machines in, by comma.  [default: those of the cluster's nodes, and the"
+        " one of AWS_REGION, AWS_DEFAULT_REGION or the profile in use]",
     ),
     click.option(
         "--openstack-cloud-name", metavar="NAME", default="", envvar="OPENSTACK_CLOUD_NAME", show_envvar=True,
