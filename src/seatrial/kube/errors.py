@@ -30,10 +30,10 @@ import socket
 import ssl
 from typing import ClassVar
 
-import aiohttp
 import msgspec
 
 from seatrial.errors import ClusterError
+from seatrial.kube.late_certificates import aiohttp
 
 
 class StatusCause(msgspec.Struct, frozen=True):

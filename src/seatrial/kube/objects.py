@@ -325,9 +325,10 @@ class Taint(_Part, frozen=True):
 
 
 class NodeSpec(_Part, frozen=True):
-    """What a node should be; `provider_id` names the machine in its cloud."""
+    """What a node should be; `provider_id` names the machine in its cloud, `pod_cidrs` the ranges of its pods."""
 
     provider_id: str = field(name="providerID", default="")
+    pod_cidrs: tuple[str, ...] = field(name="podCIDRs", default=())
     unschedulable: bool = False
     taints: tuple[Taint, ...] = ()
 
@@ -339,6 +340,12 @@ class NodeAddress(_Part, frozen=True):
     address: str
 
 
+class NodeInfo(_Part, frozen=True):
+    """What a node's kubelet says of its system; `boot_id` is made anew each time that boots."""
+
+    boot_id: str = field(name="bootID", default="")
+
+
 class NodeStatus(_Part, frozen=True):
     """What a node is."""
 
@@ -346,6 +353,7 @@ class NodeStatus(_Part, frozen=True):
     addresses: tuple[NodeAddress, ...] = ()
     capacity: dict[str, str] | None = None
     allocatable: dict[str, str] | None = None
+    node_info: NodeInfo = field(default_factory=NodeInfo)
 
 
 class Node(_Part, frozen=True):
