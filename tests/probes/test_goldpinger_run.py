@@ -4,7 +4,9 @@ import json
 import pytest
 
 from seatrial.errors import ClusterError
+from seatrial.probes import goldpinger
 from seatrial.probes.goldpinger import Goldpinger, run
+from seatrial.probes.http_route import Answer
 from seatrial.runtime.events import MeshSampled
 from seatrial.runtime.scope import Observation
 from seatrial.runtime.verdict import Verdict
@@ -18,6 +20,7 @@ def graph(*, whole):
     return {"text": json.dumps({"responses": {"a": instance}}), "content_type": "application/json"}
 
 
+GONE = ClusterError("the API server is gone")
 WHOLE, BROKEN, DOWN, NONSENSE = graph(whole=True), graph(whole=False), {"status": 500}, {"text": "<html>"}
 
 
@@ -122,6 +125,36 @@ async def test_a_goldpinger_that_never_answered_shows_nothing(watch, said, reaso
     assert outcome.verdict is Verdict.INCONCLUSIVE
     assert outcome.reasons[0].startswith("goldpinger at default/web never answered: ")
     assert reason in outcome.reasons[0]
+
+
+class Route:
+    """A way to goldpinger that comes to one of these ends at each look, and stays at the last."""
+
+    def __init__(self, *ends):
+        self._ends = list(ends)
+
+    async def send(self, *_method_and_path, **_options):
+        end = self._ends.pop(0) if len(self._ends) > 1 else self._ends[0]
+        if isinstance(end, Exception):
+            raise end
+        return Answer(status=200, body=end["text"].encode(), latency_ms=1.0)
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict"), [((WHOLE, GONE, WHOLE), Verdict.PASSED), ((WHOLE, GONE), Verdict.INCONCLUSIVE)]
+)
+async def test_an_api_server_that_fails_hides_the_graph_and_breaks_nothing(on_cluster, monkeypatch, ends, verdict):
+    """Where the way leads through it, looks are missed; only when the last one is too nothing can be said."""
+
+    async def route(*_where, **_options):
+        return Route(*ends)
+
+    monkeypatch.setattr(goldpinger, "route_to_service", route)
+    watching = Watching(on_cluster, None, interval=10, wholeWithin=30)
+    await watching.begun()
+    outcome = await watching.end()
+    assert outcome.verdict is verdict
+    assert [sample.error for sample in await samples(on_cluster)][:2] == ["", "can't look: the API server is gone"]
 
 
 async def test_a_goldpinger_that_is_not_there_has_no_first_look(on_cluster):

@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 from pydantic import Field
 
+from seatrial.errors import ClusterError
 from seatrial.policy.base import Model
 from seatrial.policy.scalars import Number, Port, Seconds
 from seatrial.probes.http_route import NoAnswer, Route
@@ -126,9 +127,16 @@ class _Watch:
         self._route = route
         self._context = context
         self._answered = False
+        self._obstacle = ""
 
     async def look(self) -> MeshSampled:
-        sample = await _sample(self._route)
+        """Take a sample; what keeps us from looking is told as its error, and remembered until the next one."""
+        self._obstacle = ""
+        try:
+            sample = await _sample(self._route)
+        except ClusterError as error:
+            self._obstacle = error.message
+            sample = _nothing_seen(f"can't look: {error.message}")
         self._answered = self._answered or not sample.error
         self._context.emit(sample)
         return sample
@@ -151,6 +159,8 @@ class _Watch:
             return nothing_to_do(f"{name} never answered: {sample.error}")
         if within is None or not (sample.failed or sample.error):
             return PASSED
+        if self._obstacle:
+            return nothing_to_do(f"whether {name} was whole again could not be seen: {self._obstacle}")
         seen = sample.error or f"{len(sample.failed)} of {sample.pairs} calls fail, such as {sample.failed[0]}"
         return failed(f"{name} was not whole again within {within:g} s: {seen}")
 
@@ -165,6 +175,10 @@ async def _sample(route: Route) -> MeshSampled:
         error = str(problem)
     except ValueError as problem:
         error = f"/check_all answered what can't be read: {problem}"
+    return _nothing_seen(error)
+
+
+def _nothing_seen(error: str) -> MeshSampled:
     return MeshSampled(instances=0, pairs=0, failed=(), slowest_ms=None, error=error)
 
 
