@@ -9,6 +9,8 @@ CLIENTS := $(VENV)/.clients
 # Many tests wait for a cluster to do something: half as many again as there are processors keep these busy.
 WORKERS = $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What Python compiled is kept: the tests start it some hundred times, and pytest rewrites all of them for each worker.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test check conformance fault-matrix docs bench bench-sandbox clean
 
@@ -32,7 +34,8 @@ $(STAMP): pyproject.toml
 	fi
 	@touch $(STAMP)
 
-# Other people's clients, which the sandbox is tested with, and a kubectl where the machine has none.
+# Other people's clients, which the sandbox is tested with; a kubectl, an OpenSSH server and firewalls where the machine
+# has none.
 $(CLIENTS): pyproject.toml $(STAMP)
 	@if command -v uv >/dev/null; then \
 		uv pip install --quiet --python $(BIN)/python --group clients; \
@@ -40,6 +43,8 @@ $(CLIENTS): pyproject.toml $(STAMP)
 		$(BIN)/python -m pip install --quiet --group clients; \
 	fi
 	@$(BIN)/python -m tests.kubectl_download || echo "The tests that need kubectl will be skipped." >&2
+	@$(BIN)/python -m tests.sshds || echo "The tests that need an OpenSSH server will be skipped." >&2
+	@$(BIN)/python -m tests.firewalls || echo "The tests that need nftables or iptables will be skipped." >&2
 	@touch $(CLIENTS)
 
 demo: setup ## Run the first experiment on the embedded sandbox
@@ -57,7 +62,7 @@ check: setup ## Lint, check formatting, types and layers
 conformance: setup $(CLIENTS) ## Replay recordings of a real cluster; make conformance GOLDEN=DIR TOPICS="auth watch"
 	@$(BIN)/python -m tests.conformance $(if $(GOLDEN),--golden $(GOLDEN)) $(TOPICS)
 
-fault-matrix: setup ## Let everything go wrong at every moment, and write down what is left
+fault-matrix: setup $(CLIENTS) ## Let everything go wrong at every moment, and write down what is left
 	@$(BIN)/python -m tests.faults.matrix $(ARGS)
 
 docs: setup ## Generate the reference pages in docs/reference

@@ -1,6 +1,7 @@
 """What all rooms of the tests share: rules for every test, an API server in this process, the tool's client for it."""
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -23,6 +24,8 @@ from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_
 from seatrial.sandbox.pki import Authority
 from seatrial.testing import FakeClock
 from tests.processes import processes_that_mention, said_of
+from tests.programs import stop_server
+from tests.time_limits import pytest_runtest_teardown, pytest_timeout_set_timer  # noqa: F401 -- pytest finds them here
 
 # How long an example takes says nothing on a machine that others use too. The examples are the same in every run, so
 # that a failure comes from the change at hand; `make test ARGS=--hypothesis-profile=explore` looks for new ones.
@@ -42,6 +45,7 @@ def _nothing_is_left_running(tmp_path_factory):
     began = time.time()
     yield
     del os.environ[MARKER]
+    stop_server()
     # A container's environment is its own; its parents are the node's, as long as there is a node.
     containers = processes_that_mention("SEATRIAL_POD_IP=")
     orphans = [each for each in containers if _is_orphan(each, since=began)]
@@ -71,6 +75,17 @@ def _ctrl_c_is_heard():
 def _no_implicit_event_loop():
     """Looptime asks for the current loop before synchronous tests: that must not make one for good."""
     asyncio.set_event_loop(None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is collected stays: looking through it again and again for garbage is a quarter of the time it takes."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class Recorder:

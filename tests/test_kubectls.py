@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import kubectl_download
-from tests.kubectl_download import DownloadError, Package, install, program_in
+from tests.debian_packages import MACHINES, MIRROR_VARIABLE, DebianPackage, DownloadError
+from tests.kubectl_download import install, program_in
 from tests.kubectls import kubectls, nearest
 
 
@@ -64,7 +64,7 @@ def debian_package(content: bytes) -> bytes:
 def test_the_program_is_taken_out_of_the_package() -> None:
     """Its bytes are those of the file in the package; a package without it is refused."""
     assert program_in(debian_package(b"a program")) == b"a program"
-    with pytest.raises(DownloadError, match="no kubectl"):
+    with pytest.raises(DownloadError, match="no files"):
         program_in(b"!<arch>\n")
 
 
@@ -84,7 +84,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[bytes]:
             """Say nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Archive)
-    monkeypatch.setenv(kubectl_download.MIRROR_VARIABLE, f"http://127.0.0.1:{server.server_port}/debian")
+    monkeypatch.setenv(MIRROR_VARIABLE, f"http://127.0.0.1:{server.server_port}/debian")
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield content
@@ -93,15 +93,15 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[bytes]:
     server.server_close()
 
 
-def package_of(content: bytes) -> Package:
+def package_of(content: bytes) -> DebianPackage:
     """A pin for this machine."""
-    machine = kubectl_download._MACHINES[platform.machine()]
-    return Package("1.99", "1.99.0", {machine: hashlib.sha256(content).hexdigest()})
+    machine = MACHINES[platform.machine()]
+    return DebianPackage("kubectl", "1.99.0", "pool", {machine: hashlib.sha256(content).hexdigest()})
 
 
 def test_a_package_is_fetched_and_unpacked(archive: bytes, tmp_path: Path) -> None:
     """The program can be run, and stands under its version."""
-    program = install(package_of(archive), directory=tmp_path / "kubectl")
+    program = install("1.99", package_of(archive), directory=tmp_path / "kubectl")
     assert program == tmp_path / "kubectl" / "kubectl.1.99"
     assert program.read_bytes() == b"#!/bin/sh\n"
     assert program.stat().st_mode & 0o111
@@ -110,13 +110,13 @@ def test_a_package_is_fetched_and_unpacked(archive: bytes, tmp_path: Path) -> No
 def test_another_package_than_the_pinned_one_is_refused(archive: bytes, tmp_path: Path) -> None:
     """Nothing is installed of what doesn't have the pinned checksum."""
     with pytest.raises(DownloadError, match="not what was pinned"):
-        install(package_of(b"something else"), directory=tmp_path / "kubectl")
+        install("1.99", package_of(b"something else"), directory=tmp_path / "kubectl")
     assert not (tmp_path / "kubectl").exists()
 
 
 def test_without_a_mirror_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that is no Debian, the variable to set is named."""
-    monkeypatch.setattr("tests.kubectl_download.shutil.which", lambda _: None)
-    monkeypatch.delenv(kubectl_download.MIRROR_VARIABLE, raising=False)
+    monkeypatch.setattr("tests.debian_packages.shutil.which", lambda _: None)
+    monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
     with pytest.raises(DownloadError, match="SEATRIAL_DEBIAN_MIRROR"):
-        install(package_of(b""), directory=tmp_path / "kubectl")
+        install("1.99", package_of(b""), directory=tmp_path / "kubectl")

@@ -6,6 +6,7 @@
     ├── PolicyError           correct the policy: holds all problems of the file
     ├── ClusterError          look at the cluster: what the API server said (`kube.errors` has the children)
     ├── MachineError          look at a node's machine, its cloud, or the way to it
+    │   └── CommandNotStarted     the same, and be sure that the command has not begun
     ├── AlertmanagerError     look at the Alertmanager, or the way to it
     ├── StateError            look at this machine: state directory, disk, journal
     ├── SandboxError          look at the sandbox: it can't start, isn't there, was started twice
@@ -67,6 +68,10 @@ class MachineError(SeatrialError):
     """A machine could not be listed, stopped, started, or sent a command."""
 
     exit_code = 3
+
+
+class CommandNotStarted(MachineError):  # noqa: N818 -- it says what is certain
+    """A command did not get to its machine: it has not begun, and nothing of it is to be undone."""
 
 
 class AlertmanagerError(SeatrialError):

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-import sys
 from dataclasses import dataclass
+
+from tests.programs import Process
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,11 @@ class Done:
 
 async def seatrial(*arguments: object, answer: str = "", **environ: str) -> Done:
     """Run `seatrial` to its end; `answer` is typed into it."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "seatrial", *map(str, arguments),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **environ},
-    )  # fmt: skip
-    output, errors = await asyncio.wait_for(process.communicate(answer.encode()), 100)
-    assert process.returncode is not None
-    assert b"Traceback" not in errors
-    return Done(process.returncode, output.decode(), errors.decode())
+    return await asyncio.to_thread(_run, [*map(str, arguments)], answer, {**os.environ, **environ})
+
+
+def _run(arguments: list[str], answer: str, environ: dict[str, str]) -> Done:
+    with Process(arguments, environ=environ) as process:
+        output, errors = process.communicate(answer, timeout=100)
+        assert "Traceback" not in errors
+        return Done(process.wait(), output, errors)

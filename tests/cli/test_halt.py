@@ -57,6 +57,14 @@ async def test_the_namespace_of_the_mark(control, on):
     assert (await on("status", SEATRIAL_HALT_NAMESPACE="kube-system")).code == 3
 
 
+@pytest.mark.parametrize("name", ["", "Prod", "a.b", "-a", "a" * 64])
+async def test_a_namespace_has_a_name(on, name):
+    """What no namespace can be called is wrong usage, before the cluster is asked anything."""
+    done = await on("halt", "--halt-namespace", name)
+    assert done.code == 2
+    assert "is no namespace's name" in done.errors
+
+
 async def test_who_may_not_set_the_mark_is_told(control):
     """Exit code 3, and which permission is missing."""
     async with await control.connect_as("nobody"):

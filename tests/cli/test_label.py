@@ -97,8 +97,8 @@ async def test_a_dry_run_touches_nothing(control, label):
     assert "would hit default/willing" in said
     assert "default/picky is left alone: spared by its probability 0" in said
     assert shlex.split(output.rstrip("\n").rpartition("\n")[2]) == [
-        "seatrial", "label", "--kubernetes-namespace", "default", "--timezone", "Europe/Vienna",
-        "--kubeconfig", str(control.directory / "kubeconfig"), "--seed", "7",
+        "seatrial", "label", "--kubernetes-namespace", "default",
+        "--kubeconfig", str(control.directory / "kubeconfig"), "--timezone", "Europe/Vienna", "--seed", "7",
     ]  # fmt: skip
     assert await control.pod_names() == ["picky", "willing"]
 

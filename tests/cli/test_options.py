@@ -108,13 +108,38 @@ def test_each_limit_has_a_flag():
         "a",
         "--protect",
         "b",
+        "--max-share-of-zone",
+        "0.5",
+        "--max-control-plane",
+        "0",
+        "--no-keep-etcd-quorum",
     ]
     assert guardrails_of(*given) == Guardrails(
-        most_pods=3, most_nodes=0, least_left=2, respect_budgets=True, protected=frozenset({"a", "b"})
+        most_pods=3,
+        most_nodes=0,
+        most_of_zone=0.5,
+        most_of_control_plane=0,
+        etcd_quorum=False,
+        least_left=2,
+        respect_budgets=True,
+        protected=frozenset({"a", "b"}),
     )
+    assert guardrails_of("--keep-etcd-quorum").etcd_quorum is True
 
 
-@pytest.mark.parametrize("given", [["--max-pods", "-1"], ["--max-nodes", "x"], ["--min-left", "-1"]])
+@pytest.mark.parametrize(
+    "given", [["--max-share-of-zone", "50"], ["--max-share-of-zone", "-0.1"], ["--max-share-of-zone", "x"]]
+)
+def test_a_share_is_a_number_from_0_to_1(given):
+    """50 would be 5,000 %."""
+    done = CliRunner().invoke(keeps, given, obj=[])
+    assert done.exit_code == 2
+    assert given[0] in done.output
+
+
+@pytest.mark.parametrize(
+    "given", [["--max-pods", "-1"], ["--max-nodes", "x"], ["--min-left", "-1"], ["--max-control-plane", "x"]]
+)
 def test_a_limit_is_a_whole_number(given):
     """Nothing below zero, nothing else."""
     done = CliRunner().invoke(keeps, given, obj=[])

@@ -1,11 +1,11 @@
 import asyncio
 import json
 import shlex
-import sys
 
 import pytest
 
 from seatrial.cli.main import run
+from tests.cli.programs import seatrial
 
 KILL = """
 config: {seed: %s}
@@ -55,6 +55,19 @@ async def test_the_command_it_prints_leads_to_the_same_cluster(control, plan, wr
         "seatrial", "autonomous", "--policy-file", str(policy),
         "--kubeconfig", str(kubeconfig), "--context", context, "--seed", "7",
     ]  # fmt: skip
+
+
+async def test_the_command_it_prints_keeps_guardrails_and_the_way_to_machines(control, plan, write):
+    """Without them it would do something else than was shown; a password is in no command that is printed."""
+    await control.create_pods("a", "b", app="web")
+    given = [
+        "--max-pods", "5", "--keep-etcd-quorum", "--protect", "a", "--protect", "b", "--respect-pdb",
+        "--no-cloud", "--execution-mode", "ssh", "--remote-user", "core",
+    ]  # fmt: skip
+    code, output, _ = await plan(write(KILL % 7), *given, "--ssh-password", "hunter2")
+    assert code == 0
+    assert shlex.split(output.rstrip("\n").rpartition("\n")[2])[6:-2] == given
+    assert "hunter2" not in output
 
 
 async def test_the_seed_of_the_flag_wins(control, plan, write):
@@ -127,12 +140,8 @@ def autonomous(control, tmp_path):
 
     async def of(*arguments):
         known = ["--kubeconfig", control.directory / "kubeconfig", "--state-dir", tmp_path / "state"]
-        command = ["-m", "seatrial", "autonomous", *arguments, *known, "--recovery-timeout", "0"]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *map(str, command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-        said, _ = await process.communicate()
-        return process.returncode, " ".join(said.decode().split())
+        done = await seatrial("autonomous", *arguments, *known, "--recovery-timeout", "0")
+        return done.code, " ".join((done.output + done.errors).split())
 
     return of
 

@@ -4,13 +4,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from seatrial.choice import read_choice
 from seatrial.cli.autonomous import autonomous
 from seatrial.cli.label import label
 from seatrial.cli.machine_options import MachineChoice, machine_options
 from seatrial.cli.main import run, seatrial
 from seatrial.cli.metrics_options import MetricsChoice, metrics_options
 from seatrial.cli.options import web_options
-from seatrial.machines.choice import read_choice
+from seatrial.errors import UsageError
 
 VARIABLES = {
     "OPENSTACK_CLOUD", "AWS_CLOUD", "AZURE_CLOUD", "GCP_CLOUD", "NO_CLOUD", "OPENSTACK_CLOUD_NAME",
@@ -91,7 +92,7 @@ def keeps(kept, **values):
 def made_of(*arguments, **variables):
     """What the command gets of a command line and variables; or the message where that is an error."""
     kept = {}
-    result = CliRunner().invoke(keeps, arguments, env=variables, obj=kept)
+    result = CliRunner().invoke(keeps, arguments, env=variables, obj=kept, catch_exceptions=False)
     return kept if result.exit_code == 0 else result.output
 
 
@@ -197,9 +198,18 @@ def test_the_inventory_is_a_file_or_the_cluster(hosts):
     assert "goes without --inventory-file" in made_of("--inventory-kubernetes", "-i", hosts)
 
 
+def test_the_inventory_may_come_from_the_cloud(hosts):
+    """Beside the cluster's nodes; a file says which of both, and --inventory-kubernetes contradicts it."""
+    assert made_of("--inventory-cloud")["machines"] == MachineChoice(inventory_cloud=True)
+    both = made_of("--inventory-cloud", "-i", hosts)["machines"]
+    assert (both.inventory_cloud, both.inventory) == (True, {"workers": ("10.0.0.7",)})
+    assert "goes without --inventory-cloud" in made_of("--inventory-kubernetes", "--inventory-cloud")
+
+
 def test_commands_go_the_way_that_is_asked_for():
     """SSH where somebody says so, else what the cluster offers."""
     assert made_of("--execution-mode", "ssh")["machines"].executor == "ssh"
+    assert made_of("--execution-mode", "ssh", "--remote-user", "core")["machines"].executor == "ssh?PS_REMOTE_USER=core"
     assert made_of("--execution-mode", "kubernetes")["machines"].executor is None
 
 
@@ -219,9 +229,68 @@ def test_who_asks_for_a_web_page_is_told_that_there_is_none(arguments, variables
     assert made_of(*arguments, **variables)["web"] == warning
 
 
-def test_a_password_is_not_kept():
-    """Nothing uses it so far, so no command gets it."""
-    assert "hunter2" not in repr(made_of("--ssh-password", "hunter2"))
+def over_ssh(*arguments, **variables):
+    return made_of("--execution-mode", "ssh", *arguments, **variables)
+
+
+def test_flags_of_ssh_say_what_variables_say(tmp_path, monkeypatch):
+    """Under the variables' names, in the text that the journal keeps; files by where they are, from wherever."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").touch()
+    flags = over_ssh(
+        "--remote-user", "core", "--ssh-path-to-private-key", "key", "--ssh-port", "2222", "--use-private-ip",
+        "--ssh-jump-host", "ops@bastion", "--ssh-allow-missing-host-keys", "--override-ssh-host", "10.0.0.1",
+        "--ssh-known-hosts", "key",
+    )["machines"]  # fmt: skip
+    expected = {
+        "PS_REMOTE_USER": "core",
+        "PS_PRIVATE_KEY": str(tmp_path / "key"),
+        "SEATRIAL_SSH_PORT": "2222",
+        "SEATRIAL_SSH_USE_PRIVATE_IP": "1",
+        "SEATRIAL_SSH_JUMP_HOST": "ops@bastion",
+        "SEATRIAL_SSH_ALLOW_MISSING_HOST_KEYS": "1",
+        "SEATRIAL_SSH_OVERRIDE_HOST": "10.0.0.1",
+        "SEATRIAL_SSH_KNOWN_HOSTS": str(tmp_path / "key"),
+    }
+    assert read_choice(flags.executor) == ("ssh", expected)
+    assert over_ssh(**expected)["machines"].executor == flags.executor
+
+
+def test_a_password_is_in_no_journal():
+    """Nor is it shown; a key that a flag names wins over the variable, and one of them is enough."""
+    machines = over_ssh("--ssh-password", "hunter2")["machines"]
+    assert machines.secrets == {"PS_SSH_PASSWORD": "hunter2"}
+    assert "hunter2" not in repr(machines)
+    assert over_ssh(PS_SSH_PASSWORD="hunter2")["machines"].secrets == {"PS_SSH_PASSWORD": "hunter2"}
+    with_key = over_ssh("--ssh-path-to-private-key", __file__, PS_SSH_PASSWORD="hunter2")["machines"]
+    assert with_key.secrets == {"PS_SSH_PASSWORD": ""}
+    assert "can be one of" in over_ssh("--ssh-path-to-private-key", __file__, "--ssh-password", "hunter2")
+    assert made_of("--ssh-password", "hunter2")["machines"].secrets == {}
+
+
+def test_pods_are_killed_over_ssh_where_that_is_the_way():
+    """As PowerfulSeal did: by a command of one's own, or by deleting them all the same."""
+    assert made_of()["machines"].kill_command is None
+    assert over_ssh()["machines"].kill_command == ""
+    command = "podman kill -s {signal} {container_id}"
+    assert over_ssh("--ssh-kill-command", command)["machines"].kill_command == command
+    assert over_ssh(PS_SSH_KILL_COMMAND=command)["machines"].kill_command == command
+    assert over_ssh("--use-pod-delete-instead-of-ssh-kill")["machines"].kill_command is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--ssh-kill-command", "docker kill"], "can't be filled in"),
+        (["--ssh-jump-host", "a,b"], "is no jump host"),
+        (["--ssh-path-to-private-key", "/nowhere"], "there is no file /nowhere"),
+    ],
+)
+def test_what_ssh_can_not_mean_is_said_at_once(arguments, said):
+    """Before anything begins; without SSH it doesn't matter."""
+    with pytest.raises(UsageError, match=said):
+        over_ssh(*arguments)
+    assert made_of(*arguments)["machines"].executor is None
 
 
 def test_every_command_of_powerfulseal_but_the_interactive_one_is_there():

@@ -23,7 +23,7 @@ def test_the_table_answers_for_today_and_this_year(capsys):
     assert out.splitlines()[1].split() == ["1d", "0.0547", "%", "10.4", "%", "0.11"]
     assert out.splitlines()[3].split() == ["1y", "18.1", "%", "more", "than", "99.9", "%", "40"]
     assert "One failure every 9.13 days on average" in out
-    assert "50% within 6.33 days, 95% within 27.4 days" in out
+    assert "50 % within 6.33 days, 95 % within 27.4 days" in " ".join(out.split())
 
 
 def test_programs_read_the_same(capsys):
@@ -52,8 +52,45 @@ def test_what_must_be_left_is_worked_out_by_zones(capsys):
     zones = [*arguments, "--zone-mttf", "2y", "--zone-mttr", "4h"]
     assert figures(capsys, *zones)["survival"]["chanceOfFewer"] > survival["chanceOfFewer"]
     out = told(capsys, *zones)
-    assert "Fewer than 4 of 6 in 3 zones are up at any moment with a chance of" in out
-    assert "a year. With the largest zone lost:" in out
+    words = " ".join(out.split())
+    assert "Fewer than 4 of 6 in 3 zones are up at any moment with a chance of" in words
+    assert "a year. With the largest zone lost:" in words
+
+
+def test_a_zone_that_can_t_be_spared_is_said(capsys):
+    """Five of six in three zones: four are left."""
+    arguments = ["--mttf", "5y", "--count", "6", "--need", "5", "--zones", "3"]
+    assert "With the largest zone lost, 4 are left: too few." in " ".join(told(capsys, *arguments).split())
+    assert figures(capsys, *arguments)["survival"]["leftWithoutAZone"] == 4
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--mttf", "5y", "--count", "1000000"],
+        ["--mttf", "1s", "--count", "1000000"],
+        ["--bug-free", "98", "--count", "25"],
+        [
+            *("--mttf", "5y", "--count", "9999", "--need", "9000", "--mttr", "1d"),
+            *("--zones", "20", "--zone-mttf", "2y", "--zone-mttr", "1d"),
+        ],
+    ],
+)
+def test_a_terminal_of_80_columns_is_enough(capsys, arguments):
+    """No line is longer, whatever the numbers."""
+    assert max(map(len, told(capsys, *arguments).splitlines())) <= 80
+
+
+def test_one_machine_is_not_told_twice(capsys):
+    """The chance for any of one is the chance for one."""
+    out = told(capsys, "--mttf", "5y")
+    assert "CHANCE FOR ANY" not in out
+    assert out.splitlines()[1].split() == ["1d", "0.0547", "%", "0.000548"]
+
+
+def test_large_numbers_are_written_out(capsys):
+    """A thousand failures a year, not 1e+03."""
+    assert told(capsys, "--mttf", "10y", "--count", "10000").splitlines()[3].endswith(" 1,000")
 
 
 def test_without_repair_the_period_counts(capsys):
@@ -74,6 +111,7 @@ def test_without_repair_the_period_counts(capsys):
         (["--mttf", "soon"], "'soon' is no span of time"),
         (["--mttf", "1y", "--count", "0"], "0 is not in the range"),
         (["--bug-free", "100"], "can't be free of bugs"),
+        (["--mttf", "1y", "--every", "2w"], "it goes with --bug-free"),
         (["--mttf", "1y", "--mttr", "1d"], "--mttr goes with --need"),
         (["--mttf", "1y", "--zones", "3"], "--zones goes with --need"),
         (["--bug-free", "98", "--need", "1"], "it goes with --mttf"),

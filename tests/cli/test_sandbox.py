@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from seatrial.sandbox.home import Home
+from tests.programs import Process
 
 SEATRIAL = str(Path(sys.executable).with_name("seatrial"))
 EXAMPLE = Path(__file__).parents[2] / "examples" / "manifests" / "goldpinger.yml"
@@ -34,16 +35,9 @@ class Shell:
 
     def run(self, *arguments: str, stdin: str = "", **environ: str) -> tuple[int, str, str]:
         """Run `seatrial sandbox ...`: exit code, standard output, standard error."""
-        done = subprocess.run(
-            [SEATRIAL, "sandbox", *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            env=self.environ | environ,
-            timeout=60,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
+        with Process(["sandbox", *arguments], environ=self.environ | environ) as process:
+            output, errors = process.communicate(stdin, timeout=60)
+            return process.wait(), output, errors
 
     def good(self, *arguments: str, stdin: str = "", **environ: str) -> str:
         """Run what must succeed."""

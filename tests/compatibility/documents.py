@@ -23,8 +23,11 @@ TEXTS = {
     "host": "example.com",
     "listen": "127.0.0.1:26379",
     "upstream": "redis:6379",
+    "mttf": "5y",
+    "duration": "30d",
+    "scenario": "name-1",  # as the least of a scenario is called
 }
-_GENERIC = ["text", "TERM", "SIGTERM", "1", "key=value:NoSchedule", "a.b"]
+_GENERIC = ["text", "TERM", "SIGTERM", "1", "key=value:NoSchedule", "a.b", "30%"]
 
 
 class Language:
@@ -68,6 +71,9 @@ class Language:
             needed += choices[0]
         if schema.get("minProperties") == 1 and not made:
             needed += list(schema["properties"])[:1]
+        if "accelerate" in schema["properties"] and {"failures", "accelerate", "duration"} & made.keys():
+            made.setdefault("strategy", "failures")  # they go with no other strategy
+            needed.append("failures")
         for key in needed:
             if key not in made:
                 made[key] = next(self.values(schema["properties"][key], key))
@@ -78,6 +84,8 @@ class Language:
         for each in self._alternatives(schema):
             if "properties" in each:
                 yield self.least(each)
+            elif "const" in each:
+                yield each["const"]
             elif "enum" in each:
                 yield from (value for value in each["enum"] if value is not None)
             elif each.get("type") == "null":

@@ -34,10 +34,9 @@ def _reference():
     return pages()
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_every_module_says_what_it_is(name):
+def test_every_module_says_what_it_is():
     """Each module has a docstring."""
-    assert (importlib.import_module(name).__doc__ or "").strip()
+    assert [name for name in MODULES if not (importlib.import_module(name).__doc__ or "").strip()] == []
 
 
 def test_the_reference_is_what_the_code_says(reference):

@@ -1,5 +1,6 @@
 """The page about writing a driver: its code is installed as a package, and stops and starts machines of a virsh."""
 
+import asyncio
 import os
 import re
 import stat
@@ -11,7 +12,7 @@ import pytest
 from seatrial.cli.machine_options import MachineChoice
 from seatrial.cli.session import SessionOptions, run_session
 from seatrial.errors import MachineError
-from seatrial.machines.driver import Capability, MachineState
+from seatrial.machines.driver import Capability, MachineGone, MachineState
 from seatrial.machines.registry import driver_types, find_driver
 from seatrial.runtime.verdict import Verdict
 from seatrial.steps.registry import policy_model
@@ -26,6 +27,7 @@ set -e
 echo "$*" >> "$VIRSH_STATE/calls"
 test "$1" = --connect || exit 2
 shift 2
+test ! -e "$VIRSH_STATE/hangs" || { echo $$ > "$VIRSH_STATE/pid"; exec sleep 60; }
 state="$VIRSH_STATE/$2.state"
 case "$1" in
   list) cd "$VIRSH_STATE"; for each in *.state; do echo "${each%.state}"; done; exit ;;
@@ -113,12 +115,36 @@ async def test_the_driver_of_the_page_refuses_in_words(host, monkeypatch):
     driver = await find_driver("libvirt", None)
     with pytest.raises(MachineError, match="can't delete machines"):
         await driver.require(Capability.DELETE)
-    with pytest.raises(MachineError, match="virsh domname moon: error: failed to get domain 'moon'"):
+    with pytest.raises(MachineGone, match="virsh domname moon: error: failed to get domain 'moon'"):
         await driver.stop("moon")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MachineError, match="can't run virsh") as caught:
         await driver.list()
     assert "install libvirt" in caught.value.hint
+
+
+async def test_an_interrupted_wait_leaves_no_virsh_behind(host):
+    """The command that was waited for is ended."""
+    driver = await find_driver("libvirt", None)
+    (host.directory / "hangs").touch()
+    listing = asyncio.create_task(driver.list())
+    pid = host.directory / "pid"
+    async with asyncio.timeout(30):
+        while not (pid.exists() and pid.read_text().strip()):  # noqa: ASYNC110 -- a file tells nobody
+            await asyncio.sleep(0.01)
+        listing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await listing
+        while is_alive(int(pid.read_text())):  # noqa: ASYNC110 -- the system tells nobody
+            await asyncio.sleep(0.01)
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 async def test_a_policy_stops_machines_by_the_driver_of_the_page(control, host):

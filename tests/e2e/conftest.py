@@ -4,16 +4,16 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seatrial.testing import sandbox_cluster
+from tests.programs import ROOT, Process
 
-ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 
 
@@ -28,16 +28,12 @@ class Program:
         self.environ = {**kept, "HOME": str(home), "SEATRIAL_STATE_DIR": str(state)}
         if kubeconfig:
             self.environ["KUBECONFIG"] = str(kubeconfig)
-        self._started: list[subprocess.Popen[str]] = []
+        self._started = ExitStack()
 
-    def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "seatrial", *map(str, arguments)]
-        process = subprocess.Popen(
-            command, env=self.environ, cwd=ROOT, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **options,
-        )  # fmt: skip
-        self._started.append(process)
-        return process
+    def start(self, *arguments: object) -> Process:
+        process = Process([*map(str, arguments)], environ=self.environ)
+        process.stdin.close()
+        return self._started.enter_context(process)
 
     def run(self, *arguments: object, timeout: float = 100) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments)
@@ -46,15 +42,11 @@ class Program:
 
     def close(self) -> None:
         """Stop what still runs."""
-        for process in self._started:
-            process.kill()
-            with process:
-                pass
+        self._started.close()
 
 
-def events(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+def events(process: Process) -> Iterator[dict[str, Any]]:
     """The events that a process started with `--log-format json` logs, as they come."""
-    assert process.stderr
     for line in process.stderr:
         yield json.loads(line)
 

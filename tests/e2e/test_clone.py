@@ -1,13 +1,13 @@
 """The examples that clone, as they are run; among them experiment 2, a slow network."""
 
 import json
-import subprocess
 
 import pytest
 
 from seatrial.kube.client import connect
 from seatrial.kube.resources import DEPLOYMENTS, PODS, SERVICES
 from tests.e2e.conftest import EXAMPLES, events
+from tests.programs import Process
 
 LOADED = ("--load", EXAMPLES / "manifests" / "goldpinger.yml", "--log-format", "json")
 
@@ -50,7 +50,7 @@ def is_copy(name):
     return name.startswith("goldpinger-chaos-")
 
 
-def finished(process: subprocess.Popen[str]) -> int:
+def finished(process: Process) -> int:
     process.communicate(timeout=90)
     return process.returncode
 

@@ -9,8 +9,8 @@ import pytest
 from seatrial.errors import MachineError
 from seatrial.kube.client import connect
 from seatrial.kube.errors import BadRequest
-from seatrial.kube.objects import Node
-from seatrial.kube.resources import NODES
+from seatrial.kube.objects import Node, Pod
+from seatrial.kube.resources import NODES, PODS
 from seatrial.machines.driver import Capability, MachineState
 from seatrial.machines.matching import pair_machines
 from seatrial.machines.registry import find_driver
@@ -106,9 +106,8 @@ async def test_a_malformed_command_is_refused_by_the_sandbox(cluster, body):
 @pytest.mark.parametrize(
     ("example", "seen"),
     [
-        ("node-stop.yml", {"machine_stopped", "machine_started", "fault_cleared", "probe_sampled"}),
-        ("stop-host.yml", {"machine_stopped", "machine_started", "fault_cleared", "probe_sampled"}),
-        ("zone-down.yml", {"machine_stopped", "machine_started", "fault_cleared", "probe_sampled"}),
+        ("node-stop.yml", {"machine_stopped", "machine_started", "fault_cleared", "steady_state_sampled"}),
+        ("stop-host.yml", {"machine_stopped", "machine_started", "fault_cleared", "probe_sampled", "pod_moved"}),
         ("drain.yml", {"node_tainted", "node_cordoned", "undo_done"}),
         ("node-command.yml", {"command_executed", "undo_done"}),
     ],
@@ -119,6 +118,30 @@ def test_the_examples_pass_and_leave_everything_as_it_was(on_cluster, cluster, e
     done = on_cluster.run("autonomous", "--policy-file", EXAMPLES / example, "--seed", "5", "--log-format", "json")
     assert done.returncode == 0, done.stderr
     assert seen <= {json.loads(line)["event"] for line in done.stderr.splitlines()}
+    assert asyncio.run(state_of(cluster)) == before
+
+
+def test_a_whole_zone_goes_down_and_what_became_of_its_pods_is_told(on_cluster, cluster):
+    """Each pod of the west moves to the east, timed; the service was asked all through; all machines come back."""
+    asyncio.run(spread_pods(cluster))
+    before, lost = asyncio.run(state_of(cluster)), asyncio.run(pods_of(cluster, "node1", "node2"))
+    assert lost
+    done = on_cluster.run("autonomous", "--policy-file", EXAMPLES / "zone-down.yml", "--seed", "5", "--output", "json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert sorted(told["machines"]["names"]) == ["node1", "node2"]
+    moves = told["moves"]["pods"]
+    assert {each["pod"] for each in moves} == lost
+    assert {each["from"] for each in moves} <= {"node1", "node2"}
+    assert {each["to"] for each in moves} <= {"node3", "node4"}
+    assert (
+        told["moves"]["ready"]["min"] >= told["moves"]["evicted"]["min"] > told["measurements"]["nodeNotReady"]["min"]
+    )
+    assert told["measurements"]["podsRescheduled"]["max"] == told["moves"]["ready"]["max"]
+    assert told["evidence"] == {"proven": 4, "cleared": 2, "missing": []}
+    [steady] = told["steadyState"]
+    assert steady["samples"] > steady["failed"]
+    assert steady["longestOutageMs"] < told["moves"]["ready"]["max"]
     assert asyncio.run(state_of(cluster)) == before
 
 
@@ -134,6 +157,30 @@ def test_a_run_that_is_killed_with_a_machine_down_is_cleaned_up_by_the_next(on_c
     done = on_cluster.run("autonomous", "--policy-file", EXAMPLES / "node-command.yml", "--log-format", "json")
     assert done.returncode == 0, done.stderr
     assert asyncio.run(state_of(cluster)) == before
+
+
+async def spread_pods(cluster):
+    """Let the pods be placed anew, now that all nodes take some: three on four nodes."""
+    async with (
+        asyncio.timeout(60),
+        await connect(kubeconfig=cluster.kubeconfig) as client,
+        client.watch(PODS, namespace="default", type=Pod) as watch,
+    ):
+        old = {pod.metadata.uid for pod in watch.snapshot}
+        for pod in watch.snapshot:
+            await client.delete(PODS, pod.metadata.name, namespace="default")
+        ready = set()
+        while len(ready) < len(old):
+            pod = (await anext(watch)).object
+            if pod.is_ready and pod.metadata.uid not in old:
+                ready.add(pod.metadata.uid)
+
+
+async def pods_of(cluster, *nodes):
+    """The pods on these nodes that a ReplicaSet replaces."""
+    async with await connect(kubeconfig=cluster.kubeconfig) as client:
+        pods = (await client.list(PODS, namespace="default", type=Pod)).items
+    return {f"default/{pod.metadata.name}" for pod in pods if pod.spec.node_name in nodes and not pod.is_terminating}
 
 
 async def state_of(cluster):

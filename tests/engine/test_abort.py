@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -102,9 +103,8 @@ async def test_a_condition_that_is_met_from_the_start_stops_the_first_step(serve
 
 async def test_a_probe_that_sees_nothing_stops_the_experiment_too(server, context, tmp_path):
     """Going on blindly would be worse; but the system under test has not failed."""
-    program = tmp_path / "look"
-    program.write_text("#!/bin/sh\nexit 0\n")
-    program.chmod(0o755)
+    program = tmp_path / "true"
+    program.symlink_to(shutil.which("true"))  # a script that goes while its shell opens it has run, and failed
     run = begin(server, context, probe={"probeCommand": {"command": [str(program)], "retries": 1}})
     await server.entered.wait()
     program.unlink()

@@ -6,13 +6,30 @@ import pytest
 from seatrial.engine.saved_plan import drift, hold_to, read_plan
 from seatrial.errors import ClusterError, ConfigurationError
 from seatrial.runtime.events import PodRef
-from seatrial.runtime.plan import BudgetImpact, OwnerImpact, Plan, ScenarioPlan, StepPlan, plan_as_data
+from seatrial.runtime.plan import (
+    BudgetImpact,
+    FailuresPlan,
+    OwnerImpact,
+    Plan,
+    PlannedFailure,
+    ScenarioPlan,
+    StepPlan,
+    plan_as_data,
+)
 
 A = PodRef(namespace="shop", name="cart-a", uid="1", node="n", owner="ReplicaSet/cart")
 B = PodRef(namespace="shop", name="cart-b", uid="2", node="n", owner="ReplicaSet/cart")
 OWNER = OwnerImpact(owner="Deployment/cart", namespace="shop", ready=3, hit=1, ready_hit=1)
 BUDGET = BudgetImpact(budget="cart", namespace="shop", allowed=1, hit=1)
 STEP = StepPlan(summary="kill", matched=2, targets=(A,), victims=(A,), owners=(OWNER,), budgets=(BUDGET,))
+
+
+def failures(*units):
+    first = [
+        PlannedFailure(scenario="Kill", kind="node", units=(unit,), zone="", life_seconds=9.0, waiting_seconds=1.0)
+        for unit in units
+    ]
+    return FailuresPlan(accelerate=9.0, rates=(), first=tuple(first))
 
 
 def plan(step=STEP, **given):
@@ -36,6 +53,14 @@ def test_the_same_plan_holds(saved):
     """What was saved and what is worked out now agree in everything that is compared."""
     assert list(drift(saved(plan()), plan())) == []
     hold_to(saved(plan()), plan())
+
+
+def test_failures_that_come_of_themselves_must_be_the_same(saved):
+    """A node more or less, and others fail first: the plan no longer holds."""
+    before = saved(plan(failures=failures("a", "b")))
+    assert list(drift(before, plan(failures=failures("a", "b")))) == []
+    assert list(drift(before, plan(failures=failures("c", "a")))) == ["what fails first is c, then a, not a, then b"]
+    assert list(drift(before, plan(failures=failures()))) == ["what fails first is nothing, not a, then b"]
 
 
 @pytest.mark.parametrize(

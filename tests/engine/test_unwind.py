@@ -249,3 +249,41 @@ async def test_an_unwinding_that_is_cancelled_leaves_no_task_behind(bench, undoi
     task.cancel()
     await asyncio.wait({task})
     assert ended.is_set()
+
+
+@pytest.fixture
+def serving(monkeypatch, bench):
+    """Two kinds: `work`, which may need what `way` takes away."""
+    order = []
+
+    async def work(args, world):
+        order.append(args["name"])
+        if args["name"] == "needs a way":
+            await bench.context.journal.write(Undo(kind="way", args={"name": "way"}, description="w", manual=""))
+        return ""
+
+    async def way(args, world):
+        order.append(args["name"])
+        return ""
+
+    kinds = {"work": UndoKind(kind="work", run=work), "way": UndoKind(kind="way", run=way, serves_others=True)}
+    monkeypatch.setattr("seatrial.runtime.undo.undo_kinds", lambda: kinds)
+    return order
+
+
+async def test_what_serves_other_undos_is_taken_away_after_them(bench, serving):
+    """Whenever it was written: a way to a machine is opened by a command whose undo was written before."""
+    for kind, name in (("work", "a"), ("way", "way 1"), ("work", "b"), ("way", "way 2")):
+        await bench.context.journal.write(Undo(kind=kind, args={"name": name}, description=name, manual=""))
+    await unwind(bench.context.journal.newer_than(0), bench.context, hurry=asyncio.Event())
+    assert serving == ["b", "a", "way 2", "way 1"]
+
+
+async def test_what_an_undo_had_to_make_is_taken_away_too(bench, serving):
+    """It stands in the journal, was not among the undos at hand, and is gone in the end; older ones are left alone."""
+    await bench.context.journal.write(Undo(kind="work", args={"name": "older"}, description="o", manual=""))
+    mark = bench.context.journal.mark
+    await bench.context.journal.write(Undo(kind="work", args={"name": "needs a way"}, description="n", manual=""))
+    await unwind(bench.context.journal.newer_than(mark), bench.context, hurry=asyncio.Event())
+    assert serving == ["needs a way", "way"]
+    assert [each.undo.args["name"] for each in bench.context.journal.newer_than(0)] == ["older"]

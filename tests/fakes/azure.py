@@ -12,11 +12,12 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from tests.fakes.gate import Gate
 from tests.fakes.https import serving
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 TENANT = "99999999-2222-3333-4444-555555555555"
-SECRET = "hush"
+SECRET = "hushed-secret-of-azure"
 _COMPUTE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{{group}}/providers/Microsoft.Compute"
 _BETWEEN = {"start": "starting", "powerOff": "stopping", "restart": "running", "delete": "deleting"}
 _AFTER = {"start": "running", "powerOff": "stopped", "restart": "running"}
@@ -31,6 +32,7 @@ class Azure:
 
     def __init__(self):
         self.machines = {}
+        self.groups = {"mc_shop"}
         self.scale_sets = {}
         self.polls = 1
         self.page_size = 2
@@ -43,12 +45,14 @@ class Azure:
         self.changes = 0
         self.refused = 0
         self.rests_after = 1
+        self.gate = Gate()
         self._operations = {}
         self.url = ""
 
     def add(self, name, *, group="mc_shop", scale_set="", state="running", kind="Uniform", **more):
         """Its id."""
         base = _COMPUTE.format(group=group)
+        self.groups.add(group)
         if scale_set:
             base += f"/virtualMachineScaleSets/{scale_set}"
             self.scale_sets[group, scale_set] = {
@@ -63,6 +67,28 @@ class Azure:
 
     def is_down(self, id_):
         return self.state(id_) == "stopped"
+
+    def never_end(self):
+        """Operations go on for ever."""
+        self.polls = None
+
+    def go_on(self):
+        """They end after all."""
+        self.polls = 1
+        for operation in self._operations.values():
+            self._finish(operation)
+
+    def allow(self):
+        self.denied = set()
+
+    def forbid(self, verb):
+        self.denied = {f"virtualMachines/{'powerOff' if verb == 'stop' else verb}/action"}
+
+    def secrets(self):
+        return [SECRET, *self.tokens]
+
+    def restarts(self, _id):
+        return self.changes
 
     def variables(self, directory):
         """The environment in which it is reached and trusted, as a service principal."""
@@ -117,6 +143,8 @@ class Azure:
                 self.refused += 1
                 return _error(401, "ExpiredAuthenticationToken", "The access token expiry is in the past.")
             assert re.fullmatch(r"202[4-9]-\d\d-\d\d", request.query["api-version"])
+            if refusal := await self.gate.passed(is_change=request.method != "GET"):
+                return refusal
             if self.trouble:
                 return self.trouble.pop(0)()
             if action in self.denied:
@@ -137,7 +165,7 @@ class Azure:
     async def _list(self, request):
         """Virtual machines come without their states, members of scale sets with them where they are asked for."""
         group = request.match_info["group"]
-        if group not in {key.split("/")[4] for key in self.machines}:
+        if group not in self.groups:
             return _error(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
         assert request.query.get("$expand") == ("instanceView" if "set" in request.match_info else None)
         inside = [key for key in self.machines if key.rpartition("/")[0] == request.path]
@@ -175,7 +203,7 @@ class Azure:
         verb = "delete" if request.method == "DELETE" else request.path.rpartition("/")[2]
         id_ = request.path if verb == "delete" else request.path.rpartition("/")[0]
         if id_ not in self.machines:
-            return _gone(id_)
+            return web.Response(status=204) if verb == "delete" else _gone(id_)
         self.changes += 1
         machine = self.machines[id_]
         if verb == "powerOff":
@@ -194,16 +222,21 @@ class Azure:
 
     async def _operation(self, request):
         operation = self._operations[request.match_info["id"]]
-        if operation["left"] is None or operation["left"] > 0:
+        if self.polls is None or operation["left"]:
             operation["left"] = operation["left"] and operation["left"] - 1
             return web.json_response({"status": "InProgress"}, headers={"Retry-After": "0"})
         if operation["verb"] == "start" and self.start_error:
             return web.json_response({"status": "Failed", "error": self.start_error})
-        if operation["verb"] == "delete":
-            self.machines.pop(operation["id"], None)
-        else:
-            self.machines[operation["id"]]["state"] = _AFTER[operation["verb"]]
+        self._finish(operation)
         return web.json_response({"status": "Succeeded"})
+
+    def _finish(self, operation):
+        """It is made once, however often it is asked for."""
+        verb, operation["verb"] = operation["verb"], ""
+        if verb == "delete":
+            self.machines.pop(operation["id"], None)
+        elif verb:
+            self.machines[operation["id"]]["state"] = _AFTER[verb]
 
     async def _result(self, request):
         assert request.match_info["id"] in self._operations

@@ -16,6 +16,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.fakes.gate import Gate
 from tests.fakes.https import serving
 
 ACCOUNT = "seatrial@shop.iam.gserviceaccount.com"
@@ -48,6 +49,8 @@ class GoogleCloud:
         self.tokens = {}
         self.asked = 0
         self.breaks = 0
+        self.gate = Gate()
+        self.waiting_room = Gate()
         self._operations = {}
         self._by_request = {}
         self._key = _key()
@@ -71,15 +74,39 @@ class GoogleCloud:
     def is_down(self, id_):
         return self.state(id_.rpartition("/")[2]) == "TERMINATED"
 
+    def never_end(self):
+        """Operations go on for ever."""
+        self.waits = None
+
+    def go_on(self):
+        """They end after all."""
+        self.waits = 1
+        for operation in self._operations.values():
+            operation["done"]()
+
+    def allow(self):
+        self.denied = set()
+
+    def forbid(self, verb):
+        self.denied = {f"compute.instances.{verb}"}
+
+    def secrets(self):
+        return [self._pem().splitlines()[3], *self.tokens]
+
+    def restarts(self, id_):
+        return self.instances[tuple(id_.split("/")[1:])].get("resets", 0)
+
     def key_file(self):
         """What `gcloud iam service-accounts keys create` writes."""
-        pem = self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
         return json.dumps({
-            "type": "service_account", "project_id": "shop", "private_key_id": "k1", "private_key": pem.decode(),
+            "type": "service_account", "project_id": "shop", "private_key_id": "k1", "private_key": self._pem(),
             "client_email": ACCOUNT, "client_id": "1", "token_uri": f"{self.url}/token",
         })  # fmt: skip
+
+    def _pem(self):
+        return self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
 
     def variables(self, directory):
         """The environment in which it is reached and trusted, a key file being named by `GCP_CONFIG_FILE`."""
@@ -131,6 +158,10 @@ class GoogleCloud:
                 self.breaks -= 1
                 request.transport.abort()
                 return web.Response()
+            if refusal := await self.gate.passed(
+                is_change=request.method != "GET" and not request.path.endswith("/wait")
+            ):
+                return refusal
             if self.trouble:
                 return self.trouble.pop(0)()
             return await answer(request)
@@ -234,6 +265,7 @@ class GoogleCloud:
             created_by = instance["metadata"]["items"][0]["value"]
             assert created_by == f"projects/42/{kind}/{info['where']}/instanceGroupManagers/{info['group']}"
             instance["_forced"] = body.get("forceStop", False)
+            assert request.query.get("noGracefulShutdown", "false") == ("true" if instance["_forced"] else "false")
             instance["status"] = {"stopInstances": "STOPPING", "startInstances": "STAGING"}[info["verb"]]
         return self._operation(request, lambda: None)
 
@@ -252,12 +284,11 @@ class GoogleCloud:
         return self._shown(self._by_request[request_id], "PENDING")
 
     async def _wait(self, request):
+        await self.waiting_room.passed(is_change=False)
         id_ = request.match_info["id"]
         operation = self._operations[id_]
-        if operation["left"] is None:
-            return self._shown(id_, "RUNNING")
-        operation["left"] -= 1
-        if operation["left"] >= 0:
+        if self.waits is None or operation["left"]:
+            operation["left"] = operation["left"] and operation["left"] - 1
             return self._shown(id_, "RUNNING")
         operation["done"]()
         return self._shown(id_, "DONE")

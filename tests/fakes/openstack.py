@@ -8,15 +8,20 @@ https://docs.openstack.org/api-ref/compute/ (list servers detailed, show, action
 https://docs.openstack.org/api-guide/compute/microversions.html (the header `OpenStack-API-Version: compute 2.x`)
 """
 
+import json
 import re
+import uuid
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from tests.fakes.gate import Gate
 
 PASSWORD = "correct horse"
 PROJECT = "shop"
-PAGE = 2
 
 _MICROVERSION = re.compile(r"compute 2\.(\d+)")
 _TASKS = {
@@ -47,9 +52,10 @@ class Server:
     locked: bool = False
     fault: str = ""
     gone: bool = False
+    restarts: int = 0
 
     def shown(self):
-        addresses = [{"version": 4, "addr": self.fixed, "OS-EXT-IPS:type": "fixed"}]
+        addresses = [{"version": 4, "addr": self.fixed, "OS-EXT-IPS:type": "fixed"}] if self.fixed else []
         if self.floating:
             addresses.insert(0, {"version": 4, "addr": self.floating, "OS-EXT-IPS:type": "floating"})
         return {
@@ -69,16 +75,63 @@ class Server:
 class FakeOpenStack:
     """The cloud; tests change its fields to make it misbehave."""
 
-    servers: dict
+    servers: dict = field(default_factory=dict)
     region: str = "east"
     looks_until_done: int = 2
     never_done: bool = False
     refuses: str = ""  # the status that a server ends in whatever it was told
     forbidden: frozenset = frozenset()
     throttled: list = field(default_factory=list)  # (status, headers) of the next answers of Nova
+    breaks: int = 0  # how many connections to Nova break before it answers
     valid_tokens: set = field(default_factory=set)
     requests: list = field(default_factory=list)
     url: str = ""
+    gate: Gate = field(default_factory=Gate)
+    page: int = 2
+
+    @asynccontextmanager
+    async def running(self, _directory):
+        server = TestServer(self.app())
+        await server.start_server()
+        self.url = str(server.make_url("")).rstrip("/")
+        try:
+            yield self
+        finally:
+            await server.close()
+
+    def variables(self, directory):
+        """The environment in which it is reached, by a clouds.yaml."""
+        names = {"user_domain_name": "Default", "project_domain_name": "Default", "project_name": PROJECT}
+        auth = {"auth_url": f"{self.url}/identity/v3", "username": "gardener", "password": PASSWORD, **names}
+        cloud = {"auth": auth, "region_name": self.region}
+        (directory / "clouds.yaml").write_text(json.dumps({"clouds": {"garden": cloud}}))
+        return {"OS_CLIENT_CONFIG_FILE": str(directory / "clouds.yaml"), "OPENSTACK_CLOUD_NAME": "garden"}
+
+    def add(self, name):
+        """Its id."""
+        id_ = f"{len(self.servers):08}-0000-4000-8000-000000000000"
+        self.servers[id_] = Server(id_, name, fixed="")
+        return id_
+
+    def never_end(self):
+        """Tasks go on for ever."""
+        self.never_done = True
+
+    def go_on(self):
+        """They end after all."""
+        self.never_done = False
+
+    def allow(self):
+        self.forbidden = frozenset()
+
+    def forbid(self, verb):
+        self.forbidden = frozenset({verb})
+
+    def secrets(self):
+        return [PASSWORD, *self.valid_tokens]
+
+    def restarts(self, id_):
+        return self.servers[id_].restarts
 
     def app(self):
         app = web.Application(middlewares=[self._remember])
@@ -104,11 +157,17 @@ class FakeOpenStack:
         if request.path.startswith("/compute/v2.1/servers"):
             if refusal := self._refusal(request):
                 return refusal
+            if refusal := await self.gate.passed(is_change=request.method != "GET"):
+                return refusal
             assert (found := _MICROVERSION.fullmatch(request.headers["OpenStack-API-Version"]))
             assert int(found[1]) <= 96
         return await handler(request)
 
     def _refusal(self, request):
+        if self.breaks:
+            self.breaks -= 1
+            request.transport.abort()
+            return web.Response()
         if self.throttled:
             status, headers = self.throttled.pop(0)
             return web.json_response(
@@ -129,7 +188,7 @@ class FakeOpenStack:
         assert auth["scope"]["project"]["name"] == PROJECT
         if (user["name"], user["password"]) != ("gardener", PASSWORD):
             return web.json_response({"error": {"code": 401, "message": "Invalid password"}}, status=401)
-        token = f"token-{len(self.requests)}"
+        token = f"gAAAA{uuid.uuid4().hex}"
         self.valid_tokens.add(token)
         until = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
         endpoint = {"id": "e", "interface": "public", "region": self.region, "region_id": self.region}
@@ -156,15 +215,15 @@ class FakeOpenStack:
         return web.json_response({"version": version})
 
     async def _list(self, request):
-        """Pages of two, each with a link to the next."""
+        """Pages, each with a link to the next."""
         if "detail" in self.forbidden:
             return _forbidden("os_compute_api:servers:detail")
         servers = [each for each in self.servers.values() if not each.gone]
         marker = request.query.get("marker")
         begin = next((index + 1 for index, each in enumerate(servers) if each.id == marker), 0)
-        page = servers[begin : begin + PAGE]
+        page = servers[begin : begin + self.page]
         body = {"servers": [each.shown() for each in page]}
-        if begin + PAGE < len(servers):
+        if begin + self.page < len(servers):
             href = f"{self.url}/compute/v2.1/servers/detail?marker={page[-1].id}"
             body["servers_links"] = [{"rel": "next", "href": href}]
         return web.json_response(body)
@@ -195,6 +254,7 @@ class FakeOpenStack:
             return _conflict(f"Instance {server.id} is locked")
         if server.task or (server.status not in allowed and argument != {"type": "HARD"}):
             return _conflict(f"Cannot '{verb}' instance {server.id} while it is in vm_state {server.status.lower()}")
+        server.restarts += verb == "reboot"
         server.task, server.becomes, server.looks = task, becomes, 0
         return web.Response(status=202)
 

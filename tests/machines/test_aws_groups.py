@@ -13,15 +13,17 @@ from seatrial.cli.main import run as run_command
 from seatrial.engine.unwind import unwind
 from seatrial.errors import MachineError
 from seatrial.kube.resources import NODES
-from seatrial.machines.aws import AwsMachines, Pace
+from seatrial.machines.aws import AwsMachines
 from seatrial.machines.aws_api import AwsApi
 from seatrial.machines.driver import Capability, MachineState
+from seatrial.machines.pace import Pace
 from seatrial.machines.scaling_groups import ScalingGroup
 from seatrial.runtime.context import Settings
 from seatrial.runtime.events import ReplacementForeseen, ScalingGroupResumed, ScalingGroupSuspended
 from seatrial.runtime.journal import RunEntry
 from seatrial.runtime.verdict import Verdict
 from seatrial.targets.nodes import list_targets
+from tests.machines.aws_server import new_session
 from tests.machines.made import MemoryCloud, machine
 
 REGION = "eu-west-1"
@@ -32,7 +34,7 @@ BOTH = ("HealthCheck", "ReplaceUnhealthy")
 @pytest.fixture
 async def api(amazon):
     """Amazon's API."""
-    made = AwsApi()
+    made = AwsApi(new_session)
     yield made
     made.close()
 
@@ -40,7 +42,7 @@ async def api(amazon):
 @pytest.fixture
 def driver(api):
     """A driver with little patience."""
-    return AwsMachines(api, [REGION], pace=Pace(first_seconds=0.01, longest_seconds=0.02, deadline_seconds=30))
+    return AwsMachines(api, [REGION], pace=Pace(first_seconds=0.01, most_seconds=0.02, deadline_seconds=30))
 
 
 @pytest.fixture
@@ -270,3 +272,33 @@ async def test_the_command_line_reaches_aws(control, nodes, amazon, tmp_path, ca
     assert await asyncio.to_thread(run_command, [*arguments, "--aws-region", REGION]) == 3
     [[step]] = [each["steps"] for each in json.loads(capsys.readouterr().out)["scenarios"]]
     assert step["missing_permissions"] == ["AWS does not permit ec2:StartInstances in region eu-west-1"]
+
+
+async def test_instances_that_no_node_runs_on_are_matched_where_the_cloud_is_the_inventory(
+    control, nodes, api, tmp_path, capsys, workers
+):
+    """By the zone that AWS says, or a tag; without the flag they are left alone, and said."""
+    made = await api.call(
+        "run_instances", region=REGION, ImageId="ami-12c6146b", MinCount=1, MaxCount=1,
+        Placement={"AvailabilityZone": "eu-west-1a"},
+        TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "db-1"}]}],
+    )  # fmt: skip
+    stray = made["Instances"][0]["InstanceId"]
+    policy = tmp_path / "policy.yml"
+    arguments = ["plan", str(policy), "--aws", "--kubeconfig", str(control.directory / "kubeconfig"), "-o", "json"]
+
+    async def planned_step(text, *more):
+        policy.write_text(text)
+        await asyncio.to_thread(run_command, [*arguments, *more])
+        [[step]] = [each["steps"] for each in json.loads(capsys.readouterr().out)["scenarios"]]
+        return step
+
+    alone = await planned_step(POLICY)
+    assert [change.split()[2] for change in alone["changes"]] == workers
+    assert alone["notes"][0].startswith("1 machine of the cloud without a node here: left alone")
+    whole_zone = await planned_step(POLICY, "--inventory-cloud")
+    assert [change.split()[2] for change in whole_zone["changes"]] == [*workers, stray]
+    tagged = await planned_step(POLICY.replace("name: az, value: eu-west-1a", "name: group, value: Name=db-1$"),
+                                "--inventory-cloud")  # fmt: skip
+    [change] = tagged["changes"]
+    assert change.startswith(f"stop machine {stray} of no node (")

@@ -1,9 +1,11 @@
 """Machines of Azure, over HTTPS, through Azure's own SDK."""
 
 import asyncio
+import sys
 import time
 
 import pytest
+from aiohttp import web
 
 from seatrial.errors import MachineError, UsageError
 from seatrial.kube.resources import NODES
@@ -12,7 +14,7 @@ from seatrial.machines.azure_settings import read_settings
 from seatrial.machines.driver import Capability, MachineGone, MachineState
 from seatrial.machines.pace import Pace
 from seatrial.machines.registry import find_driver
-from tests.fakes.azure import SUBSCRIPTION, Azure, failing, throttled
+from tests.fakes.azure import SECRET, SUBSCRIPTION, Azure, failing, throttled
 
 QUICK = Pace(first_seconds=0.01, most_seconds=0.01, answer_seconds=20, deadline_seconds=20)
 SOON = Pace(first_seconds=0.01, most_seconds=0.01, answer_seconds=0.5, deadline_seconds=0.5)
@@ -128,7 +130,7 @@ async def test_credentials_that_are_refused_are_said_without_secrets(cloud, driv
     with pytest.raises(MachineError, match=r"mc_shop: Azure gives no token: AADSTS7000215") as caught:
         await driver.list()
     assert "az login" in caught.value.hint
-    assert "hush" not in caught.value.in_full
+    assert SECRET not in caught.value.in_full
 
 
 @pytest.mark.parametrize("scale_set", ["", "pool"])
@@ -157,6 +159,7 @@ async def test_a_machine_that_is_gone_is_said(cloud, driver):
     """Not found; and so is a resource group that isn't there."""
     id_ = cloud.add("vm-1")
     cloud.machines.clear()
+    cloud.groups.clear()
     with pytest.raises(MachineGone, match=r"can't read machine vm-1: .*not found") as caught:
         await driver.start(id_)
     assert "gone" in caught.value.hint
@@ -164,6 +167,19 @@ async def test_a_machine_that_is_gone_is_said(cloud, driver):
         await driver.list()
     assert not isinstance(caught.value, MachineGone)
     assert "az group list" in caught.value.hint
+
+
+async def test_a_subscription_that_is_not_there_is_said(cloud, driver):
+    """With how to see those that are."""
+    cloud.trouble = [_missing_subscription]
+    with pytest.raises(MachineError, match="'s' could not be found") as caught:
+        await driver.list()
+    assert "az account list" in caught.value.hint
+
+
+def _missing_subscription():
+    message = "The subscription 's' could not be found."
+    return web.json_response({"error": {"code": "SubscriptionNotFound", "message": message}}, status=404)
 
 
 async def test_what_is_no_id_is_an_error(driver):
@@ -181,13 +197,13 @@ async def test_a_machine_that_refuses_to_start_again(cloud, driver):
     assert "no room" in caught.value.hint
 
 
-@pytest.mark.parametrize("endless", ["operation", "state"])
-async def test_what_never_ends_is_given_up(cloud, driver, endless):
+@pytest.mark.parametrize(("endless", "seen"), [("operation", "running"), ("state", "deallocating")])
+async def test_what_never_ends_is_given_up(cloud, driver, endless, seen):
     """At the deadline, whether it is the operation or the state between two others."""
-    id_ = cloud.add("vm-1", state="running" if endless == "operation" else "deallocating")
+    id_ = cloud.add("vm-1", state="running" if endless == "operation" else seen)
     cloud.polls, cloud.rests_after = None, 10**9
     driver._pace = SOON
-    with pytest.raises(MachineError, match=r"machine vm-1 is not DOWN after 0\.5 s"):
+    with pytest.raises(MachineError, match=f"stopping machine vm-1 took longer than 0.5 s: it was last seen {seen}"):
         await driver.stop(id_)
 
 
@@ -250,7 +266,8 @@ async def test_the_command_for_a_person(cloud, driver):
 
 async def test_the_extra_is_asked_for(control, monkeypatch):
     """Where the SDK isn't installed."""
-    monkeypatch.setitem(__import__("sys").modules, "azure.mgmt.compute.aio", None)
+    monkeypatch.delitem(sys.modules, "seatrial.machines.azure_client", raising=False)
+    monkeypatch.setitem(sys.modules, "azure.mgmt.compute.aio", None)
     with pytest.raises(UsageError, match="extra 'azure'") as caught:
         await find_driver("azure", control.cluster)
     assert caught.value.hint == 'install it: pip install "seatrial[azure]"'

@@ -1,13 +1,14 @@
 """Machines of Google Cloud, over HTTPS."""
 
+import asyncio
 import json
 
 import pytest
 
+from seatrial.choice import write_choice
 from seatrial.errors import ConfigurationError, MachineError, UsageError
 from seatrial.kube.resources import NODES
 from seatrial.machines import gcp
-from seatrial.machines.choice import write_choice
 from seatrial.machines.driver import Capability, MachineGone, MachineState
 from seatrial.machines.gcp_settings import read_settings
 from seatrial.machines.pace import Pace
@@ -128,6 +129,18 @@ async def test_a_server_that_throttles_for_ever_is_given_up(cloud, driver):
     assert cloud.asked == 1
 
 
+async def test_operations_that_are_waited_for_take_nobodys_place(cloud, driver):
+    """The API holds such a request for up to two minutes: others go on meanwhile."""
+    cloud.add("vm-1")
+    driver._api._in_flight = asyncio.Semaphore(1)
+    with cloud.waiting_room.shut():
+        stops = [asyncio.create_task(driver.stop(MACHINE)) for _ in range(2)]
+        await cloud.waiting_room.waiting.wait()
+        assert (await driver.describe(MACHINE)).state is MachineState.UNKNOWN
+    await asyncio.gather(*stops)
+    assert cloud.state("vm-1") == "TERMINATED"
+
+
 async def test_an_expired_token_is_replaced(cloud, driver):
     """A token that the API refuses is fetched anew, once, and the request repeated."""
     cloud.add("vm-1")
@@ -181,13 +194,14 @@ async def test_a_machine_that_refuses_to_start_again(cloud, driver):
     assert "no room" in caught.value.hint
 
 
-@pytest.mark.parametrize("endless", ["operation", "state"])
-async def test_what_never_ends_is_given_up(cloud, driver, endless):
+@pytest.mark.parametrize(("endless", "seen"), [("operation", "RUNNING"), ("state", "STOPPING")])
+async def test_what_never_ends_is_given_up(cloud, driver, endless, seen):
     """At the deadline, whether it is the operation or the state between two others."""
     cloud.add("vm-1", group=GROUP if endless == "state" else "")
     cloud.waits = None if endless == "operation" else 0
     cloud.looks_between = 10**9
-    with pytest.raises(MachineError, match=f"machine {MACHINE} is not down after 0.3 s"):
+    told = f"stopping machine {MACHINE} took longer than 0.3 s: it was last seen {seen}"
+    with pytest.raises(MachineError, match=told):
         await impatient(driver).stop(MACHINE)
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.choice import read_choice, write_choice
 from seatrial.errors import MachineError, UsageError
-from seatrial.machines.choice import read_choice, write_choice
 from seatrial.machines.driver import Capability
 from seatrial.machines.lazy import LazyMachines
 from seatrial.machines.none import NoMachines
@@ -28,7 +28,7 @@ async def test_a_user_who_may_not_ask_is_told_so(control):
     """Whether it is a sandbox is for administrators to know: the refusal is part of what is said."""
     async with await control.connect_as("jane") as cluster:
         driver = await find_driver(None, cluster)
-        with pytest.raises(MachineError, match=r'whether it is on sandbox could not be asked .*User "jane"'):
+        with pytest.raises(MachineError, match=r'whether the driver 'sandbox' reaches them could not be asked .*User "jane"'):
             await driver.stop("x")
 
 

@@ -45,6 +45,8 @@ RULES_BEYOND_A_SCHEMA = re.compile(
     r"|beside '|beside it|needs '\w+': |is for the signal SIGSTOP only|makes no sense with|both failures and seconds"
     r"|is no way to a Service|does not get through the API server"
     r"|no URL with a host"
+    r"|the strategy 'failures'|no scenario is called|'direction' leaves them alone"
+    r"|can't be (true|given) with|compares by size"
 )
 
 TEXTS = [

@@ -6,12 +6,13 @@ from seatrial.errors import MachineError, UsageError
 from seatrial.remote.registry import LazyExecutor, find_executor
 
 
-async def test_a_cluster_that_is_no_sandbox_has_none(control):
+async def test_where_no_package_has_a_way_there_is_none(control, monkeypatch):
     """And it says what can."""
+    monkeypatch.setattr("seatrial.remote.registry.executor_types", dict)
     executor = LazyExecutor(control.cluster)
     with pytest.raises(MachineError, match="no way to run commands") as caught:
         await executor.require()
-    assert "SSH and privileged pods aren't there yet" in caught.value.hint
+    assert "--execution-mode ssh" in caught.value.hint
     for refused in (executor.run("n", "true"), executor.by_hand("n", "true")):
         with pytest.raises(MachineError):
             await refused
@@ -20,6 +21,6 @@ async def test_a_cluster_that_is_no_sandbox_has_none(control):
 
 
 async def test_a_way_that_is_not_there_is_an_error(control):
-    """SSH comes later; it isn't silently replaced by another way."""
-    with pytest.raises(UsageError, match="can't be run on machines by 'ssh'"):
-        await find_executor("ssh", control.cluster)
+    """It isn't silently replaced by another way; its settings don't matter."""
+    with pytest.raises(UsageError, match="can't be run on machines by 'telnet'"):
+        await find_executor("telnet?PORT=23", control.cluster)

@@ -10,6 +10,8 @@ from seatrial.runtime.events import (
     FaultCleared,
     FaultProven,
     GuardrailHeld,
+    MachinePaused,
+    MachineRebooted,
     MachineSkipped,
     MachineStarted,
     MachineStopFailed,
@@ -20,15 +22,31 @@ from seatrial.runtime.events import (
     NodesChosen,
     NodeTainted,
     PodEvicted,
+    PodMoved,
     PodRef,
+    ProcessesSignalled,
     ProofMissing,
+    ServiceStarted,
+    ServiceStopped,
     StepStarted,
+    StressStarted,
     TargetsMatched,
 )
 from tests.report.conftest import records_of
 
 POD = PodRef(namespace="shop", name="cart-1", uid="1", node="n1")
 NODE = NodeRef("n1", "u1", "west-1")
+
+MOVE = PodMoved(
+    pod=POD,
+    replacement=PodRef("shop", "cart-2", "2", "n3"),
+    from_node="n1",
+    to_node="n3",
+    evicted_ms=46_000,
+    created_ms=None,
+    ready_ms=47_500,
+)
+MOVED = "shop/cart-1 from n1 to n3 (cart-2): evicted after 46.0 s, Ready after 47.5 s"
 
 
 def told(*events):
@@ -57,6 +75,32 @@ def told(*events):
             MachineSkipped(id="i-1", name="n1", reason="is down already"),
             Line(2, "left alone", "machine of node n1: is down already", "dim"),
         ),
+        (
+            MachineRebooted(id="i-1", name="n1", force=True, duration_ms=12),
+            Line(2, "rebooted", "machine i-1 of node n1, by force, in 12 ms"),
+        ),
+        (MachinePaused(id="i-1", name="n1", duration_ms=12), Line(2, "paused", "machine i-1 of node n1, in 12 ms")),
+        (
+            ProcessesSignalled(id="u1", name="n1", signal="SIGKILL", processes=("7 etcd", "9 etcd")),
+            Line(2, "signalled", "SIGKILL to 7 etcd, 9 etcd on node n1"),
+        ),
+        (
+            ProcessesSignalled(id="u1", name="n1", signal="SIGKILL", processes=("7 etcd",), number=2, times=3),
+            Line(2, "signalled", "SIGKILL to 7 etcd on node n1 (2 of 3)"),
+        ),
+        (
+            ServiceStopped(id="u1", name="n1", service="kubelet", duration_ms=12, number=1, times=2),
+            Line(2, "stopped", "service kubelet on node n1, in 12 ms (1 of 2)"),
+        ),
+        (
+            ServiceStarted(id="u1", name="n1", service="kubelet", duration_ms=12),
+            Line(2, "started", "service kubelet on node n1, in 12 ms", "good"),
+        ),
+        (
+            StressStarted(id="u1", name="n1", load="cpu 80%", seconds=60),
+            Line(2, "stressed", "node n1: cpu 80%, for 60 s at most"),
+        ),
+        (MOVE, Line(2, "moved", MOVED, "good")),
         (NodeCordoned(node=NODE), Line(2, "cordoned", "n1")),
         (NodeCordoned(node=NODE, already=True), Line(2, "cordoned", "n1 (it was before, and stays so)")),
         (NodeTainted(node=NODE, taint="k:NoSchedule"), Line(2, "tainted", "n1 with k:NoSchedule")),

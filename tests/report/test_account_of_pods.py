@@ -40,7 +40,7 @@ def command(**given):
         ),
         (
             TimerArmed(place="container main of pod shop/cart-1", seconds=600, undo="rm /x"),
-            ["armed a timer in container main of pod shop/cart-1: rm /x after 600 s"],
+            ["armed a timer of container main of pod shop/cart-1: rm /x after 600 s"],
         ),
         (GuardrailHeld(guardrail="maxPods", reason="too many"), ["held maxPods: too many"]),
     ],

@@ -18,6 +18,7 @@ from seatrial.runtime.events import (
     MachineStopped,
     MeasurementTaken,
     PodEvicted,
+    PodMoved,
     PodRef,
     ProofMissing,
 )
@@ -36,6 +37,18 @@ def stopped(name):
     return MachineStopped(id=f"i-{name}", name=name, force=True, duration_ms=16)
 
 
+def moved(old, new, seconds):
+    return PodMoved(
+        pod=PodRef("shop", "cart-1", "1", old),
+        replacement=PodRef("shop", "cart-2", "2", new),
+        from_node=old,
+        to_node=new,
+        evicted_ms=seconds * 900,
+        created_ms=None,
+        ready_ms=seconds * 1000,
+    )
+
+
 def ran(code):
     return CommandExecuted(id="u", name="n1", command="true", exit_code=code, output="", duration_ms=1)
 
@@ -48,6 +61,10 @@ def ran(code):
             ("machines", "3 stopped, 1 started: n1, n2"),
         ),
         ([MachineStopFailed(id="i", name="n1", error="locked")], ("machines", "1 could NOT be stopped")),
+        (
+            [moved("n1", "n3", 4), moved("n1", "n3", 6), moved("n2", "n3", 8)],
+            ("moved", "3 pods, 2 from n1 to n3, 1 from n2 to n3: Ready there after 6.0 s (median; 4.0 s to 8.0 s)"),
+        ),
         (
             [PodEvicted(pod=POD, duration_ms=1), EvictionBlocked(pod=POD, budgets=("b",))],
             ("evictions", "1 evicted, 1 blocked by PodDisruptionBudgets"),
@@ -96,5 +113,13 @@ def test_its_json_has_names_and_distributions():
     measured = MeasurementTaken(name="nodeReady", of="n", seconds=0.5)
     figures = json.loads(json.dumps(figures_of(stopped("n1"), measured, missing).as_json()))
     assert figures["machines"]["names"] == ["n1"]
+    assert figures["moves"] == {"moved": 0, "pods": [], "evicted": None, "created": None, "ready": None}
     assert figures["measurements"]["nodeReady"] == {"min": 500, "p50": 500, "p95": 500, "max": 500, "count": 1}
     assert figures["evidence"] == {"proven": 0, "cleared": 0, "missing": ["pod x: the watch ended"]}
+
+
+def test_of_pods_that_moved_the_json_says_whence_and_whither():
+    """Each with the pod that replaced it, and the moments as distributions."""
+    moves = json.loads(json.dumps(figures_of(moved("n1", "n3", 4)).as_json()))["moves"]
+    assert moves["pods"] == [{"pod": "shop/cart-1", "by": "shop/cart-2", "from": "n1", "to": "n3"}]
+    assert (moves["moved"], moves["evicted"]["max"], moves["created"], moves["ready"]["max"]) == (1, 3600, None, 4000)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.errors import UsageError
+from seatrial.policy.spans import DAY, HOUR, WEEK, YEAR
 from seatrial.risk.failures import machine_failures, release_bugs
-from seatrial.risk.spans import DAY, WEEK, YEAR
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,11 @@ def test_the_chance_of_a_failure_today_is_what_the_size_of_the_fleet_says(years,
 def test_a_day_of_a_long_life_is_its_share():
     """1/1826 for five years: far below the mean time to failure the curve is straight."""
     assert machine_failures(5 * YEAR).chance(within_seconds=DAY) == pytest.approx(1 / 1826, rel=0.001)
+
+
+def test_a_data_sheet_s_million_hours_are_its_annual_failure_rate():
+    """0.88 % a year (Schroeder and Gibson, Disk failures in the real world, FAST 2007)."""
+    assert machine_failures(1_000_000 * HOUR).expected(within_seconds=YEAR) == pytest.approx(0.0088, rel=0.005)
 
 
 def test_ten_thousand_servers_lose_three_a_day():

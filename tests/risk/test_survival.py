@@ -1,7 +1,8 @@
 """Whether enough is left of a fleet, in zones."""
 
+from fractions import Fraction
 from itertools import product
-from math import ceil, isclose, prod
+from math import ceil, comb, isclose, prod
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,14 @@ def test_small_chances_are_not_lost_in_rounding():
 def test_many_machines_are_worked_out_too():
     """The factors of ten thousand machines are no numbers of a computer; their logarithms are."""
     assert binomial_below(9_900, 10_000, 0.99) == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(("trials", "limit"), [(10_000, 9_995), (10_000, 9_940), (7_777, 7_700), (100, 99)])
+def test_the_sum_is_right_to_nine_digits(trials, limit):
+    """Against one minus the rest of the distribution in exact fractions, down to chances of 1e-29."""
+    rest = sum(comb(trials, k) * 999**k for k in range(limit, trials + 1))
+    wanted = float(1 - Fraction(rest, 1000**trials))
+    assert binomial_below(limit, trials, 0.999) == pytest.approx(wanted, rel=1e-9, abs=0)
 
 
 def test_repair_makes_up_for_failures():

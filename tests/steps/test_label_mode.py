@@ -7,7 +7,7 @@ from seatrial.runtime.context import Identity, Settings
 from seatrial.runtime.events import GuardrailHeld, PodKilled, PodSpared, TargetsChosen, TargetsFiltered
 from seatrial.runtime.guardrails import Guardrails
 from seatrial.runtime.verdict import Verdict
-from seatrial.steps.label_mode import LabelMode, plan, run
+from seatrial.steps.label_mode import STEP, LabelMode, plan, run
 from tests.conftest import Recorder
 
 # The clock of these tests says Tuesday, 12:00 UTC.
@@ -259,3 +259,14 @@ async def test_a_plan_names_what_this_user_may_not_do(control):
         made = await plan(HERE, recorder.context)
         await recorder.close()
     assert made.missing_permissions == ("delete pods in default", "watch pods in default")
+
+
+async def test_pods_are_killed_on_their_machines_where_that_is_the_way(control, context):
+    """As `kill` does it: what that needs is said by the plan and before the scenario, and nobody is deleted instead."""
+    await control.create_pods("willing", **WILLING)
+    over_ssh = replace(context, settings=replace(context.settings, kill_command=""))
+    [unmet] = await STEP.unmet_needs(HERE, over_ssh)
+    assert "no way to run commands" in unmet
+    assert (await plan(HERE, over_ssh)).refused == (unmet,)
+    assert (await run(HERE, over_ssh)).reasons == (unmet,)
+    assert await control.pod_names() == ["willing"]

@@ -14,6 +14,7 @@ from seatrial.remote.executor import CommandResult
 from seatrial.runtime.context import Identity, Settings
 from seatrial.runtime.events import (
     CommandExecuted,
+    CommandOutput,
     EvictionBlocked,
     FaultProven,
     GuardrailHeld,
@@ -187,6 +188,59 @@ async def test_an_inventory_says_which_nodes_there_are_and_their_groups(control,
     assert "1 node not in the inventory: left out" in planned.notes
 
 
+def strays(*names, **given):
+    """A cloud with the machine of the node `a`, and machines that no node runs on."""
+    others = (machine(f"i-{name}", name=name, zone="west-2", **given) for name in names)
+    return MemoryCloud(machine("a", provider_id="memory:///a"), *others)
+
+
+async def test_a_machine_without_a_node_is_stopped_and_started_where_the_cloud_is_the_inventory(control, on_cluster):
+    """By the cloud's zone; nobody waits for a node, and clean-up is done when the cloud says that it is up."""
+    await create_nodes(control, "a")
+    cloud, wanted = strays("db-1", "a"), step({"stop": {}}, matches=[named("west-2", name="az")])
+    context = in_cloud(on_cluster, cloud, settings=Settings(inventory_cloud=True))
+    planned = await plan(wanted, context)
+    assert planned.changes == (
+        "stop machine i-db-1 of no node (db-1), start it again at clean-up",
+        "stop machine i-a of no node (a), start it again at clean-up",
+    )
+    assert (await run(wanted, context)).passed
+    assert cloud.states() == {"a": "UP", "i-db-1": "DOWN", "i-a": "DOWN"}
+    assert (await context.scope.settle(timeout_seconds=60)).passed
+    assert await undo_all(on_cluster, context) == []
+    assert set(cloud.states().values()) == {"UP"}
+    await cloud.stop("i-db-1")
+    start = step({"start": {}}, matches=[named("db-.*")])
+    assert (await run(start, context)).passed
+    assert cloud.states()["i-db-1"] == "UP"
+
+
+async def test_what_needs_a_node_is_refused_for_a_machine_that_has_none(control, on_cluster):
+    """Before anything is touched, and by the plan."""
+    await create_nodes(control, "a")
+    context = in_cloud(on_cluster, strays("db-1"), settings=Settings(inventory_cloud=True))
+    words = "cordon needs nodes, and these machines have none: db-1"
+    assert (await plan(step({"cordon": {}}), context)).refused == (words,)
+    outcome = await run(step({"cordon": {}}), context)
+    assert (outcome.verdict, outcome.reasons) == (Verdict.INCONCLUSIVE, (words,))
+    assert not (await node(control, "a")).spec.unschedulable
+
+
+async def test_two_steps_do_not_take_more_of_a_zone_than_the_limit(control, on_cluster):
+    """What the first has switched off counts, though the cluster has not missed it yet."""
+    await create_nodes(control, "a", "b", zones=("west-1",))
+    cloud = cloud_of("a", "b")
+    settings = Settings(recovery_timeout_seconds=0, guardrails=Guardrails(most_of_zone=0.5))
+    context = in_cloud(on_cluster, cloud, settings=settings)
+    planned = await plan(step({"stop": {}}), context)
+    words = "maxShareOfZone: 2 of 2 nodes of zone west-1 would be out of service, at most 50% may be"
+    assert planned.refused == (words,)
+    assert (await run(step({"stop": {}}, matches=[named("a")]), context)).passed
+    outcome = await run(step({"stop": {}}, matches=[named("b")]), context)
+    assert outcome.reasons == (f"refused by a guardrail: {words}",)
+    assert cloud.states() == {"a": "DOWN", "b": "UP"}
+
+
 async def test_cordon_and_taint_are_undone_and_nothing_else_is(control, on_cluster):
     """A node's own taints stay, and so does a cordon that was there before."""
     await create_nodes(control, "a", "b")
@@ -248,7 +302,7 @@ async def test_what_an_earlier_try_did_is_done(control, on_cluster):
     cloud = cloud_of("a", "b")
 
     class FailsOnce(Shell):
-        async def run(self, node, command, *, timeout_seconds=60):
+        async def run(self, node, command, *, timeout_seconds=60, heard=None):
             failing = len(self.ran) < 2
             await super().run(node, command, timeout_seconds=timeout_seconds)
             return CommandResult(exit_code=int(failing), output="")
@@ -394,7 +448,7 @@ async def test_a_plan_says_what_would_be_stopped_and_changes_nothing(control, on
     assert [pod.name for pod in planned.victims] == ["p"]
     assert [pod.name for pod in planned.unowned] == ["p"]
     assert "node b: its machine is DOWN" in planned.notes
-    assert "1 machine of the cloud without a node here: left alone" in planned.notes
+    assert planned.notes[0].startswith("1 machine of the cloud without a node here: left alone")
     assert planned.refused == planned.missing_permissions == ()
     assert cloud.states()["a"] == "UP"
 
@@ -410,6 +464,35 @@ async def test_guardrails_hold_before_anything_is_stopped(control, on_cluster):
     assert cloud.states() == {"a": "UP", "b": "UP"}
     assert (await told(on_cluster, GuardrailHeld))[0].guardrail == "maxNodes"
     assert (await plan(step({"cordon": {}}), context)).refused != ()
+
+
+@pytest.mark.parametrize(
+    ("matcher", "guardrails", "may"),
+    [
+        (named("cp-1.example"), {}, True),
+        (named(r"^CP-1\.example$"), {}, True),
+        (named("10.0.0.1", name="ip"), {}, True),
+        (named("cp-1.example"), {"most_of_control_plane": 0}, False),
+        (named("cp-1"), {}, False),
+        (named("cp-1.*"), {}, False),
+        (named("other", negative=True), {}, False),
+        ({"labels": {"selector": "tier=t0"}}, {}, False),
+    ],
+)
+async def test_the_only_node_of_the_control_plane_goes_down_when_it_is_named_exactly(
+    control, on_cluster, matcher, guardrails, may
+):
+    """By its whole name or address, as in PowerfulSeal's policies for clusters of one node; a guardrail still holds."""
+    await create_nodes(control, "cp-1.example", "other")
+    labels = {"metadata": {"labels": {"node-role.kubernetes.io/control-plane": ""}}}
+    await control.cluster.patch(NODES, "cp-1.example", labels)
+    cloud = cloud_of("cp-1.example", "other")
+    settings = Settings(guardrails=Guardrails(**guardrails), recovery_timeout_seconds=0)
+    context = in_cloud(on_cluster, cloud, settings=settings)
+    stop = step({"stop": {}}, matches=[matcher])
+    assert ((await plan(stop, context)).refused == ()) is may
+    assert (await run(stop, context)).passed is may
+    assert cloud.states() == {"cp-1.example": "DOWN" if may else "UP", "other": "UP"}
 
 
 async def test_a_halt_is_asked_for_before_each_action(control, on_cluster):
@@ -443,11 +526,13 @@ class Shell:
     async def require(self):
         pass
 
-    async def run(self, node, command, *, timeout_seconds=60):
+    async def run(self, node, command, *, timeout_seconds=60, heard=None):
         self.ran.append((node, command))
         answer = self.answers.get(node, CommandResult(exit_code=0, output=f"done on {node}"))
         if isinstance(answer, MachineError):
             raise answer
+        if heard:
+            heard(answer.output)
         return answer
 
     async def by_hand(self, node, command):
@@ -469,6 +554,7 @@ async def test_a_command_runs_on_each_machine_and_its_undo_at_clean_up(control, 
     assert sorted(shell.ran[2:]) == [("a", "tc del"), ("b", "tc del")]
     first = (await told(on_cluster, CommandExecuted))[0]
     assert (first.exit_code, first.output) == (0, f"done on {first.name}")
+    assert (await told(on_cluster, CommandOutput))[0].line.startswith("done on ")
 
 
 async def test_a_command_that_fails_fails_the_step_and_one_that_can_not_be_run_does_not(control, on_cluster):

@@ -135,7 +135,7 @@ async def test_a_limit_that_can_t_be_checked_holds_the_step_back(control, on_clu
 async def test_no_more_nodes_than_the_limit(recorder, most, refused):
     """Two nodes pass where two may be hit."""
     nodes = [Node(metadata=ObjectMeta(name=name)) for name in ("n1", "n2")]
-    reasons = await guard_nodes(nodes, limited(recorder, most_nodes=most))
+    reasons = await guard_nodes(nodes, limited(recorder, most_nodes=most), disrupts_pods=False)
     assert reasons == (("maxNodes: the step would hit 2 nodes, at most 1 may be",) if refused else ())
 
 
@@ -174,10 +174,30 @@ async def test_a_refusal_is_told_and_inconclusive(recorder):
 
 def test_of_the_policy_and_the_command_line_the_stricter_holds():
     """Limit by limit; neither can loosen what the other says."""
-    policy = GuardrailsOfPolicy(max_pods=3, min_left=2, protect_namespaces=["a"], respect_pdb=True)
-    flags = Guardrails(most_pods=5, most_nodes=1, least_left=1, protected=frozenset({"b"}))
+    policy = GuardrailsOfPolicy(
+        max_pods=3, min_left=2, protect_namespaces=["a"], respect_pdb=True, max_share_of_zone=0.5, max_control_plane=1
+    )
+    flags = Guardrails(
+        most_pods=5, most_nodes=1, least_left=1, protected=frozenset({"b"}), most_of_zone=0.25, most_of_control_plane=2
+    )
     assert merge_guardrails(policy, flags) == Guardrails(
-        most_pods=3, most_nodes=1, least_left=2, protected=frozenset({"a", "b"}), respect_budgets=True
+        most_pods=3,
+        most_nodes=1,
+        most_of_zone=0.25,
+        most_of_control_plane=1,
+        least_left=2,
+        protected=frozenset({"a", "b"}),
+        respect_budgets=True,
     )
     assert merge_guardrails(GuardrailsOfPolicy(), Guardrails()) == Guardrails()
     assert merge_guardrails(GuardrailsOfPolicy(max_pods=0), Guardrails(most_pods=2)).most_pods == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "flag", "keeps"),
+    [(None, None, True), (False, None, False), (None, False, False), (False, True, True), (True, False, True)],
+)
+def test_the_quorum_is_kept_unless_a_guardrail_says_otherwise_and_none_objects(policy, flag, keeps):
+    """Nobody speaks: it is kept. One gives it up, and the other is silent: it isn't. One insists: it is."""
+    merged = merge_guardrails(GuardrailsOfPolicy(keep_etcd_quorum=policy), Guardrails(etcd_quorum=flag))
+    assert merged.keeps_etcd_quorum is keeps

@@ -111,7 +111,7 @@ async def test_seatrials_own_pod_is_left_out_and_said_where_nothing_else_is_left
     context = replace(on_cluster.context, identity=Identity(pod_name="me", pod_namespace="default"))
     matched = await match_pods([labels("app=web")], context)
     assert names(matched) == []
-    assert matched.notes == ("only the pod that Seatrial runs in, which is left out",)
+    assert matched.notes == ("only Seatrial's own pods, which are left out",)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,13 @@ def test_its_own_pod_is_known_by_name_and_namespace(pod_name, pod_namespace, is_
     """A namesake elsewhere is not it; where only the name is known, each namesake is spared."""
     pod = Pod(metadata=ObjectMeta(name="me", namespace="ops", uid="1"))
     assert is_own_pod(pod, Identity(pod_name=pod_name, pod_namespace=pod_namespace)) is is_own
+
+
+def test_the_pods_that_commands_go_through_are_its_own():
+    """A chaos step that hit one would cut off its own clean-up; the labels tell, of whatever run the pod is."""
+    labels = {"app.kubernetes.io/managed-by": "seatrial", "app.kubernetes.io/component": "node-shell"}
+    assert is_own_pod(Pod(metadata=ObjectMeta(name="x", labels={**labels, "seatrial.io/run": "r"})), Identity())
+    assert not is_own_pod(Pod(metadata=ObjectMeta(name="x", labels={"seatrial.io/run": "r"})), Identity())
 
 
 def test_events_name_a_pod_with_its_node_and_its_controller():

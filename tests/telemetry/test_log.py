@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from seatrial.runtime.events import MeshSampled, PodKilled, PodRef, ScenarioStarted, UndoFailed
+from seatrial.runtime.events import CommandOutput, MeshSampled, PodKilled, PodRef, ScenarioStarted, UndoFailed
 from seatrial.telemetry.log import LogReport, configure_logging
 from seatrial.telemetry.log_lines import with_fields
 from tests.report.conftest import records_of
@@ -77,6 +77,13 @@ def test_a_mesh_that_does_not_answer_is_a_warning():
     """Once, as long as it stays silent for the same reason."""
     lines = logged([mesh(), mesh(error="refused"), mesh(error="refused"), mesh()], log_format="json").splitlines()
     assert [json.loads(line)["level"] for line in lines] == ["info", "warning", "info"]
+
+
+def test_what_commands_write_is_logged_for_those_who_want_all_of_it():
+    """What a command came to is logged at its end."""
+    line = CommandOutput(id="1", name="n1", line="half done")
+    assert logged([line], log_format="json") == ""
+    assert json.loads(logged([line], log_format="json", verbose=1))["line"] == "half done"
 
 
 def test_lines_of_the_modules_come_in_the_same_form():

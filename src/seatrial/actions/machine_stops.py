@@ -5,13 +5,13 @@ its cloud says; that its node is seen to be missing takes the cluster a while lo
 steps that follow.
 """
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 
 from seatrial.actions.machine_starts import START_MACHINE, done_by_start
-from seatrial.actions.node_readiness import wait_for_readiness
+from seatrial.actions.missed_nodes import expect_not_ready, expect_nothing
 from seatrial.actions.parallel import in_parallel
+from seatrial.actions.pod_moves import MoveTracker, expect_moves, expect_no_moves
 from seatrial.actions.scaling_group_holds import foresee, hold_off, replacing_groups
 from seatrial.errors import ClusterError, MachineError, StateError
 from seatrial.machines.driver import Capability, Machine, MachineState
@@ -24,11 +24,11 @@ from seatrial.runtime.events import (
     MachineStopFailed,
     MachineStopped,
     MeasurementTaken,
-    ProofMissing,
 )
 from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.undo import Undo
 from seatrial.runtime.verdict import PASSED, Outcome, combine, not_carried_out, nothing_to_do
+from seatrial.targets.node_limits import done_by_bringing_back, done_by_taking_down
 from seatrial.targets.nodes import NodeTarget
 
 _ALREADY_DOWN = nothing_to_do("its machine is down already")
@@ -57,43 +57,58 @@ async def stop_machines(
         foresee(groups, context)
     except MachineError as error:
         return not_carried_out(f"no machine was stopped: {error.in_full}")
-    stop = partial(_stop, context=context, force=force, auto_restart=auto_restart, groups=groups)
-    outcomes = await in_parallel(targets, stop, most=context.settings.max_parallel)
+    moves = await expect_moves([each.name for each in stoppable(targets) if each.has_node], context)
+    stop = partial(_stop, context=context, force=force, auto_restart=auto_restart, groups=groups, moves=moves)
+    try:
+        outcomes = await in_parallel(targets, stop, most=context.settings.max_parallel)
+    finally:
+        for node in moves.untouched():
+            expect_no_moves(node, moves, context)
     if outcomes and all(outcome is _ALREADY_DOWN for outcome in outcomes):
         return nothing_to_do("every machine was down already")
     return combine(outcome for outcome in outcomes if outcome is not _ALREADY_DOWN)
 
 
 async def _stop(
-    target: NodeTarget, *, context: Context, force: bool, auto_restart: bool, groups: Sequence[ScalingGroup]
+    target: NodeTarget,
+    *,
+    context: Context,
+    force: bool,
+    auto_restart: bool,
+    groups: Sequence[ScalingGroup],
+    moves: MoveTracker,
 ) -> Outcome:
     if target.machine is None:
         context.emit(MachineSkipped(id="", name=target.name, reason=target.problem, error=True))
-        return not_carried_out(f"the machine of node {target.name} could not be stopped: {target.problem}")
+        return not_carried_out(f"the machine of {target} could not be stopped: {target.problem}")
     machine = await context.machines.describe(target.machine.id)
     if machine.state is not MachineState.UP:
         return _skip(target, machine, context)
-    proof = await _expect_not_ready(target.name, context)
+    missed = await expect_not_ready(target.name, context) if target.has_node else None
     try:
         if auto_restart:
             await context.write_undo(await _restart(target, machine, context, groups))
         begun = context.clock.monotonic()
         context.scope.did(done_by_stop(machine.id), instead_of=done_by_start(machine.id))
+        if target.has_node:
+            context.scope.did(done_by_taking_down(target.name), instead_of=done_by_bringing_back(target.name))
+            moves.goes_down(target.name, begun)
         await context.machines.stop(machine.id, force=force)
         await _see_that_it_is_down(machine.id, context)
-    except StateError:
-        _expect_nothing(target.name, proof, context)
-        raise
-    except (MachineError, ClusterError) as error:
-        _expect_nothing(target.name, proof, context)
+    except (StateError, MachineError, ClusterError) as error:
+        if missed is not None:
+            expect_no_moves(target.name, moves, context)
+            expect_nothing(target.name, missed, context)
+        if isinstance(error, StateError):
+            raise
         context.emit(MachineStopFailed(id=machine.id, name=target.name, error=error.message))
-        return not_carried_out(f"the machine of node {target.name} could not be stopped: {error.in_full}")
+        return not_carried_out(f"the machine of {target} could not be stopped: {error.in_full}")
     seconds = context.clock.monotonic() - begun
     context.emit(MachineStopped(id=machine.id, name=target.name, force=force, duration_ms=seconds * 1000))
     context.emit(MeasurementTaken(name="machineStopped", of=target.name, seconds=seconds))
     _prove(machine, context)
-    if not proof.done():
-        proof.set_result(begun)
+    if missed is not None and not missed.done():
+        missed.set_result(begun)
     return PASSED
 
 
@@ -136,17 +151,11 @@ async def plan_stops(
     needed = capabilities_to_stop(auto_restart=auto_restart)
     review = await review_stops(context.machines, _ids(stopped), needed, force=force)
     groups = await replacing_groups(_ids(stopped), context)
-    left = (
-        f"node {each.name}: {each.problem or f'its machine is {each.state}'}" for each in targets if each not in stopped
-    )
+    left = (f"{each}: {each.problem or f'its machine is {each.state}'}" for each in targets if each not in stopped)
     return ActionPlan(
         changes=(
             *(_suspension(group) for group in groups if suspend_processes),
-            *(
-                f"stop machine {each.machine.id} of node {each.name}, {after}"
-                for each in stopped
-                if each.machine is not None
-            ),
+            *(f"stop machine {each.machine.id} of {each}, {after}" for each in stopped if each.machine is not None),
         ),
         notes=(*left, *review.notes, *(_replacement(group) for group in groups if not suspend_processes)),
         refused=tuple(_impeded(each, why) for each, why in review.impediments.items()),
@@ -173,11 +182,6 @@ def _replacement(group: ScalingGroup) -> str:
     return f"group {group.id} replaces machines that are stopped{doubt}: {machines} may not come back"
 
 
-def not_ready_promise(node: str) -> str:
-    """The name under which a scenario waits until a stopped node is seen to be missing."""
-    return f"node {node} not Ready"
-
-
 def _skip(target: NodeTarget, machine: Machine, context: Context) -> Outcome:
     if machine.state is MachineState.DOWN:
         ours = context.scope.has_done(done_by_stop(machine.id))
@@ -189,72 +193,20 @@ def _skip(target: NodeTarget, machine: Machine, context: Context) -> Outcome:
         return PASSED
     reason = "is neither up nor down, so it could not be put back as it is"
     context.emit(MachineSkipped(id=machine.id, name=target.name, reason=reason, error=True))
-    return not_carried_out(f"the machine of node {target.name} {reason}")
+    return not_carried_out(f"the machine of {target} {reason}")
 
 
 async def _restart(target: NodeTarget, machine: Machine, context: Context, groups: Sequence[ScalingGroup]) -> Undo:
     group = next((each.id for each in groups if machine.id in each.machines), "")
+    node = target.name if target.has_node else ""
     return Undo(
         kind=START_MACHINE.kind,
-        args={"driver": context.machines.name, "id": machine.id, "node": target.name, "group": group},
-        description=f"start the machine of node {target.name} ({machine.id})",
+        args={
+            "driver": context.machines.name,
+            "id": machine.id,
+            "node": node,
+            "group": group,
+        },
+        description=f"start the machine of {target} ({machine.id})",
         manual=await context.machines.start_command(machine.id),
     )
-
-
-async def _expect_not_ready(node: str, context: Context) -> "asyncio.Future[float]":
-    """Let the scenario wait until the cluster misses the node; the future takes when the machine was told to stop.
-
-    Raises:
-        ClusterError: the node can't be watched; nothing was changed.
-    """
-    loop = asyncio.get_running_loop()
-    stopped: asyncio.Future[float] = loop.create_future()
-    if not context.settings.recovery_timeout_seconds:
-        reason = "with a recovery timeout of 0 nobody waits for it"
-        context.emit(ProofMissing(subject=not_ready_promise(node), reason=reason))
-        return stopped
-    opened: asyncio.Future[None] = loop.create_future()
-    context.scope.promise(
-        _follow(node, stopped, opened, context),
-        name=not_ready_promise(node),
-        give_up=partial(_give_up, node, context),
-    )
-    await opened
-    return stopped
-
-
-def _expect_nothing(node: str, stopped: "asyncio.Future[float]", context: Context) -> None:
-    """Let nobody wait for the cluster to miss a node whose machine was not stopped."""
-    context.scope.withdraw(not_ready_promise(node))
-    stopped.cancel()
-
-
-async def _follow(
-    node: str, stopped: "asyncio.Future[float]", opened: "asyncio.Future[None]", context: Context
-) -> Outcome:
-    try:
-        missed = await wait_for_readiness(node, context.cluster, ready=False, opened=opened)
-    except ClusterError as error:
-        if not opened.done():
-            opened.set_exception(error)  # the stop that waits for it says it
-            return PASSED
-        context.emit(ProofMissing(subject=not_ready_promise(node), reason=error.message))
-        return PASSED
-    except asyncio.CancelledError:
-        opened.cancel()
-        raise
-    seconds = missed - await stopped
-    if seconds < 0:
-        context.emit(ProofMissing(subject=not_ready_promise(node), reason="it was not Ready before"))
-        return PASSED
-    context.emit(MeasurementTaken(name="nodeNotReady", of=node, seconds=seconds))
-    context.emit(FaultProven(subject=not_ready_promise(node), proof=f"the cluster missed it after {seconds:.1f} s"))
-    return PASSED
-
-
-def _give_up(node: str, context: Context) -> Outcome:
-    """The machine is down, as its cloud says; that the cluster takes longer to notice changes no verdict."""
-    within = f"within {context.settings.recovery_timeout_seconds:g} s"
-    context.emit(ProofMissing(subject=not_ready_promise(node), reason=f"the cluster did not miss it {within}"))
-    return PASSED

@@ -37,7 +37,8 @@ class NodeActionType:
 
     `capabilities(spec)` is what the machine driver has to be able to do, `runs_commands` that an executor is needed:
     where these are missing, the step fails before any of its actions. `permissions` are those it needs in the cluster.
-    `disrupts` tells whether its targets count as hit for `maxNodes`.
+    `disrupts` tells whether its targets count as hit for `maxNodes`, `takes_machines` whether it can be done to
+    machines that no node runs on.
     """
 
     key: str
@@ -50,4 +51,5 @@ class NodeActionType:
     capabilities: Callable[[Any], Sequence[Capability]] = lambda _spec: ()
     runs_commands: bool = False
     disrupts: bool = False
+    takes_machines: bool = False
     permissions: Sequence[Permission] = ()

@@ -7,7 +7,7 @@ import click
 
 from seatrial.cli.machine_options import MachineChoice, machine_options
 from seatrial.cli.metrics_options import MetricsChoice, metrics_options
-from seatrial.cli.option_group import SectionedCommand
+from seatrial.cli.option_group import SectionedCommand, given_again
 from seatrial.cli.options import RunChoice, cluster_options, guardrail_options, run_options
 from seatrial.cli.reporting import ReportChoice, report_options, run_and_show
 
@@ -40,6 +40,7 @@ Examples:
     --min-seconds-between-runs 600 --max-seconds-between-runs 3600
 """
 
+_NOT_OF_THE_RUN = frozenset({"dry_run", "kubernetes_namespace", "seed", "output", "log_format", "verbose", "silent"})
 _FLAGS = {
     "timezone": "--timezone",
     "minSecondsBetweenRuns": "--min-seconds-between-runs",
@@ -115,7 +116,7 @@ def label(
         machines=machines,
     )
     if dry_run:
-        return _show_plan(options, kubernetes_namespace, timezone, output=report.output)
+        return _show_plan(options, kubernetes_namespace, output=report.output)
     return run_and_show(options, report=report, metrics=metrics)
 
 
@@ -143,7 +144,7 @@ def _policy(
         raise click.UsageError(f"{name}: {problem['msg']}", click.get_current_context()) from error
 
 
-def _show_plan(options: "SessionOptions", namespaces: str, timezone: str | None, *, output: str) -> int:
+def _show_plan(options: "SessionOptions", namespaces: str, *, output: str) -> int:
     """Show what the first round would do; answers what `seatrial plan` would."""
     import asyncio
 
@@ -156,13 +157,7 @@ def _show_plan(options: "SessionOptions", namespaces: str, timezone: str | None,
     if output == "json":
         click.echo(plan_as_json(made))
         return 0 if made.allowed else 3
-    given = [
-        ("--kubernetes-namespace", namespaces),
-        ("--timezone", timezone),
-        ("--kubeconfig", options.kubeconfig),
-        ("--context", options.kube_context),
-    ]
-    arguments = [part for flag, value in given if value is not None for part in (flag, str(value))]
+    arguments = ["--kubernetes-namespace", namespaces, *given_again(without=_NOT_OF_THE_RUN)]
     print_plan(made, Console(highlight=False), command=["label"], arguments=arguments)
     return 0 if made.allowed else 3
 

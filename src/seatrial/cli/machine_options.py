@@ -1,23 +1,20 @@
-"""Options that say how machines are reached: PowerfulSeal's, all of them, with its variables.
+"""Options that say how machines are reached: PowerfulSeal's, all of them, with its variables, and ours.
 
-SSH can't be used so far. Its flags are taken all the same, so that command lines need no change; a policy that needs
-it is refused by the executor, before anything is touched.
+Those of SSH stand in `ssh_options`.
 """
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import click
 
-from seatrial.cli.option_group import F, flag, is_given, option_group
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from seatrial.cli.option_group import F, flag, in_section, is_given, option_group
+from seatrial.cli.ssh_options import SSH_OPTIONS, SshChoice, ssh_choice
 
 _CLOUDS = ("openstack", "aws", "azure", "gcp")
-_NO_SSH = "Not used so far: Seatrial reaches no machine over SSH yet."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,34 +23,50 @@ class MachineChoice:
 
     None leaves `cloud` and `executor` to what recognizes the cluster. `settings` are what flags say to the cloud's
     driver, under the names of the variables that say the same. `inventory` has the hosts of each group, where a file
-    says which hosts there are; None takes all nodes of the cluster.
+    says which hosts there are; None takes all nodes of the cluster. With `inventory_cloud`, machines of the cloud that
+    no node runs on are matched, too. `secrets` are what goes into no journal. Where `kill_command` is not None, pods
+    are killed by it on their machines; an empty one is what their container runtime has for that.
     """
 
     cloud: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     executor: str | None = None
     inventory: Mapping[str, Sequence[str]] | None = None
+    inventory_cloud: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    kill_command: str | None = None
 
     @property
     def driver(self) -> str | None:
         """The cloud's driver with its settings, as the journal keeps it."""
-        from seatrial.machines.choice import write_choice
+        from seatrial.choice import write_choice
 
         return write_choice(self.cloud, self.settings) if self.cloud else None
 
 
 def machine_options(command: F) -> F:
     """`--aws`, `--inventory-file`, `--remote-user` and the like; the command gets a `machines`."""
-    options = (*_CLOUD_OPTIONS, *_INVENTORY_OPTIONS, *_WAY_OPTIONS)
-    return option_group("machines", _choice, *options, section="Machines")(command)
+    options = (*_CLOUD_OPTIONS, *_INVENTORY_OPTIONS, *in_section("Commands on machines", *_WAY_OPTIONS, *SSH_OPTIONS))
+    return option_group("machines", _choose, *options, section="Machines")(command)
+
+
+def _choose(**given: Any) -> MachineChoice:
+    ssh = {name: given.pop(name) for name in inspect.signature(ssh_choice).parameters}
+    return _choice(ssh=ssh_choice(**ssh), **given)
 
 
 def _choice(
     *,
+    ssh: SshChoice,
     aws_region: str,
     inventory_file: Path | None,
     inventory_kubernetes: bool,
-    execution_mode: Literal["kubernetes", "ssh"],
+    inventory_cloud: bool,
+    execution_mode: str,
+    node_shell_namespace: str,
+    node_shell_image: str,
+    node_shell_pull_secret: str,
+    node_shell_service_account: str,
     openstack_cloud_name: str,
     cloud: str | None,
     azure_resource_group_name: str,
@@ -63,6 +76,8 @@ def _choice(
 ) -> MachineChoice:
     if inventory_kubernetes and is_given("inventory_file"):
         raise _usage("--inventory-kubernetes goes without --inventory-file")
+    if inventory_kubernetes and inventory_cloud:
+        raise _usage("--inventory-kubernetes goes without --inventory-cloud")
     from seatrial.machines.inventory import read_inventory
 
     use_file = inventory_file is not None and not inventory_kubernetes
@@ -77,12 +92,40 @@ def _choice(
         "gcp": {"GCP_CONFIG_FILE": str(gcp_config_file.expanduser().absolute()) if gcp_config_file else ""},
         "openstack": {"OPENSTACK_CLOUD_NAME": openstack_cloud_name},
     }
+    node_shell = {
+        "NODE_SHELL_NAMESPACE": node_shell_namespace,
+        "NODE_SHELL_IMAGE": node_shell_image,
+        "NODE_SHELL_PULL_SECRET": node_shell_pull_secret,
+        "NODE_SHELL_SERVICE_ACCOUNT": node_shell_service_account,
+    }
+    over_ssh = execution_mode == "ssh"
+    if over_ssh:
+        _check_ssh(ssh)
     return MachineChoice(
         cloud=chosen,
         settings={name: value for name, value in settings.get(chosen or "", {}).items() if value},
-        executor="ssh" if execution_mode == "ssh" else None,
+        executor=_executor(execution_mode, ssh.settings if over_ssh else node_shell),
         inventory=read_inventory(inventory_file) if use_file and inventory_file else None,
+        inventory_cloud=inventory_cloud,
+        secrets=ssh.secrets if over_ssh else {},
+        kill_command=ssh.kill_command if over_ssh and not ssh.deletes_pods else None,
     )
+
+
+def _executor(mode: str, settings: Mapping[str, str]) -> str | None:
+    """The way to machines with its settings, as the journal keeps it; no name leaves it to what is there."""
+    from seatrial.choice import write_choice
+
+    return write_choice("" if mode == "kubernetes" else mode, settings) or None
+
+
+def _check_ssh(choice: SshChoice) -> None:
+    """Say at once what can't be meant, before anything begins."""
+    from seatrial.actions.pods.kill_command import KillCommand
+    from seatrial.remote.ssh_settings import SshSettings
+
+    SshSettings.of(choice.settings)
+    KillCommand(choice.kill_command)
 
 
 def _cloud(wanted: Mapping[str, bool], *, plugin: str | None) -> str | None:
@@ -103,13 +146,6 @@ def _flag_of(name: str) -> str:
 
 def _usage(message: str) -> click.UsageError:
     return click.UsageError(message, click.get_current_context())
-
-
-def _accepted(name: str, help_: str, *variables: str, **options: Any) -> "Callable[[F], F]":
-    """An option that changes nothing yet."""
-    return click.option(
-        name, expose_value=False, envvar=variables or None, show_envvar=bool(variables), help=help_, **options
-    )
 
 
 _CLOUD_OPTIONS = (
@@ -157,22 +193,36 @@ _INVENTORY_OPTIONS = (
         help="Groups of hosts (an ini file, as Ansible has them): only nodes in it are matched, by group or otherwise.",
     ),
     flag("--inventory-kubernetes", "Match all nodes of the cluster, as without --inventory-file."),
+    flag(
+        "--inventory-cloud",
+        "Match machines of the cloud that no node runs on, too, by their names, addresses, zones and groups there; with"
+        " --inventory-file those that it names.",
+    ),
 )  # fmt: skip
 
 _WAY_OPTIONS = (
     click.option(
-        "--execution-mode", type=click.Choice(["kubernetes", "ssh"]), default="kubernetes", show_default=True,
-        help="How commands get to machines. Pods are always killed through the API server.",
+        "--execution-mode", type=click.Choice(["kubernetes", "ssh", "node-shell"]), default="kubernetes",
+        show_default=True,
+        help="How commands get to machines: by SSH, or by a privileged pod on the node (node-shell), which `kubernetes`"
+        " means, too, but on the sandbox. With ssh, pods are killed by --ssh-kill-command on their machines.",
     ),
-    _accepted(
-        "--use-pod-delete-instead-of-ssh-kill", "Not needed: pods are always killed through the API server.",
-        is_flag=True,
+    click.option(
+        "--node-shell-namespace", metavar="NAME", default="", envvar="NODE_SHELL_NAMESPACE", show_envvar=True,
+        help="Where those pods are made; the namespace has to be there, and let privileged pods in."
+        "  [default: kube-system]",
     ),
-    _accepted("--remote-user", _NO_SSH, "PS_REMOTE_USER", metavar="NAME"),
-    _accepted("--ssh-allow-missing-host-keys", _NO_SSH, is_flag=True),
-    _accepted("--override-ssh-host", _NO_SSH, metavar="HOST"),
-    _accepted("--use-private-ip", _NO_SSH, is_flag=True),
-    _accepted("--ssh-path-to-private-key", _NO_SSH, "PS_PRIVATE_KEY", metavar="FILE"),
-    _accepted("--ssh-password", _NO_SSH, "PS_SSH_PASSWORD", metavar="TEXT"),
-    _accepted("--ssh-kill-command", _NO_SSH, "PS_SSH_KILL_COMMAND", metavar="TEXT"),
+    click.option(
+        "--node-shell-image", metavar="IMAGE", default="", envvar="NODE_SHELL_IMAGE", show_envvar=True,
+        help="Their image, which holds the programs sleep and nsenter.  [default: busybox:1.36]",
+    ),
+    click.option(
+        "--node-shell-pull-secret", metavar="NAME", default="", envvar="NODE_SHELL_PULL_SECRET", show_envvar=True,
+        help="The Secret with which it is pulled.",
+    ),
+    click.option(
+        "--node-shell-service-account", metavar="NAME", default="", show_envvar=True,
+        envvar="NODE_SHELL_SERVICE_ACCOUNT",
+        help="Their ServiceAccount, where a policy of the cluster asks for a certain one; they get no token of it.",
+    ),
 )  # fmt: skip

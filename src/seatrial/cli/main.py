@@ -146,7 +146,7 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        _show_error(error.format_message(), f"see '{context.command_path} --help'" if context else "")
+        _show_error(_in_plain_words(error.format_message()), f"see '{context.command_path} --help'" if context else "")
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
@@ -161,6 +161,11 @@ def run(arguments: Sequence[str]) -> int:
 
 def _is_plain() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def _in_plain_words(message: str) -> str:
+    """Click calls what it wants of a number by the names of its own types."""
+    return message.replace("valid integer range", "whole number").replace("valid float range", "number")
 
 
 def _show_error(message: str, hint: str) -> None:

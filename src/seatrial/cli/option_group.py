@@ -4,7 +4,7 @@ A command that takes metrics, guardrails and machines would have forty parameter
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import click
@@ -13,6 +13,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 _SECTION = "section"
+_SECRETS = frozenset({"ssh_password"})
+_SAID = frozenset({click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP})
 
 
 def option_group(
@@ -37,11 +39,26 @@ def option_group(
             grouped = add(grouped)
         added = getattr(grouped, "__click_params__", [])[before:]
         for each in added:
-            vars(each)[_SECTION] = section
+            vars(each).setdefault(_SECTION, section)
         names += [each.name for each in added if each.expose_value]
         return grouped  # type: ignore[return-value] # it is the command with other parameters
 
     return decorate
+
+
+def in_section(heading: str, *options: Callable[[F], F]) -> tuple[Callable[[F], F], ...]:
+    """Options of a group that a `SectionedCommand` lists under a heading of their own."""
+
+    def marked(add: Callable[[F], F]) -> Callable[[F], F]:
+        @functools.wraps(add)
+        def decorate(command: F) -> F:
+            decorated = add(command)
+            vars(getattr(decorated, "__click_params__", [])[-1])[_SECTION] = heading
+            return decorated
+
+        return decorate
+
+    return tuple(marked(each) for each in options)
 
 
 class SectionedCommand(click.Command):
@@ -78,3 +95,26 @@ def is_given(name: str) -> bool:
     """Whether the command line itself (no variable, no file, no default) says that parameter."""
     source = click.get_current_context().get_parameter_source(name)
     return source is click.core.ParameterSource.COMMANDLINE
+
+
+def given_again(*, without: Collection[str]) -> list[str]:
+    """The options that the command line or the option file says, as words for another command line.
+
+    Passwords are left out, and the parameters that `without` names; what variables say is still there the next time.
+    """
+    context = click.get_current_context()
+    words: list[str] = []
+    for option in context.command.params:
+        name = option.name or ""
+        if not isinstance(option, click.Option) or name in without or name in _SECRETS:
+            continue
+        if context.get_parameter_source(name) in _SAID:
+            words += _words_of(option, context.params[name])
+    return words
+
+
+def _words_of(option: click.Option, value: Any) -> list[str]:
+    long = next((each for each in option.opts if each.startswith("--")), option.opts[0])
+    if option.is_flag:
+        return [long] if value else option.secondary_opts[:1]
+    return [word for each in (value if option.multiple else [value]) for word in (long, str(each))]

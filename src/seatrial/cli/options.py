@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
+
+def _namespace(_context: click.Context, _parameter: click.Parameter, given: str) -> str:
+    """Refuse what no namespace can be called: names are labels of RFC 1123."""
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", given):
+        raise click.BadParameter(f"{given!r} is no namespace's name (small letters, digits and '-', at most 63)")
+    return given
+
+
+def _namespaces(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_namespace(context, parameter, each) for each in given)
+
+
 policy_option = click.option(
     "--policy-file",
     required=True,
@@ -40,6 +52,7 @@ state_dir_option = click.option(
 
 halt_namespace_option = click.option(
     "--halt-namespace",
+    callback=_namespace,
     metavar="NAMESPACE",
     default="default",
     show_default=True,
@@ -127,7 +140,19 @@ def guardrail_options(command: F) -> F:
             "--max-nodes", type=click.IntRange(min=0), metavar="N", help="Refuse steps that would disrupt more nodes."
         ),
         click.option(
-            "--protect", multiple=True, metavar="NAMESPACE",
+            "--max-share-of-zone", type=click.FloatRange(0, 1), metavar="SHARE",
+            help="Refuse what would put a larger share (0 to 1) of a zone's nodes out of service at once.",
+        ),
+        click.option(
+            "--max-control-plane", type=click.IntRange(min=0), metavar="N",
+            help="Refuse what would take down more nodes of the control plane at once.  [default: never all]",
+        ),
+        click.option(
+            "--keep-etcd-quorum/--no-keep-etcd-quorum", "keep_etcd_quorum", default=None,
+            help="Refuse what would leave fewer than a majority of etcd's members Ready.  [default: refuse it]",
+        ),
+        click.option(
+            "--protect", multiple=True, metavar="NAMESPACE", callback=_namespaces,
             help="Never touch this namespace, also where a policy names it; may be given again.",
         ),
         click.option(
@@ -140,13 +165,24 @@ def guardrail_options(command: F) -> F:
 
 
 def _guardrails(
-    *, max_pods: int | None, max_nodes: int | None, protect: tuple[str, ...], min_left: int, respect_pdb: bool
+    *,
+    max_pods: int | None,
+    max_nodes: int | None,
+    max_share_of_zone: float | None,
+    max_control_plane: int | None,
+    keep_etcd_quorum: bool | None,
+    protect: tuple[str, ...],
+    min_left: int,
+    respect_pdb: bool,
 ) -> "Guardrails":
     from seatrial.runtime.guardrails import Guardrails
 
     return Guardrails(
         most_pods=max_pods,
         most_nodes=max_nodes,
+        most_of_zone=max_share_of_zone,
+        most_of_control_plane=max_control_plane,
+        etcd_quorum=keep_etcd_quorum,
         least_left=min_left,
         protected=frozenset(protect),
         respect_budgets=respect_pdb,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seatrial.cli.machine_options import MachineChoice, machine_options
-from seatrial.cli.option_group import SectionedCommand
+from seatrial.cli.option_group import SectionedCommand, given_again
 from seatrial.cli.options import FILE, cluster_options, guardrail_options, output_option, parse_seed, seed_option
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ def plan(
     if output == "json":
         click.echo(plan_as_json(made))
     else:
-        where = [("--kubeconfig", kubeconfig), ("--context", kube_context)]
-        given = [part for flag, value in where if value is not None for part in (flag, str(value))]
+        given = given_again(without={"policy_file", "seed", "output"})
         print_plan(made, Console(highlight=False), arguments=given)
     return 0 if made.allowed else 3

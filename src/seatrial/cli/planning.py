@@ -1,5 +1,6 @@
 """What a run would do, worked out with everything that the run itself would have but a place to write to."""
 
+from seatrial.actions.node_shell_pods import keep_books
 from seatrial.cli.session import SessionOptions, context_of
 from seatrial.engine.plan import make_plan
 from seatrial.kube.client import connect
@@ -29,6 +30,7 @@ async def plan_of(options: SessionOptions) -> Plan:
             events=EventStream(SystemClock()),
             journal=RunJournal(journal, "plan"),
         )
+        keep_books(context)
         try:
             return await make_plan(options.policy, context, name=options.policy_name)
         finally:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seatrial.cli.option_group import is_given
 from seatrial.cli.options import output_option
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ Examples:
 _PERIODS = ("1d", "1w", "1y")
 _LIKELY = (0.5, 0.95)
 _MOST_ZONES = 20
+_WIDTH = 80
 _MOST_OF_WHICH_SOME_ARE_NEEDED = 10_000
 
 
@@ -72,11 +74,13 @@ def risk(
     """
     import json
 
+    from seatrial.policy.spans import parse_span
     from seatrial.risk.failures import machine_failures, release_bugs
-    from seatrial.risk.spans import parse_span
 
     if (mttf is None) == (bug_free is None):
         raise _usage("say --mttf for machines, or --bug-free for teams")
+    if mttf is not None and is_given("every"):
+        raise _usage("--every is about teams: it goes with --bug-free")
     repair = {"--mttr": mttr, "--zone-mttf": zone_mttf, "--zone-mttr": zone_mttr, "--zones": zones > 1}
     if need is None and (unused := [name for name, given in repair.items() if given]):
         raise _usage(f"{unused[0]} goes with --need")
@@ -96,7 +100,7 @@ def risk(
 
 
 def _figures(rate: "FailureRate", *, of: str, count: int, within: str | None) -> dict[str, Any]:
-    from seatrial.risk.spans import DAY, parse_span
+    from seatrial.policy.spans import DAY, parse_span
 
     periods = sorted({*_PERIODS, *([within] if within else [])}, key=parse_span)
     return {
@@ -127,8 +131,8 @@ def _survival(
     within: str | None,
 ) -> dict[str, Any]:
     """The chance that fewer than `need` are left: at any moment, with repair, or after the period, without."""
+    from seatrial.policy.spans import parse_span
     from seatrial.risk.failures import machine_failures
-    from seatrial.risk.spans import parse_span
     from seatrial.risk.survival import Fleet, up_part
 
     if count > _MOST_OF_WHICH_SOME_ARE_NEEDED:
@@ -155,44 +159,55 @@ def _survival(
         "repaired": mttr is not None,
         "within": None if mttr is not None else period,
         "chanceOfFewer": fleet.chance_of_fewer(need),
+        "leftWithoutAZone": fleet.left_without_a_zone if zones > 1 else None,
         "chanceOfFewerWithoutAZone": fleet.chance_of_fewer_without_a_zone(need) if zones > 1 else None,
     }
 
 
 def _print(found: dict[str, Any]) -> None:
     from seatrial.cli.sandbox_lookup import print_table
-    from seatrial.risk.spans import DAY, span_in_words
+    from seatrial.policy.spans import DAY, span_in_words
 
     count, noun = found["count"], "failure" if found["of"] == "machines" else "bug"
-    titles = ("WITHIN", "CHANCE FOR ONE", f"CHANCE FOR ANY OF {count:,}", f"EXPECTED {noun.upper()}S")
-    print_table(titles, [_row(each) for each in found["periods"]])
+    of_any = [f"CHANCE FOR ANY OF {count:,}"] if count > 1 else []
+    titles = ("WITHIN", "CHANCE FOR ONE", *of_any, f"EXPECTED {noun.upper()}S")
+    print_table(titles, [_row(each, count) for each in found["periods"]])
     between = span_in_words(found["meanDaysBetween"] * DAY)
     soon, surely = (f"{each['chance']:.0%} within {span_in_words(each['days'] * DAY)}" for each in found["daysUntil"])
-    click.echo(f"\nOne {noun} every {between} on average; the next comes with a chance of {soon}, {surely}.")
-    if "survival" in found:
-        click.echo(_survival_in_words(found["survival"], count))
-
-
-def _row(period: dict[str, Any]) -> tuple[str, ...]:
-    chances = (_percent(period["chanceOfOne"]), _percent(period["chanceOfAny"]))
-    return (
-        period["within"],
-        *chances,
-        f"{period['expected']:,.3g}" if period["expected"] < 1000 else f"{period['expected']:,.0f}",
+    _print_words(
+        f"One {noun} every {between} on average; the next comes with a chance of {soon}, {surely}.".replace("%", " %")
     )
+    if "survival" in found:
+        _print_words(_survival_in_words(found["survival"], count))
+
+
+def _print_words(words: str) -> None:
+    click.echo("\n" + click.wrap_text(words, width=_WIDTH))
+
+
+def _row(period: dict[str, Any], count: int) -> tuple[str, ...]:
+    of_any = [_percent(period["chanceOfAny"])] if count > 1 else []
+    return (period["within"], _percent(period["chanceOfOne"]), *of_any, _number(period["expected"]))
+
+
+def _number(expected: float) -> str:
+    """Three digits, and all of those before the point."""
+    return f"{expected:,.0f}" if expected >= 99.95 else f"{expected:.3g}"
 
 
 def _survival_in_words(survival: dict[str, Any], count: int) -> str:
-    from seatrial.risk.spans import YEAR, span_in_words
+    from seatrial.policy.spans import YEAR, span_in_words
 
-    fewer, zones = survival["chanceOfFewer"], survival["zones"]
+    need, fewer, zones = survival["need"], survival["chanceOfFewer"], survival["zones"]
     when = "at any moment" if survival["repaired"] else f"after {survival['within']} without repair"
     where = f" in {zones} zones" if zones > 1 else ""
-    words = f"Fewer than {survival['need']} of {count:,}{where} are up {when} with a chance of {_percent(fewer)}"
+    words = f"Fewer than {need:,} of {count:,}{where} are up {when} with a chance of {_percent(fewer)}"
     words += f", {span_in_words(fewer * YEAR)} a year." if survival["repaired"] else "."
-    if survival["chanceOfFewerWithoutAZone"] is not None:
-        words += f" With the largest zone lost: {_percent(survival['chanceOfFewerWithoutAZone'])}."
-    return words
+    if zones == 1:
+        return words
+    if survival["leftWithoutAZone"] < need:
+        return f"{words} With the largest zone lost, {survival['leftWithoutAZone']:,} are left: too few."
+    return f"{words} With the largest zone lost: {_percent(survival['chanceOfFewerWithoutAZone'])}."
 
 
 def _percent(chance: float) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from seatrial.actions.manifest_text import Manifest
 from seatrial.actions.manifests import apply_manifests, wait_until_ready
+from seatrial.actions.node_shell_pods import keep_books
 from seatrial.cli.machine_options import MachineChoice
 from seatrial.engine.halt import obeying_halts
 from seatrial.engine.halt_mark import DEFAULT_NAMESPACE
@@ -105,6 +106,7 @@ async def _run(
             events=events,
             journal=RunJournal(journal, entry.id),
         )
+        keep_books(context)
         stack.push_async_callback(context.executor.close)
         stack.push_async_callback(context.machines.close)
         await stack.enter_async_context(heartbeat(journal.beat))
@@ -192,9 +194,11 @@ def context_of(
             recovery_timeout_seconds=options.recovery_timeout_seconds,
             guardrails=merge_guardrails(options.policy.config.guardrails, options.guardrails),
             inventory=options.machines.inventory,
+            inventory_cloud=options.machines.inventory_cloud,
+            kill_command=options.machines.kill_command,
         ),
         machines=LazyMachines.of(cluster, name=options.machines.driver),
-        executor=LazyExecutor(cluster, name=options.machines.executor),
+        executor=LazyExecutor(cluster, name=options.machines.executor, secrets=options.machines.secrets),
     )
 
 
@@ -215,6 +219,7 @@ def _started(entry: RunEntry, policy: Policy) -> RunStarted:
         seed=entry.seed,
         server=entry.server,
         rounds=policy.config.run_strategy.runs,
+        duration=policy.config.run_strategy.duration or "",
     )
 
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from seatrial.actions.node_shell_pods import keep_books
 from seatrial.engine.unwind import unwind
 from seatrial.errors import SeatrialError
 from seatrial.runtime.clock import Clock
@@ -105,6 +106,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
                 randomness=Randomness(run.seed),
                 clock=self.clock,
             )
+            keep_books(context)
             await unwind(undos, context, hurry=self.hurry)
         return tuple(left.failures)
 

@@ -1,13 +1,16 @@
 """Rounds of a policy: which scenarios, in which order, with which pauses, until when.
 
-`round-robin` runs all scenarios in the order written, `random` one picked by the seed. A run ends after the configured
-number of rounds, at the first failure where the policy says fail-fast, after a clean-up that failed (to go on would
-pile damage on damage), or when somebody asks it to stop.
+`round-robin` runs all scenarios in the order written, `random` one picked by the seed; with `failures` a round is one
+failure that comes of itself (`engine.failures`). A run ends after the configured number of rounds, at the first failure
+where the policy says fail-fast, after a clean-up that failed (to go on would pile damage on damage), or when somebody
+asks it to stop.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from seatrial.engine.interrupts import Interrupts
 from seatrial.engine.scenario import run_scenario
@@ -19,6 +22,10 @@ from seatrial.runtime.events import PauseStarted, RoundStarted, RunFinished, Whe
 from seatrial.runtime.randomness import Randomness
 from seatrial.runtime.uncancellable import uncancellable
 from seatrial.runtime.verdict import RunResult, Tally, Verdict, not_carried_out, nothing_to_do
+
+if TYPE_CHECKING:
+    from seatrial.engine.failure_sequence import Strike
+    from seatrial.engine.failures import Failures
 
 _log = logging.getLogger(__name__)
 Preparation = Callable[[Context], Awaitable[None]]
@@ -86,7 +93,10 @@ class _Run:
             if prepare is not None:
                 await self._context.halt.check()
                 await prepare(self._context)
-            await self._all_rounds()
+            if self._policy.config.run_strategy.strategy == "failures":
+                await self._all_failures()
+            else:
+                await self._all_rounds()
         except SeatrialError as error:
             self._tally.add(not_carried_out(error.in_full))
         except Exception as error:  # noqa: BLE001 -- a defect is no failure of the system under test
@@ -123,14 +133,45 @@ class _Run:
             if self._rounds:
                 await self._pause()
             self._rounds += 1
-            if not await self._round(self._rounds):
+            context = self._context.at(where=Where(round=self._rounds))
+            context.emit(RoundStarted(number=self._rounds))
+            scenarios = pick(self._policy, number=self._rounds, randomness=context.randomness)
+            if not await self._round(scenarios, context):
                 return
 
-    async def _round(self, number: int) -> bool:
-        context = self._context.at(where=Where(round=number))
-        context.emit(RoundStarted(number=number))
+    async def _all_failures(self) -> None:
+        from seatrial.engine.failures import Failures  # noqa: PLC0415 -- few policies name failures
+
+        strategy = self._policy.config.run_strategy
+        failures = Failures(strategy, self._context)
+        first_look = await failures.begin()
+        if not first_look.passed:
+            self._tally.add(first_look)
+        if not failures.are_possible:
+            return
+        try:
+            while self._rounds != strategy.runs and (strike := await failures.next()):
+                self._rounds += 1
+                if not await self._failure(strike, failures):
+                    return
+        finally:
+            for count in failures.counts():
+                self._context.emit(count)
+        if not self._rounds:
+            self._tally.add(nothing_to_do(f"nothing failed within {strategy.duration} of the cluster's life"))
+
+    async def _failure(self, strike: "Strike", failures: "Failures") -> bool:
+        here = self._context.at(where=Where(round=self._rounds))
+        context = replace(here, failed=failures.failed(strike))
+        context.emit(RoundStarted(number=self._rounds))
+        context.emit(failures.struck(strike, number=self._rounds))
+        name = failures.scenario(strike)
+        return await self._round([each for each in self._policy.scenarios if each.name == name], context)
+
+    async def _round(self, scenarios: Sequence[Scenario], context: Context) -> bool:
+        """Run the scenarios of a round; whether there is to be another."""
         fail_fast = self._policy.config.exit_strategy.strategy == "fail-fast"
-        for scenario in pick(self._policy, number=number, randomness=context.randomness):
+        for scenario in scenarios:
             outcome = await run_scenario(scenario, context, hurry=self._hurry)
             self._tally.add(outcome)
             if context.journal.failures or (fail_fast and outcome.verdict is Verdict.FAILED):

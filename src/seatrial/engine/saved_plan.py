@@ -53,6 +53,15 @@ class _Scenario(msgspec.Struct, frozen=True):
     steps: tuple[_Step, ...]
 
 
+class _Failure(msgspec.Struct, frozen=True):
+    scenario: str
+    units: tuple[str, ...]
+
+
+class _Failures(msgspec.Struct, frozen=True):
+    first: tuple[_Failure, ...]
+
+
 class SavedPlan(msgspec.Struct, frozen=True):
     """What `seatrial plan --output json` printed, as far as it can be compared."""
 
@@ -60,6 +69,7 @@ class SavedPlan(msgspec.Struct, frozen=True):
     seed: str
     server: str
     scenarios: tuple[_Scenario, ...]
+    failures: _Failures | None = None
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -102,7 +112,7 @@ def hold_to(saved: SavedPlan, now: Plan) -> None:
 
 
 def drift(saved: SavedPlan, made: Plan) -> Iterator[str]:
-    """What is different from the saved plan, one sentence each; of the three that explain all others, the first."""
+    """What is different from the saved plan, one sentence each; of those that explain all others, the first."""
     now = msgspec.convert(plan_as_data(made), SavedPlan)
     if saved.digest != now.digest:
         yield "the policy says something else than when it was made"
@@ -110,12 +120,20 @@ def drift(saved: SavedPlan, made: Plan) -> Iterator[str]:
         yield f"the seed is {now.seed}, not {saved.seed}"
     elif saved.server != now.server:
         yield f"the cluster is {now.server}, not {saved.server}"
+    elif saved.failures != now.failures:
+        yield f"what fails first is {_first(now)}, not {_first(saved)}"
     elif _shape(saved) != _shape(now):
         yield "the plan does not have the policy's scenarios and steps: somebody has edited it"
     else:
         for one, other in zip(saved.scenarios, now.scenarios, strict=True):
             for number, (before, after) in enumerate(zip(one.steps, other.steps, strict=True), start=1):
                 yield from (f"{one.name}, step {number} {each}" for each in _step_drift(before, after))
+
+
+def _first(plan: SavedPlan) -> str:
+    """The first failures of a plan in words."""
+    first = plan.failures.first if plan.failures else ()
+    return ", then ".join("+".join(each.units) for each in first) or "nothing"
 
 
 def _shape(plan: SavedPlan) -> list[tuple[str, int]]:

@@ -1,5 +1,6 @@
 """Undo, carried out: last in, first out, every one tried, each within a deadline, each seen to work.
 
+What serves other undos (a way to machines) is taken away after them; what they had to make themselves, too.
 What fails for a reason that may pass (the API server is away, busy or broken) is tried again until the deadline. The
 data comes from the journal of this run or, after a crash, of an earlier one.
 """
@@ -21,13 +22,21 @@ _MOST_WAIT_SECONDS = 10.0
 
 
 async def unwind(undos: Iterable[WrittenUndo], context: Context, *, hurry: asyncio.Event) -> None:
-    """Carry out undos in the order given; what failed stands in `context.journal.failures`.
+    """Carry out undos in the order given, and then those written meanwhile; failures are in `context.journal.failures`.
 
     `hurry` set, before or meanwhile, shortens what is left of each deadline. So does an undo that was tried in vain for
     all of its time: those after it would wait for the same thing.
     """
+    journal = context.journal
+    known = {written.id for written in journal.newer_than(0)}
+    await _unwind(undos, context, hurry=hurry)
+    while added := [written for written in journal.newer_than(0) if written.id not in known]:
+        await _unwind(added, context, hurry=hurry)
+
+
+async def _unwind(undos: Iterable[WrittenUndo], context: Context, *, hurry: asyncio.Event) -> None:
     deadline: float | None = None
-    for written in undos:
+    for written in sorted(undos, key=_serves_others):
         undo = written.undo
         work = _Work(undo, context)
         note, error = await work.outcome(hurry, deadline_seconds=deadline)
@@ -37,6 +46,13 @@ async def unwind(undos: Iterable[WrittenUndo], context: Context, *, hurry: async
             context.emit(UndoFailed(description=undo.description, error=error, manual=undo.manual))
         else:
             context.emit(UndoDone(description=undo.description, note=note))
+
+
+def _serves_others(written: WrittenUndo) -> bool:
+    try:
+        return undo_kind(written.undo.kind).serves_others
+    except SeatrialError:
+        return False  # of a plugin that is gone; that is told when it is its turn
 
 
 class _Work:

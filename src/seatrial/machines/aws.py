@@ -4,23 +4,32 @@ The regions are those of `--aws-region`; without it those that the cluster's nod
 configuration names. States are Amazon's: pending, stopping and shutting-down are UNKNOWN, and `start`, `stop` and
 `delete` wait for the end of them (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html).
 
-The calls themselves are in `aws_api`; what plans and stops ask beyond the protocol of drivers is in `stop_review` and
-`scaling_groups`.
+The calls themselves are in `aws_api`, what instances say of themselves is read in `aws_instances`; what plans and stops
+ask beyond the protocol of drivers is in `stop_review` and `scaling_groups`.
 """
 
 import asyncio
-import re
-import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
-from seatrial.errors import ConfigurationError, MachineError, UsageError
+from seatrial.errors import MachineError, UsageError
 from seatrial.kube.client import Client
-from seatrial.kube.objects import Node
-from seatrial.kube.resources import NODES
 from seatrial.machines.aws_errors import AwsError
-from seatrial.machines.driver import Capability, DriverType, Machine, MachineGone, MachineState
+from seatrial.machines.aws_groups import AwsGroups
+from seatrial.machines.aws_instances import (
+    MOST_FILTER_VALUES,
+    SCALING_GROUP_TAG,
+    as_machine,
+    batches,
+    gone,
+    state_of,
+    tags_of,
+)
+from seatrial.machines.aws_settings import regions_of
+from seatrial.machines.driver import Capability, DriverType, Machine, MachineGone
+from seatrial.machines.pace import Pace
 from seatrial.machines.scaling_groups import ScalingGroup
 from seatrial.machines.stop_review import StopReview
 
@@ -28,38 +37,19 @@ if TYPE_CHECKING:
     from seatrial.machines.aws_api import AwsApi
 
 _CAPABILITIES = frozenset({Capability.START, Capability.STOP, Capability.REBOOT, Capability.DELETE})
-_STATES = {"running": MachineState.UP, "stopped": MachineState.DOWN, "terminated": MachineState.DOWN}
 _PASSING = frozenset({"pending", "stopping"})
 _ENDING = frozenset({"shutting-down", "terminated"})
 _LISTED = ["pending", "running", "stopping", "stopped", "shutting-down"]
-# The group's processes that replace an instance which is stopped: one finds it unhealthy, the other ends it.
-# Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-suspend-resume-processes.html
-_REPLACING = ("HealthCheck", "ReplaceUnhealthy")
-# While Terminate is suspended, ReplaceUnhealthy rests.
-_REPLACING_STOPS_WITH = frozenset({*_REPLACING, "Terminate"})
-_SCALING_GROUP_TAG = "aws:autoscaling:groupName"
-_GROUP_TAGS = (_SCALING_GROUP_TAG, "eks:nodegroup-name", "karpenter.sh/nodepool", "kops.k8s.io/instancegroup")
-_DRY_RUNS = {Capability.STOP: "stop_instances", Capability.START: "start_instances"}
-# How many values a filter takes: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
-_MOST_FILTER_VALUES = 200
+_DRY_RUNS = {
+    Capability.STOP: "stop_instances",
+    Capability.START: "start_instances",
+    Capability.REBOOT: "reboot_instances",
+    Capability.DELETE: "terminate_instances",
+}
 # What Amazon describes, as boto3 hands it out; the driver has a method `list`, which hides the type in its class.
 _Descriptions = list[Any]
 _Lines = list[str]
 _Groups = list[ScalingGroup]
-# A zone begins with its region, local zones and Wavelength's too.
-_REGION = re.compile(r"[a-z]+(?:-[a-z]+)+-\d+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How often a state is asked for while something is under way, and for how long.
-
-    The deadline lies within that of the undo which starts machines, so that what is told is the cloud's state.
-    """
-
-    first_seconds: float = 1
-    longest_seconds: float = 10
-    deadline_seconds: float = 540
 
 
 class AwsMachines:
@@ -71,10 +61,12 @@ class AwsMachines:
         self, api: "AwsApi", regions: Sequence[str], *, pace: Pace | None = None, page_size: int = 1000
     ) -> None:
         self._api = api
+        self._groups = AwsGroups(api)
         self._regions = tuple(regions)
         self._pace = pace or Pace()
         self._page_size = page_size
         self._region_of: dict[str, str] = {}
+        self._seen: dict[str, str] = {}
 
     async def capabilities(self) -> frozenset[Capability]:
         """Everything but pausing: hibernation has to be prepared at an instance's launch, and fails silently."""
@@ -94,51 +86,33 @@ class AwsMachines:
                 asked = {region: tasks.create_task(self._instances(region, filters)) for region in self._regions}
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
-        found = [_machine(each, region) for region, listing in asked.items() for each in listing.result()]
+        found = [as_machine(each, region) for region, listing in asked.items() for each in listing.result()]
         self._region_of |= {machine.id: machine.region for machine in found}
         return sorted(found, key=lambda machine: (machine.region, machine.id))
 
     async def describe(self, machine_id: str) -> Machine:
         """One instance as it is; one that has been terminated is known for about an hour."""
-        return _machine(*await self._find(machine_id))
+        return as_machine(*await self._find(machine_id))
 
     async def start(self, machine_id: str) -> None:
         """Start it, once a change that is under way has ended, and wait until it runs."""
-        state, region = await self._settled(machine_id)
-        if state != "running":
-            await self._api.call("start_instances", region=region, InstanceIds=[machine_id])
-            await self._wait(machine_id, wanted=("running",))
+        await self._within_deadline("starting", machine_id, self._start(machine_id))
 
     async def stop(self, machine_id: str, *, force: bool = False) -> None:
         """Stop it, never hibernate it, and wait until it is stopped; `force` leaves out its system's shutdown.
 
         One that its group terminates meanwhile is down, too.
         """
-        state, region = await self._settled(machine_id)
-        if state != "stopped":
-            forced: dict[str, Any] = {"Force": True, "SkipOsShutdown": True} if force else {}
-            await self._api.call("stop_instances", region=region, InstanceIds=[machine_id], **forced)
-            await self._wait(machine_id, wanted=("stopped", "terminated"))
+        await self._within_deadline("stopping", machine_id, self._stop(machine_id, force=force))
 
     async def reboot(self, machine_id: str, *, force: bool = False) -> None:
         """Restart it: Amazon shows no state for that, so it is done when accepted; `force` stops and starts it."""
-        state, region = await self._settled(machine_id)
-        if state != "running":
-            raise MachineError(f"instance {machine_id} is {state}, so it can't be rebooted", hint="start it")
-        if force:
-            await self.stop(machine_id, force=True)
-            await self.start(machine_id)
-        else:
-            await self._api.call("reboot_instances", region=region, InstanceIds=[machine_id])
+        await self._within_deadline("rebooting", machine_id, self._reboot(machine_id, force=force))
 
     async def delete(self, machine_id: str) -> None:
         """Terminate it, a spot instance as any other, and wait until it is; one that is gone is left so."""
-        try:
-            _, region = await self._find(machine_id)
-            await self._api.call("terminate_instances", region=region, InstanceIds=[machine_id])
-            await self._wait(machine_id, wanted=("terminated",))
-        except MachineGone:
-            return
+        with contextlib.suppress(MachineGone):
+            await self._within_deadline("terminating", machine_id, self._terminate(machine_id))
 
     async def start_command(self, machine_id: str) -> str:
         """That of Amazon's own program."""
@@ -146,7 +120,7 @@ class AwsMachines:
         return f"aws ec2 start-instances --region {region} --instance-ids {machine_id}"
 
     async def close(self) -> None:
-        """Let go of connections and threads."""
+        """Let go of connections."""
         self._api.close()
 
     async def groups_of(self, machine_ids: Sequence[str]) -> Sequence[ScalingGroup]:
@@ -155,32 +129,22 @@ class AwsMachines:
         for region, instances in (await self._by_region(machine_ids)).items():
             members: dict[str, set[str]] = {}
             for each in instances:
-                if name := _tags(each).get(_SCALING_GROUP_TAG):
+                if name := tags_of(each).get(SCALING_GROUP_TAG):
                     members.setdefault(name, set()).add(each["InstanceId"])
-            groups += await self._groups(members, region) if members else []
+            groups += await self._groups.described(members, region)
         return groups
 
     async def suspend(self, group_id: str, processes: Sequence[str]) -> None:
         """Suspend processes of a group, and see that they are."""
-        await self._change_group(group_id, "suspend_processes", processes)
-        suspended = await self._suspended(group_id)
-        if suspended is None or not suspended.issuperset(processes):
-            raise MachineError(f"auto-scaling group {group_id} goes on with {', '.join(processes)}")
+        await self._groups.suspend(group_id, processes)
 
     async def resume(self, group_id: str, processes: Sequence[str]) -> bool:
         """Resume processes of a group, and see that they are; False where the group is gone."""
-        if await self._suspended(group_id) is None:
-            return False
-        await self._change_group(group_id, "resume_processes", processes)
-        if left := set(processes) & (await self._suspended(group_id) or set()):
-            raise MachineError(f"auto-scaling group {group_id} does not go on with {', '.join(sorted(left))}")
-        return True
+        return await self._groups.resume(group_id, processes)
 
     async def resume_command(self, group_id: str, processes: Sequence[str]) -> str:
         """That of Amazon's own program."""
-        region, _, name = group_id.partition("/")
-        which = f"--auto-scaling-group-name {shlex.quote(name)} --scaling-processes {' '.join(processes)}"
-        return f"aws autoscaling resume-processes --region {region} {which}"
+        return self._groups.resume_command(group_id, processes)
 
     async def review_stops(
         self, machine_ids: Sequence[str], needed: Sequence[Capability], *, force: bool
@@ -192,7 +156,7 @@ class AwsMachines:
         for region, instances in (await self._by_region(machine_ids)).items():
             impediments |= await self._impediments(instances, region, notes)
             ids = [each["InstanceId"] for each in instances if each["InstanceId"] not in impediments]
-            for operation in [_DRY_RUNS[each] for each in needed if ids and each in _DRY_RUNS]:
+            for operation in [_DRY_RUNS[each] for each in needed if ids]:
                 forced: dict[str, Any] = {"Force": True} if force and operation == "stop_instances" else {}
                 await self._dry_run(operation, region, missing, notes, InstanceIds=ids, **forced)
         return StopReview(impediments=impediments, missing_permissions=tuple(missing), notes=tuple(notes))
@@ -220,12 +184,12 @@ class AwsMachines:
         of_spot = {request: each["InstanceId"] for each in instances if (request := each.get("SpotInstanceRequestId"))}
         if not of_spot:
             return found
-        filters = [{"Name": "spot-instance-request-id", "Values": sorted(of_spot)}]
         try:
-            requests = await self._api.pages(
-                "describe_spot_instance_requests", "SpotInstanceRequests",
-                region=region, page_size=self._page_size, Filters=filters,
-            )  # fmt: skip
+            requests = [
+                request
+                for some in batches(sorted(of_spot), MOST_FILTER_VALUES)
+                for request in await self._spot_requests(region, some)
+            ]
         except AwsError as error:
             if not error.forbidden:
                 raise
@@ -236,46 +200,15 @@ class AwsMachines:
             of_spot[each]: "it is a one-time spot instance, so it can only be terminated" for each in one_time
         }
 
-    async def _groups(self, members: Mapping[str, set[str]], region: str) -> Sequence[ScalingGroup]:
-        """Groups by name; one that may not be looked at is taken to replace what fails."""
-        try:
-            described = await self._described_groups(sorted(members), region)
-        except AwsError as error:
-            if not error.forbidden:
-                raise
-            return [
-                ScalingGroup(id=f"{region}/{name}", machines=frozenset(ids), replacing=_REPLACING, doubt=error.message)
-                for name, ids in members.items()
-            ]
-        return [
-            ScalingGroup(
-                id=f"{region}/{each['AutoScalingGroupName']}",
-                machines=frozenset(members[each["AutoScalingGroupName"]] & _in_service(each)),
-                replacing=() if _REPLACING_STOPS_WITH & _suspended(each) else _REPLACING,
-            )
-            for each in described
-        ]
-
-    async def _described_groups(self, names: Sequence[str], region: str) -> _Descriptions:
+    async def _spot_requests(self, region: str, ids: Sequence[str]) -> _Descriptions:
         return await self._api.pages(
-            "describe_auto_scaling_groups", "AutoScalingGroups",
-            region=region, service="autoscaling", page_size=100, AutoScalingGroupNames=names,
+            "describe_spot_instance_requests", "SpotInstanceRequests", region=region, MaxResults=self._page_size,
+            Filters=[{"Name": "spot-instance-request-id", "Values": [*ids]}],
         )  # fmt: skip
-
-    async def _suspended(self, group_id: str) -> set[str] | None:
-        """The processes of a group that are suspended; None where there is no such group."""
-        region, _, name = group_id.partition("/")
-        described = await self._described_groups([name], region)
-        return _suspended(described[0]) if described else None
-
-    async def _change_group(self, group_id: str, operation: str, processes: Sequence[str]) -> None:
-        region, _, name = group_id.partition("/")
-        arguments = {"AutoScalingGroupName": name, "ScalingProcesses": [*processes]}
-        await self._api.call(operation, region=region, service="autoscaling", **arguments)
 
     async def _instances(self, region: str, filters: Sequence[Mapping[str, Any]]) -> _Descriptions:
         reservations = await self._api.pages(
-            "describe_instances", "Reservations", region=region, page_size=self._page_size, Filters=filters
+            "describe_instances", "Reservations", region=region, MaxResults=self._page_size, Filters=filters
         )
         return [each for reservation in reservations for each in reservation["Instances"]]
 
@@ -284,9 +217,8 @@ class AwsMachines:
         found: dict[str, _Descriptions] = {}
         for region in self._regions:
             ids = [each for each in machine_ids if self._region_of.get(each, region) == region]
-            for start in range(0, len(ids), _MOST_FILTER_VALUES):
-                some = ids[start : start + _MOST_FILTER_VALUES]
-                instances = await self._instances(region, [{"Name": "instance-id", "Values": some}])
+            for some in batches(ids, MOST_FILTER_VALUES):
+                instances = await self._instances(region, [{"Name": "instance-id", "Values": [*some]}])
                 self._region_of |= {each["InstanceId"]: region for each in instances}
                 if instances:
                     found.setdefault(region, []).extend(instances)
@@ -299,27 +231,58 @@ class AwsMachines:
             MachineGone: Amazon doesn't know it.
         """
         for region, instances in (await self._by_region([machine_id])).items():
+            self._seen[machine_id] = state_of(instances[0])
             return instances[0], region
         raise MachineGone(
             f"AWS knows no instance {machine_id} in {', '.join(self._regions)}",
             hint="it was terminated, or is in another region: name that with --aws-region",
         )
 
-    async def _settled(self, machine_id: str) -> tuple[str, str]:
+    async def _within_deadline(self, doing: str, machine_id: str, change: Awaitable[None]) -> None:
+        what = f"{doing} instance {machine_id}"
+        await self._pace.within_deadline(change, what=what, seen=lambda: self._seen.get(machine_id, ""))
+
+    async def _start(self, machine_id: str) -> None:
+        state, region = await self._settled(machine_id)
+        if state != "running":
+            await self._api.call("start_instances", region=region, InstanceIds=[machine_id])
+            await self._wait(machine_id, wanted=("running",))
+
+    async def _stop(self, machine_id: str, *, force: bool) -> None:
+        # A shutdown that is under way is cut short where that is meant: it may hang.
+        state, region = await self._settled(machine_id, passing=_PASSING - ({"stopping"} if force else set()))
+        if state != "stopped":
+            forced: dict[str, Any] = {"Force": True, "SkipOsShutdown": True} if force else {}
+            await self._api.call("stop_instances", region=region, InstanceIds=[machine_id], **forced)
+            await self._wait(machine_id, wanted=("stopped", "terminated"))
+
+    async def _reboot(self, machine_id: str, *, force: bool) -> None:
+        state, region = await self._settled(machine_id)
+        if state != "running":
+            raise MachineError(f"instance {machine_id} is {state}, so it can't be rebooted", hint="start it")
+        if force:
+            await self._stop(machine_id, force=True)
+            await self._start(machine_id)
+        else:
+            await self._api.call("reboot_instances", region=region, repeatable=False, InstanceIds=[machine_id])
+
+    async def _terminate(self, machine_id: str) -> None:
+        _, region = await self._find(machine_id)
+        await self._api.call("terminate_instances", region=region, InstanceIds=[machine_id])
+        await self._wait(machine_id, wanted=("terminated",))
+
+    async def _settled(self, machine_id: str, *, passing: AbstractSet[str] = _PASSING) -> tuple[str, str]:
         """The state that an instance is in when no change of it is under way, and its region.
 
         Raises:
             MachineGone: it has been terminated, or will be.
-            MachineError: a change took too long.
         """
-
-        def settled(state: str) -> bool:
-            return state not in _PASSING
-
-        instance, region = await self._poll(machine_id, settled, "to end what is under way")
-        state = _state(instance)
+        instance, region = await self._pace.until(
+            lambda: self._find(machine_id), lambda found: state_of(found[0]) not in passing
+        )
+        state = state_of(instance)
         if state in _ENDING:
-            raise _gone(machine_id, instance)
+            raise gone(machine_id, instance)
         return state, region
 
     async def _wait(self, machine_id: str, *, wanted: Sequence[str]) -> None:
@@ -327,88 +290,25 @@ class AwsMachines:
 
         Raises:
             MachineGone: it was terminated instead.
-            MachineError: it went back to another state, or took too long.
+            MachineError: it went back to another state.
         """
         started = False
 
-        def done(state: str) -> bool:
+        def done(found: tuple[Any, str]) -> bool:
             # Amazon may tell the state from before for a while; what was pending and is stopped has failed to start.
             nonlocal started
+            state = state_of(found[0])
             started = started or state == "pending"
             return state in {*wanted, "terminated"} or (started and state == "stopped")
 
-        instance, _ = await self._poll(machine_id, done, f"to be {wanted[0]}")
-        state = _state(instance)
+        instance, _ = await self._pace.until(lambda: self._find(machine_id), done)
+        state = state_of(instance)
         if state in wanted:
             return
         if state in _ENDING:
-            raise _gone(machine_id, instance)
+            raise gone(machine_id, instance)
         why = instance.get("StateReason", {}).get("Message") or "Amazon gives no reason"
         raise MachineError(f"instance {machine_id} is {state} again instead of {wanted[0]}: {why}")
-
-    async def _poll(self, machine_id: str, done: Callable[[str], bool], what: str) -> tuple[Any, str]:
-        pause, state = self._pace.first_seconds, "not known"
-        try:
-            async with asyncio.timeout(self._pace.deadline_seconds):
-                while True:
-                    instance, region = await self._find(machine_id)
-                    state = _state(instance)
-                    if done(state):
-                        return instance, region
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 1.5, self._pace.longest_seconds)
-        except TimeoutError as error:
-            raise MachineError(
-                f"instance {machine_id} took longer than {self._pace.deadline_seconds:g} s {what}: it is {state}",
-                hint="look at it in Amazon's console",
-            ) from error
-
-
-def _machine(instance: Any, region: str) -> Machine:
-    id_, zone, tags = instance["InstanceId"], instance["Placement"]["AvailabilityZone"], _tags(instance)
-    spot = ("spot",) if instance.get("InstanceLifecycle") == "spot" else ()
-    named = (tags[key] for key in _GROUP_TAGS if key in tags)
-    return Machine(
-        id=id_,
-        name=instance.get("PrivateDnsName") or tags.get("Name") or id_,
-        state=_STATES.get(_state(instance), MachineState.UNKNOWN),
-        addresses=_addresses(instance),
-        provider_id=f"aws:///{zone}/{id_}",
-        zone=zone,
-        region=region,
-        groups=tuple(dict.fromkeys([*named, *spot, *(f"{key}={value}" for key, value in tags.items())])),
-        labels=tags,
-    )
-
-
-def _addresses(instance: Any) -> tuple[str, ...]:
-    """The private address first, then those of further interfaces, then the public ones."""
-    interfaces = instance.get("NetworkInterfaces", ())
-    private = [each["PrivateIpAddress"] for face in interfaces for each in face.get("PrivateIpAddresses", ())]
-    found = [instance.get("PrivateIpAddress"), *private, instance.get("PublicIpAddress"), instance.get("Ipv6Address")]
-    return tuple(dict.fromkeys(each for each in found if each))
-
-
-def _tags(instance: Any) -> dict[str, str]:
-    return {each["Key"]: each["Value"] for each in sorted(instance.get("Tags", ()), key=lambda tag: tag["Key"])}
-
-
-def _state(instance: Any) -> str:
-    return str(instance["State"]["Name"])
-
-
-def _gone(machine_id: str, instance: Any) -> MachineGone:
-    why = instance.get("StateReason", {}).get("Message", "")
-    return MachineGone(f"instance {machine_id} is {_state(instance)}{f': {why}' if why else ''}")
-
-
-def _in_service(group: Any) -> set[str]:
-    """The instances that a group looks after; those on standby it leaves alone."""
-    return {each["InstanceId"] for each in group["Instances"] if each["LifecycleState"] == "InService"}
-
-
-def _suspended(group: Any) -> set[str]:
-    return {each["ProcessName"] for each in group.get("SuspendedProcesses", ())}
 
 
 async def _connect(cluster: Client, settings: Mapping[str, str]) -> AwsMachines:
@@ -416,39 +316,15 @@ async def _connect(cluster: Client, settings: Mapping[str, str]) -> AwsMachines:
         from seatrial.machines.aws_api import AwsApi  # noqa: PLC0415 -- boto3 is an extra, and slow to import
     except ImportError as error:
         raise UsageError(
-            "machines on AWS can't be reached without boto3", hint='pip install "seatrial[aws]"'
+            "machines on AWS need the extra 'aws'", hint='install it: pip install "seatrial[aws]"'
         ) from error
-    api = AwsApi()
+    pace = Pace()
+    api = AwsApi(pace=pace)
     try:
-        return AwsMachines(api, await regions_of(cluster, settings, api))
+        return AwsMachines(api, await regions_of(cluster, settings, api), pace=pace)
     except BaseException:
         api.close()
         raise
-
-
-async def regions_of(cluster: Client, settings: Mapping[str, str], api: "AwsApi") -> Sequence[str]:
-    """The regions to look for machines in: those given, else those of the cluster's nodes and AWS's configuration.
-
-    Raises:
-        ConfigurationError: there are none.
-        ClusterError: the API server refused, or did not answer.
-    """
-    if given := [each.strip() for each in settings.get("AWS_REGIONS", "").split(",") if each.strip()]:
-        return tuple(dict.fromkeys(given))
-    nodes = (await cluster.list(NODES, type=Node)).items
-    configured = settings.get("AWS_REGION") or settings.get("AWS_DEFAULT_REGION") or await api.default_region()
-    found = sorted({*_regions_in(node.spec.provider_id for node in nodes), *([configured] if configured else [])})
-    if not found:
-        raise ConfigurationError(
-            "which AWS regions the machines are in is not known", hint="name them: --aws-region eu-west-1,us-east-1"
-        )
-    return tuple(found)
-
-
-def _regions_in(provider_ids: Iterable[str]) -> set[str]:
-    """The regions of `aws:///eu-west-1a/i-0abc`, as Amazon's cloud provider writes it."""
-    zones = [each.removeprefix("aws:///").partition("/")[0] for each in provider_ids if each.startswith("aws:///")]
-    return {match[0] for zone in zones if (match := _REGION.match(zone))}
 
 
 async def _recognizes(_cluster: Client) -> bool:

@@ -2,13 +2,13 @@
 
 boto3 looks for credentials as every tool of Amazon does (environment, profiles, roles, the metadata service) and renews
 those that can be renewed; what it can't renew is read anew once, since another program may have written a new token.
-Throttled requests are repeated with growing, random pauses by its standard retry mode:
-https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+It sends each request once: what is worth repeating is repeated here, where it can be interrupted, and never a request
+that must not be made twice. Which failures pass: https://docs.aws.amazon.com/boto3/latest/guide/retries.html
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import boto3
@@ -16,35 +16,53 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSOError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
 )
 
-from seatrial.machines.aws_errors import AwsError, one_line, refusal
+from seatrial.machines.aws_errors import AwsError, may_pass, one_line, refusal
+from seatrial.machines.pace import Pace, Passing
+from seatrial.machines.threads import Threads
 
 T = TypeVar("T")
 
+# What it warns of is raised as well, and said in fewer words.
+logging.getLogger("botocore").setLevel(logging.ERROR)
 _THREADS = 16
 _CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 8},
+    retries={"mode": "standard", "total_max_attempts": 1},
     connect_timeout=10,
-    read_timeout=60,
+    read_timeout=30,
     max_pool_connections=_THREADS,
     user_agent_extra="seatrial",
 )
+_NO_LOGIN = (CredentialRetrievalError, SSOError, SSOTokenLoadError, TokenRetrievalError)
+_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound)
+_NOT_SENT = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
+_NOT_ANSWERED = (ConnectionClosedError, ReadTimeoutError)
 
 
 class AwsApi:
     """The API of all regions; `new_session` makes what knows the credentials."""
 
-    def __init__(self, new_session: Callable[[], Any] = boto3.Session) -> None:
+    def __init__(self, new_session: Callable[[], Any] = boto3.Session, *, pace: Pace | None = None) -> None:
         self._new_session = new_session
+        self._pace = pace or Pace()
         self._session: Any = None
         self._clients: dict[tuple[str, str], Any] = {}
         self._turn = asyncio.Lock()
-        self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="aws")
+        self._threads = Threads(_THREADS, name="aws")
+        self._answered: set[str] = set()
 
     async def default_region(self) -> str:
         """The region of the profile in use, empty where it names none.
@@ -52,53 +70,74 @@ class AwsApi:
         Raises:
             AwsError: there is no such profile.
         """
-        return await self._blocking(lambda: self._new_session().region_name or "", permission="", region="")
 
-    async def call(self, operation: str, *, region: str, service: str = "ec2", **arguments: Any) -> Mapping[str, Any]:
+        def look() -> str:
+            return self._new_session().region_name or ""
+
+        return await self._pace.ask(lambda: self._blocking(look, permission="", region=""), whom="AWS")
+
+    async def call(
+        self, operation: str, *, region: str, service: str = "ec2", repeatable: bool = True, **arguments: Any
+    ) -> Mapping[str, Any]:
         """Carry out one operation, named as boto3 does (`stop_instances`).
 
+        Args:
+            operation: its name.
+            region: where.
+            service: whose it is.
+            repeatable: doing it twice is the same as once.
+            arguments: its own.
+
         Raises:
-            AwsError: Amazon refused, or did not answer.
+            AwsError: Amazon refused.
+            MachineError: Amazon did not answer.
         """
+        permission = f"{service}:{''.join(word.capitalize() for word in operation.split('_'))}"
+        renewed = False
 
-        def run(client: Any) -> Mapping[str, Any]:
-            return getattr(client, operation)(**arguments)  # type: ignore[no-any-return]
+        async def once() -> Mapping[str, Any]:
+            nonlocal renewed
+            client = await self._client(service, region)
 
-        return await self._on_client(run, operation, region=region, service=service)
+            def run() -> Mapping[str, Any]:
+                return getattr(client, operation)(**arguments)  # type: ignore[no-any-return]
+
+            try:
+                answer = await self._blocking(run, permission=permission, region=region, repeatable=repeatable)
+            except AwsError as error:
+                if renewed or not error.expired:
+                    raise
+                renewed = True
+                await self._forget(client)
+                return await once()
+            self._answered.add(region)
+            return answer
+
+        return await self._pace.ask(once, whom=f"AWS in region {region}")
 
     async def pages(
-        self, operation: str, key: str, *, region: str, service: str = "ec2", page_size: int, **arguments: Any
+        self, operation: str, key: str, *, region: str, service: str = "ec2", **arguments: Any
     ) -> list[Any]:
         """What all pages of a listing have under `key`, one after another.
 
         Raises:
-            AwsError: Amazon refused, or did not answer.
+            AwsError: Amazon refused.
+            MachineError: Amazon did not answer.
         """
-
-        def run(client: Any) -> list[Any]:
-            pages = client.get_paginator(operation).paginate(PaginationConfig={"PageSize": page_size}, **arguments)
-            return [each for page in pages for each in page[key]]
-
-        return await self._on_client(run, operation, region=region, service=service)
+        found: list[Any] = []
+        more: dict[str, Any] = {}
+        while True:
+            page = await self.call(operation, region=region, service=service, **arguments, **more)
+            found += page[key]
+            if not page.get("NextToken"):
+                return found
+            more = {"NextToken": page["NextToken"]}
 
     def close(self) -> None:
-        """Let go of connections and threads."""
+        """Let go of connections."""
         for client in self._clients.values():
             client.close()
         self._clients.clear()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _on_client(self, run: Callable[[Any], T], operation: str, *, region: str, service: str) -> T:
-        permission = f"{service}:{''.join(word.capitalize() for word in operation.split('_'))}"
-        client = await self._client(service, region)
-        try:
-            return await self._blocking(lambda: run(client), permission=permission, region=region)
-        except AwsError as error:
-            if not error.expired:
-                raise
-            await self._forget(client)
-        renewed = await self._client(service, region)
-        return await self._blocking(lambda: run(renewed), permission=permission, region=region)
 
     async def _client(self, service: str, region: str) -> Any:
         """A client, made once: making them is slow, and a session makes one at a time only."""
@@ -120,24 +159,36 @@ class AwsApi:
                 self._clients.clear()
                 self._session = None
 
-    async def _blocking(self, run: Callable[[], T], *, permission: str, region: str) -> T:
+    async def _blocking(self, run: Callable[[], T], *, permission: str, region: str, repeatable: bool = True) -> T:
+        where = f" in region {region}" if region else ""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+            return await self._threads.run(run)
         except ClientError as error:
+            self._answered.add(region)
             told = error.response.get("Error", {})
             code, message = str(told.get("Code", "")), str(told.get("Message", ""))
-            raise refusal(code, message, permission=permission, region=region) from error
-        except (NoCredentialsError, PartialCredentialsError, ProfileNotFound) as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            refused = refusal(code, message, permission=permission, region=region)
+            if may_pass(code, status=status, repeatable=repeatable):
+                raise Passing(refused) from error
+            raise refused from error
+        except _NO_CREDENTIALS as error:
             raise AwsError(
                 f"there are no AWS credentials: {one_line(error)}",
                 hint="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role",
             ) from error
-        except EndpointConnectionError as error:
+        except _NO_LOGIN as error:
             raise AwsError(
-                f"can't reach AWS in region {region}", hint="look at the region's name, the network and proxies"
+                f"there are no valid AWS credentials: {one_line(error)}", hint="log in again, as with `aws sso login`"
             ) from error
-        except BotoCoreError as error:
-            raise AwsError(
-                f"AWS could not be asked in region {region}: {one_line(error)}",
+        except _NOT_SENT as error:
+            unreachable = AwsError(f"can't reach AWS{where}", hint="look at the region's name, the network and proxies")
+            raise Passing(unreachable, few_tries=region not in self._answered) from error
+        except (BotoCoreError, ValueError, OSError) as error:  # the last two: settings that botocore doesn't check
+            failed = AwsError(
+                f"AWS could not be asked{where}: {one_line(error)}",
                 hint="look at the region's name, the credentials (`aws sts get-caller-identity`) and the network",
-            ) from error
+            )
+            if repeatable and isinstance(error, _NOT_ANSWERED):
+                raise Passing(failed) from error
+            raise failed from error

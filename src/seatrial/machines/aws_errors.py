@@ -8,7 +8,11 @@ from seatrial.errors import MachineError
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _FORBIDDEN = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
 _UNKNOWN_CALLER = frozenset({"AuthFailure", "InvalidClientTokenId", "SignatureDoesNotMatch", "OptInRequired"})
-_THROTTLED = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingException"})
+_THROTTLED = frozenset({
+    "EC2ThrottledException", "RequestLimitExceeded", "RequestThrottled", "SlowDown", "Throttling",
+    "ThrottlingException", "TooManyRequestsException",
+})  # fmt: skip
+_FAILING_STATUSES = frozenset({500, 502, 503, 504})
 _HINTS = {
     "IncorrectInstanceState": "look at its state and try again when it has settled",
     "IncorrectSpotRequestState": "its spot request is no longer open, so Amazon doesn't start it again",
@@ -49,9 +53,18 @@ def refusal(code: str, message: str, *, permission: str, region: str) -> AwsErro
         text = f"AWS does not accept these credentials in region {region} ({code})"
         return AwsError(text, hint="look at the keys, and whether the region is enabled for the account", code=code)
     if code in _THROTTLED:
-        text = f"AWS throttles {action} in region {region}, after many tries still"
+        text = f"AWS throttles {action} in region {region}"
         return AwsError(text, hint="the account's rate of requests is used up: hit fewer machines at once", code=code)
     return AwsError(f"AWS refused {action}: {one_line(message) or code}", hint=_HINTS.get(code, ""), code=code)
+
+
+def may_pass(code: str, *, status: int, repeatable: bool) -> bool:
+    """Whether a refused request is worth another try: one that was throttled was not carried out.
+
+    Amazon answers that it has no machine left as if it had failed itself: that is an answer.
+    """
+    failed = status in _FAILING_STATUSES and not code.startswith("Insufficient")
+    return code in _THROTTLED or (repeatable and failed)
 
 
 def one_line(message: object) -> str:

@@ -9,6 +9,7 @@ azure/azure-resource-manager/management/async-operations.
 """
 
 import asyncio
+import contextlib
 import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -19,7 +20,7 @@ from seatrial.kube.objects import Node
 from seatrial.kube.resources import NODES
 from seatrial.machines.azure_errors import translated
 from seatrial.machines.azure_settings import AzureId, AzureSettings, read_settings
-from seatrial.machines.driver import Capability, DriverType, Machine, MachineState
+from seatrial.machines.driver import Capability, DriverType, Machine, MachineGone, MachineState
 from seatrial.machines.pace import Pace
 
 _STATES = {"running": MachineState.UP, "stopped": MachineState.DOWN, "deallocated": MachineState.DOWN}
@@ -54,6 +55,7 @@ class AzureMachines:
         self._pace = pace
         self._clients: dict[str, Any] = {}
         self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._seen: dict[AzureId, str] = {}
 
     async def capabilities(self) -> frozenset[Capability]:
         """Everything but pausing."""
@@ -82,28 +84,25 @@ class AzureMachines:
 
     async def start(self, machine_id: str) -> None:
         """Start it, and wait until it runs."""
-        await self._reach(machine_id, MachineState.UP, "begin_start", "start")
+        place = AzureId.of(machine_id)
+        await self._within_deadline("starting", place, self._become(place, MachineState.UP, "begin_start", "start"))
 
     async def stop(self, machine_id: str, *, force: bool = False) -> None:
         """Power it off, and wait until it is down; `force` doesn't wait for its system to shut down."""
-        await self._reach(machine_id, MachineState.DOWN, "begin_power_off", "power off", skip_shutdown=force)
+        place = AzureId.of(machine_id)
+        off = self._become(place, MachineState.DOWN, "begin_power_off", "power off", skip_shutdown=force)
+        await self._within_deadline("stopping", place, off)
 
     async def reboot(self, machine_id: str, *, force: bool = False) -> None:  # noqa: ARG002 -- the cloud has one way only
         """Restart it, and wait until it runs."""
         place = AzureId.of(machine_id)
-
-        async def restart() -> None:
-            await self._change(place, "begin_restart", "restart")
-            await self._pace.until(lambda: self._look(place), lambda seen: seen.state is MachineState.UP)
-
-        await self._pace.within_deadline(restart(), late=lambda: f"machine {place.name} was not restarted")
+        await self._within_deadline("restarting", place, self._restart(place))
 
     async def delete(self, machine_id: str) -> None:
-        """Delete it; a scale set is one smaller then."""
+        """Delete it; a scale set is one smaller then. One that is gone is left so."""
         place = AzureId.of(machine_id)
-        await self._pace.within_deadline(
-            self._change(place, "begin_delete", "delete"), late=lambda: f"machine {place.name} was not deleted"
-        )
+        with contextlib.suppress(MachineGone):
+            await self._within_deadline("deleting", place, self._change(place, "begin_delete", "delete"))
 
     async def start_command(self, machine_id: str) -> str:
         """The command of Azure's own program."""
@@ -160,24 +159,27 @@ class AzureMachines:
             found = await members.get(place.group, place.scale_set, place.name, expand="instanceView")
         else:
             found = await client.virtual_machines.get(place.group, place.name, expand="instanceView")
+        self._seen[place] = _power_state(found.instance_view)
         return _as_machine(found, found.instance_view, place.scale_set)
 
-    async def _reach(self, machine_id: str, wanted: MachineState, method: str, verb: str, **more: bool) -> None:
-        place = AzureId.of(machine_id)
-        seen: list[Machine] = []
+    async def _become(self, place: AzureId, wanted: MachineState, method: str, verb: str, **more: bool) -> None:
+        if (await self._settled(place)).state is not wanted:
+            await self._change(place, method, verb, **more)
+            await self._pace.until(lambda: self._look(place), lambda found: found.state is wanted)
 
-        async def look() -> Machine:
-            seen.append(await self._look(place))
-            return seen[-1]
+    async def _restart(self, place: AzureId) -> None:
+        if (await self._settled(place)).state is not MachineState.UP:
+            raise MachineError(f"machine {place.name} is down, so it can't be rebooted", hint="start it")
+        await self._change(place, "begin_restart", "restart")
+        await self._pace.until(lambda: self._look(place), lambda seen: seen.state is MachineState.UP)
 
-        async def reach() -> None:
-            # What is between two states is let come to rest.
-            now = await self._pace.until(look, lambda found: found.state is not MachineState.UNKNOWN)
-            if now.state is not wanted:
-                await self._change(place, method, verb, **more)
-                await self._pace.until(look, lambda found: found.state is wanted)
+    async def _settled(self, place: AzureId) -> Machine:
+        """The machine, as soon as it is not between two states."""
+        return await self._pace.until(lambda: self._look(place), lambda found: found.state is not MachineState.UNKNOWN)
 
-        await self._pace.within_deadline(reach(), late=lambda: f"machine {place.name} is not {wanted}")
+    async def _within_deadline(self, doing: str, place: AzureId, change: Awaitable[None]) -> None:
+        what = f"{doing} machine {place.name}"
+        await self._pace.within_deadline(change, what=what, seen=lambda: self._seen.get(place, ""))
 
     async def _change(self, place: AzureId, method: str, verb: str, **more: bool) -> None:
         """Ask for a change, and wait until its operation has succeeded."""
@@ -270,25 +272,13 @@ async def _connect(cluster: Client, settings: Mapping[str, str]) -> AzureMachine
 
 def _open(chosen: AzureSettings) -> AzureMachines:
     try:
-        from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 -- an extra, and slow to load
-        from azure.mgmt.compute.aio import ComputeManagementClient  # noqa: PLC0415 -- likewise
+        from seatrial.machines.azure_client import open_azure  # noqa: PLC0415 -- the SDK is an extra, and slow to load
     except ImportError as error:
         raise UsageError(
             "machines on Azure need the extra 'azure'", hint='install it: pip install "seatrial[azure]"'
         ) from error
-    verify: dict[str, Any] = {"connection_verify": chosen.certificates} if chosen.certificates else {}
-    credential = DefaultAzureCredential(disable_instance_discovery=chosen.private, **verify)
-
-    def open_client(subscription: str) -> Any:
-        return ComputeManagementClient(
-            credential,
-            subscription,
-            base_url=chosen.endpoint,
-            credential_scopes=[f"{chosen.endpoint}/.default"],
-            **verify,
-        )
-
-    return AzureMachines(open_client, close_credential=credential.close, groups=chosen.groups, pace=Pace())
+    open_client, close_credential = open_azure(chosen)
+    return AzureMachines(open_client, close_credential=close_credential, groups=chosen.groups, pace=Pace())
 
 
 async def _recognizes(_cluster: Client) -> bool:

@@ -20,6 +20,8 @@ _NO_ROOM = (
 )
 # Azure's directory gives its refusals numbers; the SDK tells them below all ways of logging in that it tried.
 _WHY_NO_TOKEN = re.compile(r"AADSTS\d+[^\n]*")
+# Those that variables ask for, on purpose, of the ways that it tells.
+_ASKED_FOR = re.compile(r"^\s*(?:EnvironmentCredential|WorkloadIdentityCredential): ([^\n]+)", re.MULTILINE)
 _LOG_IN = "log in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
 _HINTS = {
     "ResourceGroupNotFound": "see az group list for the resource groups that there are",
@@ -59,8 +61,13 @@ def translated(error: Any, what: str) -> MachineError:
         hint = f"grant {action[1]}, as the role Virtual Machine Contributor does"
     elif isinstance(error, ClientAuthenticationError):
         hint = hint or _LOG_IN
+        failed = [told for told in _ASKED_FOR.findall(message) if "unavailable" not in told]
         if why := _WHY_NO_TOKEN.search(message):
             first_line = f"Azure gives no token: {why[0].strip()}"
+        elif failed:
+            first_line = f"Azure gives no token: {failed[0].strip()}"
+        elif "Attempted credentials" in message:
+            first_line = "nothing here is logged in to Azure"
     elif isinstance(error, ServiceRequestError | ServiceResponseError):
         hint = "look at the network, the proxy, and the endpoint that is configured"
     elif isinstance(error, ResourceNotFoundError) and not hint:

@@ -59,7 +59,8 @@ class MachineGone(MachineError):  # noqa: N818 -- a fact, which clean-up lives w
 class MachineDriver(Protocol):
     """One cloud. Every method raises `MachineError`, and `ClusterError` where it asks the cluster.
 
-    Starting what is up and stopping what is down do nothing.
+    Starting what is up, stopping what is down and deleting what is gone do nothing; the other methods raise
+    `MachineGone` for a machine that isn't there.
     """
 
     @property
@@ -92,7 +93,7 @@ class MachineDriver(Protocol):
         ...
 
     async def reboot(self, machine_id: str, *, force: bool = False) -> None:
-        """Restart it."""
+        """Restart it, which has to be up; a restart that may have been made is not made again."""
         ...
 
     async def delete(self, machine_id: str) -> None:

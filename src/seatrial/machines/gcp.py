@@ -7,11 +7,11 @@ https://cloud.google.com/compute/docs/: reference/rest/v1/instances, instances/i
 instance-groups/about-repair, instance-groups/suspended-and-stopped-vms-in-mig.
 """
 
+import contextlib
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -31,6 +31,8 @@ _STATES = {"RUNNING": MachineState.UP, "TERMINATED": MachineState.DOWN, "STOPPED
 _STILL = frozenset({"RUNNING", "TERMINATED", "STOPPED", "SUSPENDED"})
 _DOWN = frozenset({"TERMINATED", "STOPPED"})
 _CAPABILITIES = frozenset({Capability.START, Capability.STOP, Capability.REBOOT, Capability.DELETE})
+# Skips the graceful shutdown, of instances and of groups.
+_AT_ONCE = {"noGracefulShutdown": "true"}
 _NODE_POOL = "goog-k8s-node-pool-name"
 
 
@@ -127,6 +129,7 @@ class GcpMachines:
         self._projects = tuple(dict.fromkeys(projects))
         self._region = region
         self._pace = pace
+        self._seen: dict[_Place, str] = {}
 
     async def capabilities(self) -> frozenset[Capability]:
         """Everything but pausing."""
@@ -160,28 +163,20 @@ class GcpMachines:
 
     async def start(self, machine_id: str) -> None:
         """Start it, or resume it, and wait until it runs."""
-        await self._pace.within_deadline(
-            self._start(_Place.of(machine_id)), late=lambda: f"machine {machine_id} is not running"
-        )
+        await self._within_deadline("starting", machine_id, self._start(_Place.of(machine_id)))
 
     async def stop(self, machine_id: str, *, force: bool = False) -> None:
         """Stop it, and wait until it is down; `force` skips the time that graceful shutdown grants."""
-        await self._pace.within_deadline(
-            self._stop(_Place.of(machine_id), force=force), late=lambda: f"machine {machine_id} is not down"
-        )
+        await self._within_deadline("stopping", machine_id, self._stop(_Place.of(machine_id), force=force))
 
     async def reboot(self, machine_id: str, *, force: bool = False) -> None:  # noqa: ARG002 -- the cloud has one way only
         """Press its reset button: the one way of restarting a machine that Compute Engine knows."""
-        await self._pace.within_deadline(
-            self._reset(_Place.of(machine_id)), late=lambda: f"machine {machine_id} was not reset"
-        )
+        await self._within_deadline("resetting", machine_id, self._reset(_Place.of(machine_id)))
 
     async def delete(self, machine_id: str) -> None:
-        """Delete it; a managed group makes another in its place."""
-        place = _Place.of(machine_id)
-        await self._pace.within_deadline(
-            self._api.change("DELETE", place.project, place.path), late=lambda: f"machine {machine_id} was not deleted"
-        )
+        """Delete it; a managed group makes another in its place. One that is gone is left so."""
+        with contextlib.suppress(MachineGone):
+            await self._within_deadline("deleting", machine_id, self._delete(_Place.of(machine_id)))
 
     async def start_command(self, machine_id: str) -> str:
         """The command of gcloud, of its group where it is in one."""
@@ -210,7 +205,7 @@ class GcpMachines:
 
     async def _look(self, place: _Place) -> _Instance:
         try:
-            return decoded(await self._api.get(f"projects/{place.project}/{place.path}"), _Instance)
+            seen = decoded(await self._api.get(f"projects/{place.project}/{place.path}"), _Instance)
         except GcpError as error:
             if error.status != 404:
                 raise
@@ -218,6 +213,13 @@ class GcpMachines:
                 f"machine {place.name} is not in {place.zone} of the project {place.project}: {error.message}",
                 hint="it is gone, or was made anew under another name; gcloud compute instances list has all",
             ) from error
+        self._seen[place] = seen.status
+        return seen
+
+    async def _within_deadline(self, doing: str, machine_id: str, change: Awaitable[None]) -> None:
+        place = _Place.of(machine_id)
+        what = f"{doing} machine {machine_id}"
+        await self._pace.within_deadline(change, what=what, seen=lambda: self._seen.get(place, ""))
 
     async def _start(self, place: _Place) -> None:
         now = await self._pace.until(lambda: self._look(place), lambda seen: seen.status in _STILL)
@@ -237,20 +239,27 @@ class GcpMachines:
         if now.status in _DOWN:
             return
         if now.group:
-            await self._act_by_group(place, now, "stop", **({"forceStop": True} if force else {}))
+            await self._act_by_group(place, now, "stop", force=force)
         else:
-            skip = {"noGracefulShutdown": "true"} if force else {}
-            await self._api.change("POST", place.project, f"{place.path}/stop", params=skip)
+            await self._api.change("POST", place.project, f"{place.path}/stop", params=_AT_ONCE if force else {})
         await self._pace.until(lambda: self._look(place), lambda seen: seen.status in _DOWN)
 
     async def _reset(self, place: _Place) -> None:
+        now = await self._pace.until(lambda: self._look(place), lambda seen: seen.status in _STILL)
+        if now.status != "RUNNING":
+            raise MachineError(f"machine {place.name} is {now.status}, so it can't be rebooted", hint="start it")
         await self._api.change("POST", place.project, f"{place.path}/reset")
         await self._pace.until(lambda: self._look(place), lambda seen: seen.status == "RUNNING")
 
-    async def _act_by_group(self, place: _Place, now: _Instance, verb: str, **more: Any) -> None:
-        """Let the managed group do it, which then does not mend it."""
-        body = {"instances": [place.path], **more}
-        await self._api.change("POST", place.project, f"{now.group}/{verb}Instances", body=body)
+    async def _delete(self, place: _Place) -> None:
+        await self._look(place)
+        await self._api.change("DELETE", place.project, place.path)
+
+    async def _act_by_group(self, place: _Place, now: _Instance, verb: str, *, force: bool = False) -> None:
+        """Let the managed group do it, which then does not mend it; `force` waits for no initialization either."""
+        body = {"instances": [place.path], **({"forceStop": True} if force else {})}
+        path = f"{now.group}/{verb}Instances"
+        await self._api.change("POST", place.project, path, params=_AT_ONCE if force else {}, body=body)
 
     def _require_project(self) -> None:
         if not self._projects:

@@ -11,6 +11,7 @@ import re
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from contextlib import nullcontext
 from typing import Any, NoReturn, TypeVar
 
 import aiohttp
@@ -21,11 +22,10 @@ from seatrial import __version__
 from seatrial.errors import MachineError
 from seatrial.kube.retry import retry_after_seconds
 from seatrial.machines.gcp_credentials import GcpCredentials
-from seatrial.machines.pace import Pace
+from seatrial.machines.pace import Pace, Passing
 
 T = TypeVar("T")
 
-_FEW = 3
 _UNREACHABLE = "look at the network, the proxy, and the endpoint that is configured"
 _PASSING_STATUSES = frozenset({429, 500, 502, 503, 504})
 _PASSING_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "resourceNotReady"})
@@ -87,7 +87,8 @@ class ComputeApi:
         self._session = aiohttp.ClientSession(
             headers={"User-Agent": f"seatrial/{__version__}", "Accept": "application/json"},
             timeout=aiohttp.ClientTimeout(total=_WAIT_SECONDS, sock_connect=10.0),
-            connector=aiohttp.TCPConnector(ssl=ssl.create_default_context()),  # SSL_CERT_FILE counts
+            # SSL_CERT_FILE counts; how many requests there are at once, `_in_flight` says.
+            connector=aiohttp.TCPConnector(ssl=ssl.create_default_context(), limit=0),
             trust_env=True,  # as do the variables of proxies
         )
         self._ever_answered = False
@@ -132,7 +133,9 @@ class ComputeApi:
         while operation.status != "DONE":
             # It answers when the operation is done, or after two minutes, or earlier, as it likes.
             wait = f"projects/{project}/{operation.scope}/operations/{operation.name}/wait"
-            operation = decoded(await self._request("POST", wait, seconds=self._pace.deadline_seconds), _Operation)
+            operation = decoded(
+                await self._request("POST", wait, seconds=self._pace.deadline_seconds, held=True), _Operation
+            )
             if operation.status != "DONE":
                 await asyncio.sleep(backoff.next_delay())
         if operation.error is not None:
@@ -146,37 +149,31 @@ class ComputeApi:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         seconds: float | None = None,
+        held: bool = False,
     ) -> Any:
-        """Send a request until it is answered, or refused for good, or `seconds` are over."""
-        seconds = self._pace.answer_seconds if seconds is None else seconds
-        backoff = self._pace.backoff()
-        last = ""
-        try:
-            async with asyncio.timeout(seconds) as timer:
-                while True:
-                    at_least = 0.0
-                    try:
-                        answer = await self._send(method, path, params or {}, body)
-                    except _CONNECTION_FAILURES as error:
-                        last = str(error) or type(error).__name__
-                        if backoff.failures >= _FEW and not self._ever_answered:
-                            raise MachineError(f"can't reach {self._endpoint}: {last}", hint=_UNREACHABLE) from error
-                    else:
-                        if answer.status < 400:
-                            return _json(answer.body)
-                        problem = _problem(answer, path)
-                        if answer.status not in _PASSING_STATUSES and problem.reason not in _PASSING_REASONS:
-                            raise problem
-                        last, at_least = problem.message, answer.retry_after_seconds
-                    await asyncio.sleep(backoff.next_delay(at_least=at_least))
-        except TimeoutError as error:
-            if not timer.expired():
-                raise
-            why = f" (last: {last})" if last else ""
-            raise MachineError(
-                f"Google Cloud did not answer within {seconds:g} s{why}",
-                hint="it is slow or throttles: try again later",
-            ) from error
+        """Send a request until it is answered, or refused for good, or `seconds` are over.
+
+        `held` is for requests that the API answers when something has happened: they take nobody's place.
+        """
+        place = nullcontext() if held else self._in_flight
+
+        async def once() -> Any:
+            try:
+                async with place:
+                    answer = await self._send(method, path, params or {}, body)
+            except _CONNECTION_FAILURES as error:
+                broken = MachineError(
+                    f"can't reach {self._endpoint}: {str(error) or type(error).__name__}", hint=_UNREACHABLE
+                )
+                raise Passing(broken, few_tries=not self._ever_answered) from error
+            if answer.status < 400:
+                return _json(answer.body)
+            problem = _problem(answer, path)
+            if answer.status in _PASSING_STATUSES or problem.reason in _PASSING_REASONS:
+                raise Passing(problem, not_before_seconds=answer.retry_after_seconds)
+            raise problem
+
+        return await self._pace.ask(once, whom="Google Cloud", seconds=seconds)
 
     async def _send(self, method: str, path: str, params: Mapping[str, str], body: Any) -> "_Answer":
         """Send it; with another token, where the first is refused."""
@@ -192,10 +189,7 @@ class ComputeApi:
         self, headers: Mapping[str, str], method: str, path: str, params: Mapping[str, str], body: Any
     ) -> "_Answer":
         url = yarl.URL(self._endpoint + path, encoded=True).with_query(params)
-        async with (
-            self._in_flight,
-            self._session.request(method, url, json=body, headers=headers, allow_redirects=False) as response,
-        ):
+        async with self._session.request(method, url, json=body, headers=headers, allow_redirects=False) as response:
             return _Answer(response.status, await response.read(), retry_after_seconds(response.headers) or 0.0)
 
 

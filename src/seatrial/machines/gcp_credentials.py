@@ -1,22 +1,27 @@
 """Who we are to Google Cloud: google-auth's credentials, whose tokens are fetched in a thread and renewed in time."""
 
 import asyncio
+import logging
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from seatrial.errors import MachineError, UsageError
 from seatrial.machines.gcp_settings import GcpSettings
+from seatrial.machines.threads import Threads
 
 _SCOPES = ("https://www.googleapis.com/auth/compute",)
+_THREADS = 4
 _HINT = "log in with gcloud auth application-default login, or point GOOGLE_APPLICATION_CREDENTIALS to a key file"
 
 
 class GcpCredentials:
     """Credentials of google-auth; `project` is the one that they name, if any."""
 
-    def __init__(self, credentials: Any, *, project: str = "") -> None:
+    def __init__(self, credentials: Any, *, project: str, threads: Threads) -> None:
         self.project = project
         self._credentials = credentials
+        self._threads = threads
         self._turn = asyncio.Lock()
 
     @classmethod
@@ -27,7 +32,9 @@ class GcpCredentials:
             UsageError: google-auth is not installed.
             MachineError: there are no credentials, or they can't be read.
         """
-        return await asyncio.to_thread(_find, settings)
+        threads = Threads(_THREADS, name="gcp")
+        credentials, project = await threads.run(lambda: _find(settings))
+        return cls(credentials, project=project, threads=threads)
 
     async def headers(self, *, refused: str = "") -> Mapping[str, str]:
         """The headers of a request, with a token that is valid for a while.
@@ -41,7 +48,7 @@ class GcpCredentials:
         async with self._turn:
             headers = self._headers() if self._credentials.valid else {}
             if not headers or headers.get("authorization") == refused:
-                await asyncio.to_thread(self._refresh)
+                await self._threads.run(self._refresh)
                 headers = self._headers()
         return headers
 
@@ -56,11 +63,11 @@ class GcpCredentials:
 
         try:
             self._credentials.refresh(Request())
-        except GoogleAuthError as error:
+        except (GoogleAuthError, OSError) as error:  # the latter: certificates that aren't there
             raise MachineError(f"Google Cloud gives no token: {_first_line(error)}", hint=_HINT) from error
 
 
-def _find(settings: GcpSettings) -> GcpCredentials:
+def _find(settings: GcpSettings) -> tuple[Any, str]:
     try:
         import google.auth  # noqa: PLC0415 -- an extra
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 -- likewise
@@ -70,17 +77,20 @@ def _find(settings: GcpSettings) -> GcpCredentials:
         raise UsageError(
             "machines on Google Cloud need the extra 'gcp'", hint='install it: pip install "seatrial[gcp]"'
         ) from error
+    # What it warns of is raised as well, and said in fewer words; people's own credentials are as good as any here.
+    logging.getLogger("google").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"google\.auth")
     try:
         if settings.key is not None:
             made = Credentials.from_service_account_info(dict(settings.key), scopes=_SCOPES)  # type: ignore[no-untyped-call]
-            return GcpCredentials(made, project=settings.project)
+            return made, settings.project
         credentials, project = google.auth.default(scopes=_SCOPES)
     except (GoogleAuthError, ValueError) as error:
         raise MachineError(f"no credentials for Google Cloud: {_first_line(error)}", hint=_HINT) from error
-    return GcpCredentials(credentials, project=project or "")
+    return credentials, project or ""
 
 
 def _first_line(error: Exception) -> str:
     """What google-auth says, without the body of the answer that it may carry as further arguments."""
     text = str(error.args[0]) if error.args else ""
-    return text.splitlines()[0] if text else type(error).__name__
+    return text.splitlines()[0].rstrip(".") if text else type(error).__name__

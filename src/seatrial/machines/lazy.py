@@ -78,3 +78,13 @@ class LazyMachines:
         """Let go of connections, where there are any."""
         if self._driver is not None:
             await self._driver.close()
+
+
+async def opened(machines: MachineDriver) -> MachineDriver:
+    """The driver itself, to ask what it knows beyond the protocol of all drivers.
+
+    Raises:
+        UsageError: there is no such driver.
+        ClusterError: the API server did not answer.
+    """
+    return await machines.opened() if isinstance(machines, LazyMachines) else machines

@@ -10,22 +10,23 @@ errors: https://docs.openstack.org/api-ref/compute/#servers-run-an-action-server
 beside the fixed ones in a server's `addresses`, so Neutron is not asked. Kubernetes' cloud provider writes provider ids
 with the region or without, as OS_CCM_REGIONAL tells it; both forms are given.
 
-The SDK blocks: its calls run in a few threads. What it retries by itself is connecting and an expired token; rate
-limits, which it doesn't know, are honoured here.
+The SDK blocks: its calls run in a few threads. What it retries by itself is an expired token; rate limits, broken
+connections and failures that pass are met here.
 """
 
-import asyncio
+import logging
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from seatrial import __version__
 from seatrial.errors import ConfigurationError, MachineError, UsageError
 from seatrial.kube.client import Client
-from seatrial.kube.retry import Backoff, retry_after_seconds
+from seatrial.kube.retry import retry_after_seconds
 from seatrial.machines.driver import Capability, DriverType, Machine, MachineGone, MachineState
+from seatrial.machines.pace import Pace, Passing
+from seatrial.machines.threads import Threads
 
 if TYPE_CHECKING:
     from openstack.compute.v2.server import Server
@@ -38,11 +39,7 @@ CLOUD_NAME = "OPENSTACK_CLOUD_NAME"
 
 _CONFIGURE = "name a cloud of clouds.yaml with --openstack-cloud-name, or set the OS_* variables"
 _THREADS = 8
-_REQUEST_SECONDS = 60
-_POLL_SECONDS = 2.0
-_DEADLINE_SECONDS = 600.0
-_TRIES = 6
-_LONGEST_WAIT_SECONDS = 120.0
+_REQUEST_SECONDS = 30
 # Nova's answer comes after the task is set; a replica of its database may tell of it a little later.
 _IDLE_LOOKS = 3
 
@@ -66,26 +63,6 @@ _POLICIES = {
 }
 
 
-class Clock(Protocol):
-    """What waiting for a cloud needs of time."""
-
-    def monotonic(self) -> float:
-        """Seconds since some moment in the past."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
-
-
-class _LoopClock:
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
 class _ConflictError(MachineError):
     """The server is not in a state in which Nova does that: locked, in error, busy."""
 
@@ -106,15 +83,17 @@ class OpenStackMachines:
 
     Args:
         connection: the SDK's, which has said what it can of the cloud already.
-        clock: what paces looks at a server, and bounds them.
+        threads: where it may block.
+        pace: how patiently to wait.
     """
 
     name = "openstack"
 
-    def __init__(self, connection: "Connection", *, clock: Clock | None = None) -> None:
+    def __init__(self, connection: "Connection", *, threads: Threads, pace: Pace) -> None:
         self._connection = connection
-        self._clock = clock or _LoopClock()
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="openstack")
+        self._threads = threads
+        self._pace = pace
+        self._seen: dict[str, str] = {}
         self._region = connection.config.get_region_name() or ""
 
     async def capabilities(self) -> frozenset[Capability]:
@@ -126,7 +105,11 @@ class OpenStackMachines:
 
     async def list(self) -> Sequence[Machine]:
         """The servers of the project in this region, by id."""
-        servers = await self._ask(lambda: list(self._connection.compute.servers(details=True)), _Call("list"))
+        servers = await self._ask(
+            lambda: list(self._connection.compute.servers(details=True)),
+            _Call("list"),
+            seconds=self._pace.deadline_seconds,  # many questions: a page each
+        )
         return sorted((self._as_machine(each) for each in servers), key=lambda machine: machine.id)
 
     async def describe(self, machine_id: str) -> Machine:
@@ -135,42 +118,24 @@ class OpenStackMachines:
 
     async def start(self, machine_id: str) -> None:
         """Switch it on; one that is paused or suspended goes on."""
-        await self._become(machine_id, MachineState.UP, self._way_up)
+        await self._within_deadline("starting", machine_id, self._become(machine_id, MachineState.UP, self._way_up))
 
     async def stop(self, machine_id: str, *, force: bool = False) -> None:  # noqa: ARG002 -- Nova has one way only
         """Switch it off: Nova asks the guest first, and cuts the power after its `shutdown_timeout`."""
-        await self._become(machine_id, MachineState.DOWN, lambda _server: "stop")
+        change = self._become(machine_id, MachineState.DOWN, lambda _server: "stop")
+        await self._within_deadline("stopping", machine_id, change)
 
     async def reboot(self, machine_id: str, *, force: bool = False) -> None:
         """Let the guest restart, or (force) cut the power and switch on again."""
-        kind = "HARD" if force else "SOFT"
-        await self._settled(machine_id)
-        await self._ask(
-            lambda: self._connection.compute.reboot_server(machine_id, kind),
-            _Call("reboot", machine_id),
-            repeatable=False,
-        )
-        server = await self._settled(machine_id)
-        if _state(server) is not MachineState.UP:
-            raise MachineError(f"server {machine_id} is {server.status} after it was rebooted{_fault(server)}")
+        await self._within_deadline("rebooting", machine_id, self._reboot(machine_id, "HARD" if force else "SOFT"))
 
     async def pause(self, machine_id: str) -> None:
         """Freeze it; `start` lets it go on."""
-        await self._settled(machine_id)
-        await self._act("pause", machine_id)
-        server = await self._settled(machine_id)
-        if server.status != "PAUSED":
-            raise MachineError(f"server {machine_id} is {server.status} after it was paused{_fault(server)}")
+        await self._within_deadline("pausing", machine_id, self._freeze(machine_id))
 
     async def delete(self, machine_id: str) -> None:
         """Delete it and wait until it is gone; one that is gone already is no error."""
-        call = _Call("delete", machine_id)
-        await self._ask(lambda: self._connection.compute.delete_server(machine_id, ignore_missing=True), call)
-        deadline = self._deadline()
-        while (server := await self._show_if_there(machine_id)) is not None:
-            if server.status == "ERROR" and server.task_state is None:
-                raise MachineError(f"server {machine_id} could not be deleted{_fault(server)}")
-            await self._pause_before(deadline, server, "gone")
+        await self._within_deadline("deleting", machine_id, self._delete(machine_id))
 
     async def start_command(self, machine_id: str) -> str:
         """OpenStack's own client."""
@@ -180,9 +145,8 @@ class OpenStackMachines:
         return " ".join(["openstack", *chosen, *region, "server start", shlex.quote(machine_id)])
 
     async def close(self) -> None:
-        """Let go of the threads and of the connections to the cloud."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        await asyncio.to_thread(self._connection.close)
+        """Let go of the connections to the cloud."""
+        await self._threads.run(self._connection.close)
 
     def _as_machine(self, server: "Server") -> Machine:
         return Machine(
@@ -213,37 +177,70 @@ class OpenStackMachines:
             if _state(await self._settled(machine_id)) is wanted:
                 return
             raise
-        deadline, idle = self._deadline(), 0
-        while _state(server := await self._show(machine_id)) is not wanted:
+        idle = 0
+
+        def is_over(server: "Server") -> bool:
+            nonlocal idle
             idle = idle + 1 if server.task_state is None else 0
-            if idle > _IDLE_LOOKS:
-                raise MachineError(
-                    f"server {machine_id} did not {asked}: it is {server.status}{_fault(server)}",
-                    hint=f"what Nova knows: openstack server event list {machine_id}",
-                )
-            await self._pause_before(deadline, server, str(wanted))
+            return _state(server) is wanted or idle > _IDLE_LOOKS
+
+        server = await self._pace.until(lambda: self._show(machine_id), is_over)
+        if _state(server) is not wanted:
+            raise MachineError(
+                f"server {machine_id} did not {asked}: it is {server.status}{_fault(server)}",
+                hint=f"what Nova knows: openstack server event list {machine_id}",
+            )
+
+    async def _reboot(self, machine_id: str, kind: str) -> None:
+        if (server := await self._settled(machine_id)).status != "ACTIVE":
+            raise MachineError(f"server {machine_id} is {server.status}, so it can't be rebooted", hint="start it")
+        await self._ask(
+            lambda: self._connection.compute.reboot_server(machine_id, kind),
+            _Call("reboot", machine_id),
+            repeatable=False,
+        )
+        server = await self._settled(machine_id)
+        if _state(server) is not MachineState.UP:
+            raise MachineError(f"server {machine_id} is {server.status} after it was rebooted{_fault(server)}")
+
+    async def _freeze(self, machine_id: str) -> None:
+        if (await self._settled(machine_id)).status == "PAUSED":
+            return
+        try:
+            await self._act("pause", machine_id)
+        except _ConflictError:  # somebody else may have asked first, or we did, and were not answered
+            if (await self._settled(machine_id)).status != "PAUSED":
+                raise
+        server = await self._settled(machine_id)
+        if server.status != "PAUSED":
+            raise MachineError(f"server {machine_id} is {server.status} after it was paused{_fault(server)}")
+
+    async def _delete(self, machine_id: str) -> None:
+        call = _Call("delete", machine_id)
+        await self._ask(lambda: self._connection.compute.delete_server(machine_id, ignore_missing=True), call)
+
+        def is_over(server: "Server | None") -> bool:
+            return server is None or (server.status == "ERROR" and server.task_state is None)
+
+        left = await self._pace.until(lambda: self._show_if_there(machine_id), is_over)
+        if left is not None:
+            raise MachineError(f"server {machine_id} could not be deleted{_fault(left)}")
 
     async def _settled(self, machine_id: str) -> "Server":
         """The server, as soon as nothing is being done to it."""
-        deadline = self._deadline()
-        while (server := await self._show(machine_id)).task_state not in {None, *_HARMLESS_TASKS}:
-            await self._pause_before(deadline, server, "at rest")
-        return server
+        return await self._pace.until(
+            lambda: self._show(machine_id), lambda server: server.task_state in {None, *_HARMLESS_TASKS}
+        )
 
-    def _deadline(self) -> float:
-        return self._clock.monotonic() + _DEADLINE_SECONDS
-
-    async def _pause_before(self, deadline: float, server: "Server", wanted: str) -> None:
-        if self._clock.monotonic() >= deadline:
-            task = f", task {server.task_state}" if server.task_state else ""
-            raise MachineError(
-                f"server {server.id} is not {wanted} within {_DEADLINE_SECONDS:g} s: it is {server.status}{task}",
-                hint=f"what Nova knows: openstack server event list {server.id}",
-            )
-        await self._clock.sleep(_POLL_SECONDS)
+    async def _within_deadline(self, doing: str, machine_id: str, change: Awaitable[None]) -> None:
+        what = f"{doing} server {machine_id}"
+        await self._pace.within_deadline(change, what=what, seen=lambda: self._seen.get(machine_id, ""))
 
     async def _show(self, machine_id: str) -> "Server":
-        return await self._ask(lambda: self._connection.compute.get_server(machine_id), _Call("show", machine_id))
+        call = _Call("show", machine_id)
+        seen = await self._ask(lambda: self._connection.compute.get_server(machine_id), call)
+        self._seen[machine_id] = f"{seen.status}, task {seen.task_state}" if seen.task_state else seen.status or ""
+        return seen
 
     async def _show_if_there(self, machine_id: str) -> "Server | None":
         try:
@@ -256,26 +253,29 @@ class OpenStackMachines:
         act: Callable[[str], None] = getattr(self._connection.compute, f"{verb}_server")
         await self._ask(lambda: act(machine_id), _Call(verb, machine_id))
 
-    async def _ask(self, ask: Callable[[], T], call: _Call, *, repeatable: bool = True) -> T:
+    async def _ask(
+        self, ask: Callable[[], T], call: _Call, *, repeatable: bool = True, seconds: float | None = None
+    ) -> T:
         """Let the SDK ask in a thread; again, later and later, while the cloud is too busy.
 
         What was throttled was not done; of what failed otherwise that isn't known, so it is asked again only where
         doing it twice does no harm.
         """
-        from keystoneauth1.exceptions import ClientException  # noqa: PLC0415 -- loaded with the driver
+        from keystoneauth1.exceptions import ClientException, ConnectFailure, ConnectTimeout  # noqa: PLC0415 -- late
         from openstack.exceptions import SDKException  # noqa: PLC0415 -- loaded with the driver
 
-        backoff = Backoff(first_seconds=1, most_seconds=30)
-        while True:
+        async def once() -> T:
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+                return await self._threads.run(ask)
             except (SDKException, ClientException) as error:
+                refused = _translated(error, call, region=self._region)
+                broken = isinstance(error, ConnectFailure | ConnectTimeout)
                 status = _status(error)
-                passing = status in _THROTTLED or (repeatable and status in _PASSING)
-                wait = _retry_after(error)
-                if not passing or wait > _LONGEST_WAIT_SECONDS or backoff.failures + 1 >= _TRIES:
-                    raise _translated(error, call, region=self._region) from error
-                await self._clock.sleep(backoff.next_delay(at_least=wait))
+                if status in _THROTTLED or (repeatable and (broken or status in _PASSING)):
+                    raise Passing(refused, not_before_seconds=_retry_after(error)) from error
+                raise refused from error
+
+        return await self._pace.ask(once, whom="OpenStack", seconds=seconds)
 
 
 def _state(server: "Server") -> MachineState:
@@ -346,6 +346,10 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())[:300]
 
 
+# What comes of settings that the SDK reads without looking at them.
+_UNCHECKED = (AttributeError, KeyError, OSError, TypeError, ValueError)
+
+
 def open_connection(cloud: str | None) -> "Connection":
     """Read the settings, log in and find Nova; blocks.
 
@@ -360,15 +364,19 @@ def open_connection(cloud: str | None) -> "Connection":
     try:
         import openstack  # noqa: PLC0415 -- an extra, half a second to load
     except ImportError as error:
-        raise UsageError("openstacksdk is not installed", hint='pip install "seatrial[openstack]"') from error
+        raise UsageError(
+            "machines on OpenStack need the extra 'openstack'", hint='install it: pip install "seatrial[openstack]"'
+        ) from error
     from keystoneauth1 import exceptions as keystone  # noqa: PLC0415 -- comes with it
     from openstack.exceptions import SDKException, ServiceDisabledException  # noqa: PLC0415 -- the same
 
+    for name in ("keystoneauth", "openstack", "stevedore"):  # what they warn of is raised as well, in fewer words
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         connection = openstack.connect(
             cloud=cloud, app_name="seatrial", app_version=__version__, api_timeout=_REQUEST_SECONDS
         )
-    except (SDKException, keystone.ClientException) as error:
+    except (SDKException, keystone.ClientException, *_UNCHECKED) as error:
         raise ConfigurationError(f"no OpenStack cloud is configured: {_said(error)}", hint=_CONFIGURE) from error
     try:
         connection.compute.get_endpoint_data()
@@ -378,7 +386,7 @@ def open_connection(cloud: str | None) -> "Connection":
             f"OpenStack has no compute service in the region {region}",
             hint="set region_name in clouds.yaml, or OS_REGION_NAME; `openstack region list` shows all",
         ) from error
-    except keystone.MissingRequiredOptions as error:
+    except (keystone.MissingRequiredOptions, OSError) as error:  # the latter: a certificate that isn't there
         raise ConfigurationError(f"no OpenStack cloud is configured: {_said(error)}", hint=_CONFIGURE) from error
     except (SDKException, keystone.ClientException) as error:
         raise _translated(error, _Call("list"), region="") from error
@@ -386,7 +394,9 @@ def open_connection(cloud: str | None) -> "Connection":
 
 
 async def _connect(_cluster: Client, settings: Mapping[str, str]) -> OpenStackMachines:
-    return OpenStackMachines(await asyncio.to_thread(open_connection, settings.get(CLOUD_NAME) or None))
+    threads = Threads(_THREADS, name="openstack")
+    connection = await threads.run(lambda: open_connection(settings.get(CLOUD_NAME) or None))
+    return OpenStackMachines(connection, threads=threads, pace=Pace())
 
 
 async def _recognizes(_cluster: Client) -> bool:

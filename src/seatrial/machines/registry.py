@@ -8,10 +8,10 @@ import os
 from collections.abc import Mapping
 from functools import cache
 
+from seatrial.choice import read_choice
 from seatrial.errors import UsageError
 from seatrial.kube.client import Client
 from seatrial.kube.errors import Forbidden
-from seatrial.machines.choice import read_choice
 from seatrial.machines.driver import DriverType, MachineDriver
 from seatrial.machines.none import NoMachines
 from seatrial.policy.extensions import load_extensions
@@ -43,7 +43,7 @@ async def find_driver(name: str | None, cluster: Client) -> MachineDriver:
             if await each.recognizes(cluster):
                 return await each.connect(cluster, os.environ)
         except Forbidden as error:
-            refusals.append(f"whether it is on {each.name} could not be asked ({error.message})")
+            refusals.append(f"whether the driver '{each.name}' reaches them could not be asked ({error.message})")
     return NoMachines(why="; ".join(refusals))
 
 

@@ -14,7 +14,7 @@ import msgspec
 from seatrial.errors import MachineError
 from seatrial.kube.client import Client
 from seatrial.kube.errors import BadRequest, Conflict, NotFound, UnexpectedAnswer
-from seatrial.machines.driver import Capability, DriverType, Machine, MachineState
+from seatrial.machines.driver import Capability, DriverType, Machine, MachineGone, MachineState
 
 T = TypeVar("T")
 
@@ -73,6 +73,9 @@ class SandboxMachines:
 
     async def reboot(self, machine_id: str, *, force: bool = False) -> None:  # noqa: ARG002 -- a sandbox has one way only
         """Pull the plug and put it in again."""
+        machine = await self._find(machine_id)
+        if machine.state != "running":
+            raise MachineError(f"machine {machine.name} is {machine.state}, so it can't be rebooted", hint="start it")
         await self._act(machine_id, "reboot", wanted="running")
 
     async def pause(self, machine_id: str) -> None:
@@ -98,7 +101,7 @@ class SandboxMachines:
         for each in await self._known():
             if each.instance_id == machine_id:
                 return each
-        raise MachineError(
+        raise MachineGone(
             f"the sandbox at {self._cluster.server} has no machine {machine_id}",
             hint="it is another sandbox than the one that machine belonged to",
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from seatrial.machines.driver import MachineDriver
-from seatrial.machines.lazy import LazyMachines
+from seatrial.machines.lazy import opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,5 +54,5 @@ async def group_keeper(machines: MachineDriver) -> GroupKeeper | None:
         UsageError: there is no such driver.
         ClusterError: the API server did not answer.
     """
-    driver = await machines.opened() if isinstance(machines, LazyMachines) else machines
+    driver = await opened(machines)
     return driver if isinstance(driver, GroupKeeper) else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from seatrial.machines.driver import Capability, MachineDriver
-from seatrial.machines.lazy import LazyMachines
+from seatrial.machines.lazy import opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ async def review_stops(
     Raises:
         MachineError: the cloud refused or did not answer.
     """
-    driver = await machines.opened() if isinstance(machines, LazyMachines) else machines
+    driver = await opened(machines)
     if not machine_ids or not isinstance(driver, StopReviewer):
         return StopReview()
     return await driver.review_stops(machine_ids, needed, force=force)

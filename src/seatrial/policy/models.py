@@ -5,16 +5,25 @@ whole file. By itself, a `Scenario` knows no step.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
+from pydantic.alias_generators import to_snake
 
 from seatrial.policy.base import Complaint, Model, OneKey
-from seatrial.policy.scalars import FilledItems, Integer, Items, Number, Seconds, Seed
+from seatrial.policy.scalars import FilledItems, Fraction, Integer, Items, Number, Seconds, Seed, Span
+from seatrial.policy.wording import nearest, quote
+
+if TYPE_CHECKING:
+    from seatrial.policy.failures import Failure
+else:
+    Failure = Any  # `steps.registry` puts the model in where a policy names failures
 
 _SHORTEST_PAUSE = 30.0
 _LONGEST_PAUSE = 300.0
+_OF_ROUNDS = {"minSecondsBetweenRuns": _SHORTEST_PAUSE, "maxSecondsBetweenRuns": _LONGEST_PAUSE}
+_OF_FAILURES = {"failures": (), "accelerate": 1.0, "duration": None}
 
 
 def _is_number(value: Any) -> bool:
@@ -24,9 +33,10 @@ def _is_number(value: Any) -> bool:
 class RunStrategy(Model):
     """How often the scenarios run, in which order, and with which pauses."""
 
-    strategy: Literal["round-robin", "random"] = "round-robin"
+    strategy: Literal["round-robin", "random", "failures"] = "round-robin"
     """`round-robin`: each round runs all scenarios in the order written.
-    `random`: each round runs one scenario, picked at random."""
+    `random`: each round runs one scenario, picked at random.
+    `failures`: nodes and pods fail as often as `failures` says, only faster; a round is one failure."""
 
     runs: Annotated[Integer, Field(ge=1)] | None = None
     """How many rounds to run, then exit. Without it, rounds go on until somebody stops them."""
@@ -37,9 +47,21 @@ class RunStrategy(Model):
     max_seconds_between_runs: Seconds = _LONGEST_PAUSE
     """The longest pause between two rounds, in seconds; each pause is picked evenly between shortest and longest."""
 
+    failures: Items[Failure] = ()
+    """What fails of itself, how often, and what a failure does; for the strategy `failures`."""
+
+    accelerate: Annotated[Number, Field(ge=0.001, le=1e12)] = 1.0
+    """How many times faster than in life time passes between failures: with 10000, a year takes 53 minutes. While a
+    scenario runs, no time passes for what fails."""
+
+    duration: Span | None = None
+    """How much of its life the cluster goes through, then exit: `30d`, `1y`. The strategy `failures` ends with this
+    or after `runs` failures, whichever comes first."""
+
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
-        """The shortest pause isn't longer than the longest."""
+        """The shortest pause isn't longer than the longest; each key goes with its strategy."""
+        yield from cls._strategy_rules(given)
         shortest = given.get("minSecondsBetweenRuns", _SHORTEST_PAUSE)
         longest = given.get("maxSecondsBetweenRuns", _LONGEST_PAUSE)
         if not (_is_number(shortest) and _is_number(longest)) or shortest <= longest:
@@ -51,6 +73,17 @@ class RunStrategy(Model):
         else:
             message = f"is {longest:g}, less than minSecondsBetweenRuns ({shortest:g}, its default)"
             yield Complaint(message, ("maxSecondsBetweenRuns",))
+
+    @classmethod
+    def _strategy_rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        is_failures = given.get("strategy") == "failures"
+        if is_failures and not given.get("failures"):
+            yield Complaint("has the strategy 'failures', which needs at least one item under: failures")
+        why = "does not go" if is_failures else "goes only"
+        for key, default in (_OF_ROUNDS if is_failures else _OF_FAILURES).items():
+            # What is written back from a model says every default.
+            if key in given and given[key] != default and given[key] != []:
+                yield Complaint(f"{why} with the strategy 'failures'", (key,), at_key=True)
 
 
 class ExitStrategy(Model):
@@ -65,7 +98,8 @@ class Guardrails(Model):
     """How much damage the run may do: a step that would break one of these is refused before it acts.
 
     Flags of the command line (`--max-pods`, ...) can make each stricter, never looser. Without any, `kube-system` and
-    the namespace that Seatrial itself runs in are left alone unless a matcher names them exactly.
+    the namespace that Seatrial itself runs in are left alone unless a matcher names them exactly; the control plane
+    keeps a node, and etcd its quorum, unless matchers name exactly (the whole `name` or `ip`) what is to go down.
     """
 
     max_pods: Annotated[Integer, Field(ge=0)] | None = None
@@ -73,6 +107,19 @@ class Guardrails(Model):
 
     max_nodes: Annotated[Integer, Field(ge=0)] | None = None
     """The most nodes that one step may disrupt."""
+
+    max_share_of_zone: Fraction | None = None
+    """The largest share of a zone's nodes that may be out of service at once, from 0 to 1; nodes that are not Ready
+    anyway count."""
+
+    max_control_plane: Annotated[Integer, Field(ge=0)] | None = None
+    """The most nodes of the control plane that may be down at once. Without it one has to stay: to take down the only
+    one, or all, takes a number here, or matchers that name each exactly."""
+
+    keep_etcd_quorum: bool | None = None
+    """Refuse what would leave fewer than a majority of etcd's members Ready, which is so unless `false` stands here or
+    matchers name exactly which nodes go; with `true` it is so then, too. Members are the pods `component=etcd` of
+    `kube-system`, as kubeadm makes them."""
 
     protect_namespaces: Items[Annotated[str, Field(min_length=1)]] = ()
     """Namespaces that are never touched, also where a matcher names them."""
@@ -190,7 +237,12 @@ class Policy(Model):
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
-        """Scenario names are unique."""
+        """Scenario names are unique, and failures name them."""
+        yield from cls._unique_names(given)
+        yield from cls._known_scenarios(given)
+
+    @classmethod
+    def _unique_names(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
         scenarios = given.get("scenarios")
         first: dict[str, int] = {}
         for index, scenario in enumerate(scenarios if isinstance(scenarios, list | tuple) else ()):
@@ -201,3 +253,24 @@ class Policy(Model):
                 message = f"is '{name}', which scenarios[{first[name]}] is called already; names must be unique"
                 yield Complaint(message, ("scenarios", index, "name"))
             first.setdefault(name, index)
+
+    @classmethod
+    def _known_scenarios(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        there = [name for each in _items(given.get("scenarios")) if isinstance(name := _value(each, "name"), str)]
+        strategy = _value(_value(given.get("config"), "runStrategy"), "failures")
+        for index, failure in enumerate(_items(strategy)):
+            name = _value(failure, "scenario")
+            if isinstance(name, str) and name not in there:
+                close = nearest(name, there)
+                meant = f"; did you mean {quote(close)}?" if close else ""
+                path = ("config", "runStrategy", "failures", index, "scenario")
+                yield Complaint(f"is {quote(name)}, which no scenario is called{meant}", path)
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _value(of: Any, key: str) -> Any:
+    """What stands under a key of a file's map, whether or not it has become a model."""
+    return of.get(key) if isinstance(of, dict) else getattr(of, to_snake(key), None)

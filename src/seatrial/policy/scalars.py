@@ -6,9 +6,12 @@ it so too, and the schema and the models have to agree.
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
+from seatrial.errors import UsageError
 from seatrial.policy.base import complain
+from seatrial.policy.spans import SPAN_PATTERN, parse_span
+from seatrial.policy.wording import quote
 
 T = TypeVar("T")
 
@@ -31,6 +34,14 @@ def _as_filled(value: Any) -> Any:
     return value
 
 
+def _as_span(value: str) -> str:
+    try:
+        parse_span(value)
+    except UsageError as error:
+        raise complain(f"is {quote(value)}, which is no span of time: {error.hint}") from None
+    return value
+
+
 Items = Annotated[tuple[T, ...], Strict(strict=False)]
 """A list of T; kept as a tuple, since models are frozen."""
 
@@ -50,6 +61,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """A span of time in seconds."""
+
+Span = Annotated[str, AfterValidator(_as_span), Field(json_schema_extra={"pattern": f"^\\s*{SPAN_PATTERN}\\s*$"})]
+"""A span of time with its unit, from seconds to years: `30m`, `90d`, `5y`."""
 
 WholeSeconds = Annotated[Integer, Field(ge=1, le=604_800)]
 """A span of time in whole seconds, which is what a shell's `sleep` takes everywhere; at most a week."""

@@ -7,6 +7,7 @@ from seatrial.runtime.events import (
     changes,
     clean_up,
     evidence,
+    failures,
     machines,
     observations,
     pod_faults,
@@ -23,7 +24,7 @@ Names that end in `_ms` are milliseconds.
 """
 
 
-_TOPICS = (run, targets, pod_faults, machines, changes, observations, evidence, clean_up)
+_TOPICS = (run, failures, targets, pod_faults, machines, changes, observations, evidence, clean_up)
 
 
 def events_page() -> str:

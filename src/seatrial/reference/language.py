@@ -92,7 +92,7 @@ def _type_words(kind: Any) -> str:
     if origin is Annotated:
         return ", ".join([_type_words(arguments[0]), *(words for each in arguments[1:] for words in _bounds(each))])
     if origin is Literal:
-        return " or ".join(f"`{value}`" for value in arguments)
+        return " or ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in arguments)
     if origin in {Union, types.UnionType}:
         return " or ".join(_type_words(each) for each in arguments if each is not type(None))
     if origin is tuple:

@@ -1,6 +1,6 @@
 """The protocol of executors: what runs a shell command on a node's machine."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
@@ -8,6 +8,7 @@ import msgspec
 
 from seatrial.errors import MachineError
 from seatrial.kube.client import Client
+from seatrial.remote.output import LineListener
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,11 +30,17 @@ class Executor(Protocol):
         """Return when it can run commands at all; raise and say what can, otherwise."""
         ...
 
-    async def run(self, node: str, command: str, *, timeout_seconds: float = 60) -> CommandResult:
-        """Run a shell command on the machine of a node.
+    async def run(
+        self, node: str, command: str, *, timeout_seconds: float = 60, heard: LineListener | None = None
+    ) -> CommandResult:
+        """Run a shell command on the machine of a node; `heard` is told each line it writes, once it is known here.
+
+        It is sent once, since it may not be one to run twice. One that takes too long is killed, as far as the way
+        there lets it be; the error says whether it was.
 
         Raises:
-            MachineError: it could not be carried there, or took too long.
+            CommandNotStarted: it could not be carried there, and has certainly not begun.
+            MachineError: it is not known what became of it, or it took too long.
             ClusterError: the API server, where it goes through that, did not answer.
         """
         ...
@@ -51,13 +58,16 @@ class Executor(Protocol):
 class ExecutorType:
     """A kind of executor: the object that an entry point of `seatrial.executors` names.
 
-    `connect(cluster)` makes one for the machines of that cluster; `recognizes(cluster)` tells whether it surely
-    reaches them, so that nobody has to name it.
+    `connect(cluster, settings)` makes one for the machines of that cluster. The settings are environment variables;
+    where a flag says the same as one of them, its value stands under the variable's name. `recognizes(cluster)` tells
+    whether it surely reaches them, so that nobody has to name it; a `last_resort` is asked after all others. One that
+    makes objects in the cluster is handed the run's `books`.
     """
 
     name: str
-    connect: Callable[[Client], Awaitable[Executor]]
+    connect: Callable[[Client, Mapping[str, str]], Awaitable[Executor]]
     recognizes: Callable[[Client], Awaitable[bool]]
+    last_resort: bool = False
 
 
 class NoExecutor:
@@ -69,8 +79,11 @@ class NoExecutor:
         """Refuse."""
         _refuse()
 
-    async def run(self, node: str, command: str, *, timeout_seconds: float = 60) -> CommandResult:  # noqa: ARG002 -- the protocol's
+    async def run(
+        self, node: str, command: str, *, timeout_seconds: float = 60, heard: LineListener | None = None
+    ) -> CommandResult:
         """Refuse."""
+        del node, command, timeout_seconds, heard
         _refuse()
 
     async def by_hand(self, node: str, command: str) -> str:  # noqa: ARG002 -- the protocol's
@@ -84,5 +97,5 @@ class NoExecutor:
 def _refuse() -> NoReturn:
     raise MachineError(
         "there is no way to run commands on this cluster's machines",
-        hint="run on the sandbox; SSH and privileged pods aren't there yet",
+        hint="name one: --execution-mode ssh",
     )

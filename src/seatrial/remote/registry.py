@@ -5,16 +5,23 @@ puts the search off until the first step needs a machine.
 """
 
 import asyncio
+import os
 from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
+from seatrial.choice import read_choice
 from seatrial.errors import UsageError
 from seatrial.kube.client import Client
 from seatrial.kube.errors import Forbidden
 from seatrial.policy.extensions import load_extensions
+from seatrial.remote.books import Books, KeepsBooks
 from seatrial.remote.executor import CommandResult, Executor, ExecutorType, NoExecutor
+from seatrial.remote.output import LineListener
 
 EXECUTORS = "seatrial.executors"
+
+_NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
 
 @cache
@@ -23,21 +30,33 @@ def executor_types() -> Mapping[str, ExecutorType]:
     return load_extensions(EXECUTORS, ExecutorType)
 
 
-async def find_executor(name: str | None, cluster: Client) -> Executor:
+async def find_executor(name: str | None, cluster: Client, *, secrets: Mapping[str, str] = _NO_SECRETS) -> Executor:
     """The executor of that name, or (None) the one that surely reaches the cluster's machines, or none.
+
+    A name may carry settings, as `choice` writes them; they win over environment variables. There may be settings
+    without a name, too, for whichever is found. `secrets` are settings that were never written anywhere.
 
     Raises:
         UsageError: there is no executor of that name.
         ClusterError: the API server did not answer.
     """
-    if name is not None and name not in executor_types():
-        raise UsageError(
-            f"commands can't be run on machines by '{name}'", hint=f"ways that are there: {', '.join(executor_types())}"
-        )
-    for each in executor_types().values():
-        if name == each.name or (name is None and await _recognizes(each, cluster)):
-            return await each.connect(cluster)
+    name, said = read_choice(name or "")
+    settings = {**os.environ, **said, **secrets}
+    if name:
+        return await _executor_type(name).connect(cluster, settings)
+    for last_resort in (False, True):
+        for each in executor_types().values():
+            if each.last_resort == last_resort and await _recognizes(each, cluster):
+                return await each.connect(cluster, settings)
     return NoExecutor()
+
+
+def _executor_type(name: str) -> ExecutorType:
+    try:
+        return executor_types()[name]
+    except KeyError:
+        hint = f"ways that are there: {', '.join(executor_types())}"
+        raise UsageError(f"commands can't be run on machines by '{name}'", hint=hint) from None
 
 
 async def _recognizes(kind: ExecutorType, cluster: Client) -> bool:
@@ -50,10 +69,12 @@ async def _recognizes(kind: ExecutorType, cluster: Client) -> bool:
 class LazyExecutor:
     """Stands for the executor of a cluster's machines, which is looked for when it is needed first."""
 
-    def __init__(self, cluster: Client, *, name: str | None = None) -> None:
+    def __init__(self, cluster: Client, *, name: str | None = None, secrets: Mapping[str, str] = _NO_SECRETS) -> None:
         self._cluster = cluster
         self._wanted = name
+        self._secrets = secrets
         self._executor: Executor | None = None
+        self._books: Books | None = None
         self._turn = asyncio.Lock()
 
     @property
@@ -61,13 +82,20 @@ class LazyExecutor:
         """The executor's name, empty while nobody has asked it for anything."""
         return self._executor.name if self._executor else ""
 
+    def keep_books(self, books: Books) -> None:
+        """Hand the executor, when it is there, the books of the run."""
+        self._books = books
+
     async def require(self) -> None:
         """Refuse where no command can be run."""
         await (await self._opened()).require()
 
-    async def run(self, node: str, command: str, *, timeout_seconds: float = 60) -> CommandResult:
+    async def run(
+        self, node: str, command: str, *, timeout_seconds: float = 60, heard: LineListener | None = None
+    ) -> CommandResult:
         """Run a shell command on the machine of a node."""
-        return await (await self._opened()).run(node, command, timeout_seconds=timeout_seconds)
+        executor = await self._opened()
+        return await executor.run(node, command, timeout_seconds=timeout_seconds, heard=heard)
 
     async def by_hand(self, node: str, command: str) -> str:
         """The shell command by which a person would do that."""
@@ -81,5 +109,7 @@ class LazyExecutor:
     async def _opened(self) -> Executor:
         async with self._turn:
             if self._executor is None:
-                self._executor = await find_executor(self._wanted, self._cluster)
+                self._executor = await find_executor(self._wanted, self._cluster, secrets=self._secrets)
+                if self._books is not None and isinstance(self._executor, KeepsBooks):
+                    self._executor.keep_books(self._books)
             return self._executor

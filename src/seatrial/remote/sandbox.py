@@ -5,6 +5,7 @@ A command is a process of the machine it runs on: stop the machine, and it is go
 
 import json
 import shlex
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from seatrial.errors import MachineError
 from seatrial.kube.client import Client
 from seatrial.kube.errors import BadRequest, Conflict, NotFound, UnexpectedAnswer
 from seatrial.remote.executor import CommandResult, ExecutorType
+from seatrial.remote.output import LineListener
 
 _MACHINES = "/sandbox/v1/machines"
 # What the way there and back may take on top of the command's own time.
@@ -37,8 +39,10 @@ class SandboxExecutor:
     async def require(self) -> None:
         """A sandbox's machines take commands whenever they run."""
 
-    async def run(self, node: str, command: str, *, timeout_seconds: float = 60) -> CommandResult:
-        """Run a shell command on the machine of a node; sent once, since it may not be one to run twice."""
+    async def run(
+        self, node: str, command: str, *, timeout_seconds: float = 60, heard: LineListener | None = None
+    ) -> CommandResult:
+        """Run a shell command on the machine of a node; its output comes at its end, as a whole."""
         try:
             answer = await self._cluster.request_json(
                 "POST",
@@ -52,6 +56,9 @@ class SandboxExecutor:
         finished = _decoded(answer)
         if finished.timed_out:
             raise MachineError(f"the command on {node} did not end within {timeout_seconds:g} s and was killed")
+        if heard is not None:
+            for line in finished.output.splitlines():
+                heard(line)
         return CommandResult(exit_code=finished.exit_code, output=finished.output)
 
     async def by_hand(self, node: str, command: str) -> str:
@@ -74,11 +81,16 @@ def _decoded(answer: Any) -> _Finished:
         raise UnexpectedAnswer(f"the sandbox's control answered something else: {error}") from error
 
 
-async def _connect(cluster: Client) -> SandboxExecutor:
+async def _connect(cluster: Client, _settings: Mapping[str, str]) -> SandboxExecutor:
     return SandboxExecutor(cluster)
 
 
-async def _recognizes(cluster: Client) -> bool:
+async def is_sandbox(cluster: Client) -> bool:
+    """Whether the cluster is one of ours.
+
+    Raises:
+        Forbidden: only its administrators are told.
+    """
     try:
         answer = await cluster.request_json("GET", _MACHINES)
     except NotFound:
@@ -86,4 +98,4 @@ async def _recognizes(cluster: Client) -> bool:
     return isinstance(answer, dict) and "machines" in answer
 
 
-EXECUTOR = ExecutorType(name=SandboxExecutor.name, connect=_connect, recognizes=_recognizes)
+EXECUTOR = ExecutorType(name=SandboxExecutor.name, connect=_connect, recognizes=is_sandbox)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from seatrial.policy.wording import counted
 from seatrial.report.durations import duration
+from seatrial.report.failures import awaited, how_long, struck
 from seatrial.report.summary import is_background
 from seatrial.runtime.events import (
     AlertsMuted,
@@ -20,10 +21,14 @@ from seatrial.runtime.events import (
     EvictionBlocked,
     EvictionSkipped,
     ExperimentAborted,
+    FailureAwaited,
+    FailureStruck,
     FaultCleared,
     FaultProven,
     GuardrailHeld,
     HaltUnreadable,
+    MachinePaused,
+    MachineRebooted,
     MachineSkipped,
     MachineStarted,
     MachineStopFailed,
@@ -41,10 +46,12 @@ from seatrial.runtime.events import (
     PodEvicted,
     PodKilled,
     PodKillSkipped,
+    PodMoved,
     PodRecovered,
     PodRef,
     PodSpared,
     ProbeSampled,
+    ProcessesSignalled,
     ProofMissing,
     Record,
     RecoveryMissed,
@@ -56,6 +63,8 @@ from seatrial.runtime.events import (
     ScalingGroupSuspended,
     ScenarioFinished,
     ScenarioStarted,
+    ServiceStarted,
+    ServiceStopped,
     SteadyStateHeld,
     SteadyStateLost,
     SteadyStateRegained,
@@ -63,6 +72,7 @@ from seatrial.runtime.events import (
     StepFinished,
     StepStarted,
     StopRequested,
+    StressStarted,
     TargetsChosen,
     TargetsFiltered,
     TargetsMatched,
@@ -111,6 +121,7 @@ class Account:
             self._new_targets,
             self._faults,
             self._machines,
+            self._on_machines,
             self._containers,
             self._scheduling,
             self._evidence,
@@ -139,9 +150,8 @@ class Account:
 
     def _run(self, event: Event) -> list[Line] | None:
         match event:
-            case RunStarted(run_id=run, policy=policy, seed=seed, server=server, rounds=rounds):
-                often = "until stopped" if rounds is None else f"{rounds} round{'s' if rounds > 1 else ''}"
-                return [Line(0, "run", f"{policy} on {server}, {often}, seed {seed} (run {run})")]
+            case RunStarted(run_id=run, policy=policy, seed=seed, server=server):
+                return [Line(0, "run", f"{policy} on {server}, {how_long(event)}, seed {seed} (run {run})")]
             case RoundStarted(number=number):
                 return [Line(0, "round", str(number), "dim")] if number > 1 else []
             case ScenarioStarted(name=name, description=description):
@@ -153,6 +163,10 @@ class Account:
                 return [done, *(Line(1, "", reason, _TONES[verdict]) for reason in reasons)]
             case PauseStarted(seconds=seconds):
                 return [Line(0, "pause", f"{seconds:.0f} s until the next round", "dim")]
+            case FailureAwaited(seconds=seconds):
+                return [Line(0, "next", awaited(event), "warn" if seconds is None else "dim")]
+            case FailureStruck():
+                return [Line(0, "failure", struck(event), "warn")]
         return self._ending(event)
 
     def _ending(self, event: Event) -> list[Line] | None:
@@ -201,11 +215,13 @@ class Account:
 
     def _faults(self, event: Event) -> list[Line] | None:
         match event:
-            case PodKilled(pod=pod, force=force, replaced=replaced, duration_ms=ms):
+            case PodKilled(pod=pod, force=force, replaced=replaced, duration_ms=ms, on_machine=node):
                 self._shown_kills += 1
                 if self._shown_kills > _MOST_SHOWN:
                     return [Line(2, "killed", "...", "dim")] if self._shown_kills == _MOST_SHOWN + 1 else []
                 how = "at once" if force else "gracefully"
+                if node:
+                    return [Line(2, "killed", f"{pod}, {how} (by commands on node {node}, in {duration(ms)})")]
                 unmeasured = "" if replaced else "; no controller that replaces it: no recovery is measured"
                 return [Line(2, "killed", f"{pod}, {how} (the API server answered in {duration(ms)}){unmeasured}")]
             case PodKillSkipped(pod=pod, reason=reason, error=error):
@@ -217,6 +233,8 @@ class Account:
                 return [Line(2, "spared", f"{pod}: {reason}", "dim")]
             case PodRecovered() as recovery:
                 return [Line(2, "recovered", _recovery(recovery), "good")]
+            case PodMoved() as move:
+                return self._bounded(Line(2, "moved", _move(move), "good"))
             case RecoveryMissed(pod=pod, reason=reason):
                 return [Line(2, "no recovery", f"{pod}: {reason}", "warn")]
         return None
@@ -224,7 +242,7 @@ class Account:
     def _machines(self, event: Event) -> list[Line] | None:
         match event:
             case MachineStopped(id=machine, name=name, force=force, duration_ms=ms):
-                how = "by force" if force else "in order"
+                how = "by force" if force else "gracefully"
                 return [Line(2, "stopped", f"machine {machine} of node {name}, {how}, in {duration(ms)}")]
             case MachineStopFailed(id=machine, name=name, error=error):
                 return [Line(2, "not stopped", f"machine {machine} of node {name}: {error}", "bad")]
@@ -245,6 +263,25 @@ class Account:
                 tone: Tone = "bad" if code else "plain"
                 done = Line(2, "ran", f"{command} on {name}: exit code {code}, in {duration(ms)}", tone)
                 return [done, *(Line(3, "", line, "dim") for line in output.splitlines()[-_MOST_SHOWN:])]
+        return None
+
+    def _on_machines(self, event: Event) -> list[Line] | None:
+        match event:
+            case MachineRebooted(id=machine, name=name, force=force, duration_ms=ms):
+                how = ", by force" if force else ""
+                return [Line(2, "rebooted", f"machine {machine} of node {name}{how}, in {duration(ms)}")]
+            case MachinePaused(id=machine, name=name, duration_ms=ms):
+                return [Line(2, "paused", f"machine {machine} of node {name}, in {duration(ms)}")]
+            case ProcessesSignalled(name=name, signal=signal, processes=processes) as sent:
+                text = f"{signal} to {', '.join(processes)} on node {name}{_which(sent.number, sent.times)}"
+                return self._bounded(Line(2, "signalled", text))
+            case ServiceStopped(name=name, service=service, duration_ms=ms) as stopped:
+                text = f"service {service} on node {name}, in {duration(ms)}{_which(stopped.number, stopped.times)}"
+                return self._bounded(Line(2, "stopped", text))
+            case ServiceStarted(name=name, service=service, duration_ms=ms):
+                return self._bounded(Line(2, "started", f"service {service} on node {name}, in {duration(ms)}", "good"))
+            case StressStarted(name=name, load=load, seconds=seconds):
+                return self._bounded(Line(2, "stressed", f"node {name}: {load}, for {seconds} s at most"))
         return None
 
     def _scheduling(self, event: Event) -> list[Line] | None:
@@ -270,9 +307,10 @@ class Account:
                 lines = output.splitlines()[-_MOST_SHOWN:] if done and done[0].text != "..." else []
                 return [*done, *(Line(3, "", line, "dim") for line in lines)]
             case TimerArmed(place=place, seconds=seconds, undo=undo):
-                return self._bounded(Line(2, "armed", f"a timer in {place}: {undo} after {seconds} s"))
-            case ContainerSignalled(pod=pod, container=container, signal=signal, via=via):
-                return self._bounded(Line(2, "signalled", f"container {container} of {pod}: {signal} (via {via})"))
+                return self._bounded(Line(2, "armed", f"a timer of {place}: {undo} after {seconds} s"))
+            case ContainerSignalled(pod=pod, container=container, signal=signal, via=via) as sent:
+                text = f"container {container} of {pod}: {signal} (via {via}){_which(sent.number, sent.times)}"
+                return self._bounded(Line(2, "signalled", text))
             case ContainerRestarted(pod=pod, container=container, ended_ms=ended, ready_ms=ready):
                 moments = f"ended after {duration(ended)}, ready again after {duration(ready)}"
                 return self._bounded(Line(2, "restarted", f"container {container} of {pod}: {moments}", "good"))
@@ -387,6 +425,16 @@ def _recovery(recovery: PodRecovered) -> str:
     return f"{recovery.pod} by {recovery.replacement.name}: {said}"
 
 
+def _move(move: PodMoved) -> str:
+    moments = [("evicted", move.evicted_ms), ("replaced", move.created_ms), ("Ready", move.ready_ms)]
+    said = ", ".join(f"{word} after {duration(ms)}" for word, ms in moments if ms is not None)
+    return f"{move.pod} from {move.from_node} to {move.to_node} ({move.replacement.name}): {said}"
+
+
 def _via(via: str) -> str:
     ways = {"apiserver": "through the API server", "clusterIP": "by cluster IP", "portForward": "by a port-forward"}
     return f" ({ways[via]})" if via in ways else ""
+
+
+def _which(number: int, times: int) -> str:
+    return f" ({number} of {times})" if times > 1 else ""

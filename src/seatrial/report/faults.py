@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
+from seatrial.policy.wording import counted
 from seatrial.report.durations import distribution, spread
 from seatrial.runtime.events import (
     CommandExecuted,
@@ -14,12 +15,15 @@ from seatrial.runtime.events import (
     FaultCleared,
     FaultProven,
     GuardrailHeld,
+    MachinePaused,
+    MachineRebooted,
     MachineStarted,
     MachineStopFailed,
     MachineStopped,
     MeasurementTaken,
     PodCommandExecuted,
     PodEvicted,
+    PodMoved,
     ProofMissing,
 )
 
@@ -32,21 +36,25 @@ class FaultFigures:
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
-        self._stopped: deque[str] = deque(maxlen=_LATEST)
+        self._machines: deque[str] = deque(maxlen=_LATEST)
         self._unproven: deque[str] = deque(maxlen=_LATEST)
         self._guardrails: Counter[str] = Counter()
         self._measured: dict[str, deque[float]] = {}
+        self._moves: deque[PodMoved] = deque(maxlen=_LATEST)
 
     def add(self, event: Event) -> None:
         """Take in one event; most are none of ours."""
         match event:
-            case MachineStopped(name=name):
-                self._counts["stopped"] += 1
-                self._stopped.append(name)
+            case MachineStopped(name=name) | MachineRebooted(name=name) | MachinePaused(name=name):
+                self._counts[_TO_MACHINES[type(event)]] += 1
+                self._machines.append(name)
             case CommandExecuted(exit_code=code) | PodCommandExecuted(exit_code=code):
                 self._counts["ran" if code == 0 else "failed commands"] += 1
             case EvictionSkipped(error=error):
                 self._counts["not evicted"] += error
+            case PodMoved():
+                self._counts["moved"] += 1
+                self._moves.append(event)
             case MeasurementTaken(name=name, seconds=seconds):
                 self._measured.setdefault(name, deque(maxlen=_LATEST)).append(seconds * 1000)
             case ProofMissing(subject=subject, reason=reason):
@@ -64,8 +72,18 @@ class FaultFigures:
             "machines": {
                 "stopped": counts["stopped"],
                 "notStopped": counts["not stopped"],
+                "rebooted": counts["rebooted"],
+                "paused": counts["paused"],
                 "started": counts["started"],
-                "names": list(self._stopped),
+                "names": list(self._machines),
+            },
+            "moves": {
+                "moved": counts["moved"],
+                "pods": [
+                    {"pod": str(each.pod), "by": str(each.replacement), "from": each.from_node, "to": each.to_node}
+                    for each in self._moves
+                ],
+                **{name: distribution(self._move_times(name)) for name in _MOVE_MOMENTS},
             },
             "evictions": {
                 "evicted": counts["evicted"],
@@ -86,8 +104,10 @@ class FaultFigures:
     def lines(self) -> Iterator[tuple[str, str]]:
         """The figures for people: of what there was, a heading and what it says."""
         counts = self._counts
-        if told := self._told(("stopped", "not stopped", "started")):
-            yield "machines", told + (f": {_named(self._stopped)}" if self._stopped else "")
+        if told := self._told(("stopped", "not stopped", "rebooted", "paused", "started")):
+            yield "machines", told + (f": {_named(self._machines)}" if self._machines else "")
+        if self._moves:
+            yield "moved", self._moved_line()
         if told := self._told(("evicted", "blocked", "not evicted")):
             yield "evictions", told
         if told := self._told(("signalled",)):
@@ -101,10 +121,31 @@ class FaultFigures:
         if self._guardrails:
             yield "refused", f"by guardrails: {', '.join(map(_often, self._guardrails.items()))}"
 
+    def _moved_line(self) -> str:
+        """Which pods run elsewhere since, and after how long."""
+        ways = Counter(f"{each.from_node} to {each.to_node}" for each in self._moves)
+        if len(ways) == 1:
+            shown = f" from {next(iter(ways))}"
+        else:
+            shown = ", " + ", ".join(f"{count} from {way}" for way, count in ways.most_common(_SHOWN))
+        more = ", ..." if len(ways) > _SHOWN else ""
+        ready = spread(self._move_times("ready"))
+        return f"{counted(self._counts['moved'], 'pod')}{shown}{more}: Ready there after {ready}"
+
+    def _move_times(self, moment: str) -> list[float]:
+        values = (getattr(each, f"{moment}_ms") for each in self._moves)
+        return [value for value in values if value is not None]
+
     def _told(self, names: tuple[str, ...]) -> str:
         return ", ".join(f"{self._counts[name]} {_WORDS.get(name, name)}" for name in names if self._counts[name])
 
 
+_TO_MACHINES: dict[type[Event], str] = {
+    MachineStopped: "stopped",
+    MachineRebooted: "rebooted",
+    MachinePaused: "paused",
+}
+_MOVE_MOMENTS = ("evicted", "created", "ready")
 _COUNTED: dict[type[Event], str] = {
     MachineStopFailed: "not stopped",
     MachineStarted: "started",

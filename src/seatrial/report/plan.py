@@ -2,13 +2,16 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from seatrial.policy.spans import span_in_words
+from seatrial.policy.wording import counted
+from seatrial.report.durations import duration
 from seatrial.report.plain import plain
-from seatrial.runtime.plan import Plan, StepPlan, WatchPlan, plan_as_data
+from seatrial.runtime.plan import FailuresPlan, Plan, StepPlan, WatchPlan, plan_as_data
 
 
 def plan_as_json(plan: Plan) -> str:
@@ -22,6 +25,10 @@ def print_plan(plan: Plan, console: Console, *, command: Sequence[str] = (), arg
     `command` is the command and what it is given; without it, `autonomous` with the policy.
     """
     console.print(plain(f"plan of {plan.policy} on {plan.server}, seed {plan.seed}", style="bold"))
+    if plan.failures:
+        console.print()
+        console.print(plain("failures", style="bold"))
+        console.print(_grid(list(_failure_rows(plan.failures))))
     for scenario in plan.scenarios:
         console.print()
         console.print(plain(scenario.name, style="bold"))
@@ -30,7 +37,7 @@ def print_plan(plan: Plan, console: Console, *, command: Sequence[str] = (), arg
         for number, (key, step) in enumerate(scenario.steps, start=1):
             console.print(_render(f"{number}/{len(scenario.steps)}", key, step))
     if not plan.scenarios:
-        console.print("the policy has no scenarios")
+        console.print("nothing would fail" if plan.failures else "the policy has no scenarios")
     carried_out_by = command or ("autonomous", "--policy-file", plan.policy)
     whole = ["seatrial", *carried_out_by, *arguments, "--seed", plan.seed]
     console.print()
@@ -56,6 +63,26 @@ def _grid(rows: Sequence[tuple[str, str, str]]) -> Table:
     for label, text, style in rows:
         table.add_row("", label, plain(text, style=style))
     return table
+
+
+def _failure_rows(failures: FailuresPlan) -> Iterator[tuple[str, str, str]]:
+    for rate in failures.rates:
+        yield "expected", f"{counted(rate.units, rate.kind)} with an MTTF of {rate.mttf}: {rate.scenario}", ""
+        if rate.mean_seconds_between is None:
+            yield "", rate.note, "yellow"
+            continue
+        often = span_in_words(rate.mean_seconds_between * failures.accelerate)
+        in_the_run = duration(rate.mean_seconds_between * 1000)
+        yield "", f"one every {often}; {failures.accelerate:,.10g} times as fast, one every {in_the_run}", ""
+    struck: set[str] = set()
+    for number, each in enumerate(failures.first, start=1):
+        when = f"after {duration(each.waiting_seconds * 1000)} ({span_in_words(each.life_seconds)})"
+        kind = each.kind if len(each.units) == 1 else f"{each.kind}s"
+        zone = f", all of zone {each.zone}" if each.zone else ""
+        # Whatever replaces a pod has its place among those that fail, and a name that nobody knows yet.
+        again = ", or what replaces it" if each.kind == "pod" and struck & {*each.units} else ""
+        yield "first" if number == 1 else "", f"{when}: {kind} {', '.join(each.units)}{zone}{again}", "bold"
+        struck.update(each.units)
 
 
 _WATCH_LABELS = {"observe": "observes", "steadyState": "steady", "abortWhen": "aborts"}

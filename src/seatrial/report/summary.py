@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 
 from seatrial.report.durations import distribution, duration, spread
+from seatrial.report.failures import count_as_json, count_line
 from seatrial.report.faults import FaultFigures
 from seatrial.report.mesh import MeshSummary
 from seatrial.runtime.events import (
     ContainerSignalled,
     Event,
     ExperimentAborted,
+    FailuresCounted,
     MachineStopped,
     MeshSampled,
     PodEvicted,
@@ -78,6 +80,7 @@ class Summary:
         self.mesh = MeshSummary()
         self.faults = FaultFigures()
         self.scenarios: dict[str, Counter[Verdict]] = {}
+        self.failures: list[FailuresCounted] = []
         self.steady_state: dict[tuple[str, str], SteadySummary] = {}
         self.aborts: deque[str] = deque(maxlen=_LATEST)
         self.undone = 0
@@ -97,6 +100,8 @@ class Summary:
                 self.finished = event
             case ScenarioFinished(name=name, verdict=verdict):
                 self.scenarios.setdefault(name, Counter())[verdict] += 1
+            case FailuresCounted() as event:
+                self.failures.append(event)
             case MeshSampled() as event:
                 since = None if self._first_kill is None else record.monotonic - self._first_kill
                 self.mesh.add(event, since_kill_s=since, changed=self._changed)
@@ -177,6 +182,7 @@ class Summary:
                 {"name": name, **{str(verdict): counts[verdict] for verdict in Verdict}}
                 for name, counts in self.scenarios.items()
             ],
+            "failures": [count_as_json(each) for each in self.failures],
             "pods": {
                 "matched": self.matched,
                 "chosen": self.chosen,
@@ -220,7 +226,7 @@ class Summary:
 
     def lines(self) -> list[tuple[str, str]]:
         """The summary for people: a heading and what it says, a row each."""
-        rows = []
+        rows = [("failures", count_line(each)) for each in self.failures]
         if self.matched or self.killed or self.not_killed:
             rows.append(("pods", self._pods_line()))
         if self.recovered or self.missed:

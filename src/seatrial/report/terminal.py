@@ -14,6 +14,7 @@ from seatrial.report.closing import summary_rows
 from seatrial.report.plain import plain
 from seatrial.report.summary import Summary
 from seatrial.runtime.events import (
+    FailureAwaited,
     PauseStarted,
     Preparing,
     Record,
@@ -21,6 +22,7 @@ from seatrial.runtime.events import (
     RunStarted,
     ScenarioFinished,
     ScenarioStarted,
+    StepFinished,
     StepStarted,
     StopRequested,
 )
@@ -62,12 +64,14 @@ class TerminalReport:
                 self._say("beginning")
             case ScenarioStarted(name=name):
                 self._say(name)
-            case StepStarted(index=index, key=key, total=total):
-                self._say(f"{record.where.scenario}: step {index + 1} of {total}, {key}")
+            case StepStarted() | StepFinished() as step:
+                self._say(f"{record.where.scenario}: {_progress(step)}")
             case ScenarioFinished():
                 self._say("between scenarios")
             case PauseStarted(seconds=seconds):
                 self._say(f"pausing for {seconds:.0f} s")
+            case FailureAwaited(seconds=seconds):
+                self._say("nothing can fail" if seconds is None else f"a failure in {seconds:.0f} s")
             case StopRequested():
                 self._say("cleaning up")
 
@@ -80,6 +84,12 @@ class TerminalReport:
             self._status.start()
         else:
             self._status.update(text)
+
+
+def _progress(step: StepStarted | StepFinished) -> str:
+    if isinstance(step, StepStarted):
+        return f"step {step.index + 1} of {step.total}, {step.key}"
+    return "waiting for what its steps set off"
 
 
 def print_summary(summary: Summary, console: Console) -> None:

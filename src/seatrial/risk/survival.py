@@ -7,7 +7,7 @@ are up they are independent again, so the chances are added up over how many zon
 With repair, a part is up for MTTF / (MTTF + MTTR) of all time, its availability in the long run.
 
 What is computed is the small chance, that of too few, and not one minus the large one: nine nines would drown in
-rounding.
+rounding. The terms come from logarithms of the gamma function, and are right to nine digits for ten thousand machines.
 """
 
 import math
@@ -31,10 +31,14 @@ class Fleet:
         """The chance that fewer than `need` machines work."""
         return math.fsum(chance * binomial_below(need, alive, self.up) for alive, chance in self._alive())
 
+    @property
+    def left_without_a_zone(self) -> int:
+        """How many machines are not in the largest zone."""
+        return self.count - math.ceil(self.count / self.zones)
+
     def chance_of_fewer_without_a_zone(self, need: int) -> float:
         """The chance that fewer than `need` work while the largest zone is down and the others are up."""
-        left = self.count - math.ceil(self.count / self.zones)
-        return binomial_below(need, left, self.up)
+        return binomial_below(need, self.left_without_a_zone, self.up)
 
     def _alive(self) -> Iterator[tuple[int, float]]:
         """How many machines are in zones that are up, with the chance of each number.

@@ -6,6 +6,7 @@ their own.
 
 import random
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import astuple, dataclass, field, replace
 
 from seatrial.kube.client import Client
@@ -14,6 +15,7 @@ from seatrial.machines.none import NoMachines
 from seatrial.remote.executor import Executor, NoExecutor
 from seatrial.runtime.clock import Clock
 from seatrial.runtime.events import Event, EventStream, UndoWritten, Where
+from seatrial.runtime.failed_units import FailedUnits
 from seatrial.runtime.guardrails import Guardrails
 from seatrial.runtime.halt import HaltSwitch, NeverHalted
 from seatrial.runtime.journal import WrittenUndo
@@ -39,18 +41,25 @@ class Settings:
 
     `recovery_timeout_seconds` is how long a scenario waits for the replacements of the pods it killed; 0 doesn't wait.
     `inventory` has the hosts (addresses or names, in lower case) of each group, where an inventory file says which
-    nodes there are to match; None takes all nodes of the cluster.
+    nodes there are to match; None takes all nodes of the cluster. With `inventory_cloud`, machines of the cloud that no
+    node runs on are matched, too. Where `kill_command` is not None, pods are killed by it on their machines, not
+    through the API server; an empty one is what their container runtime has for that.
     """
 
     max_parallel: int = 50
     recovery_timeout_seconds: float = 60
     guardrails: Guardrails = field(default_factory=Guardrails)
     inventory: Mapping[str, Sequence[str]] | None = None
+    inventory_cloud: bool = False
+    kill_command: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a step, action or probe is handed beside its spec."""
+    """What a step, action or probe is handed beside its spec; `failed` in a scenario that is a failure.
+
+    `named_nodes` are those of the nodes that an action is done to which the policy names exactly.
+    """
 
     run_id: str
     cluster: Client
@@ -65,6 +74,8 @@ class Context:
     settings: Settings = field(default_factory=Settings)
     scope: ScenarioScope = field(default_factory=ScenarioScope)
     where: Where = field(default_factory=Where)
+    failed: FailedUnits | None = None
+    named_nodes: AbstractSet[str] = frozenset()
 
     def at(self, *, where: Where, scope: ScenarioScope | None = None) -> "Context":
         """The same context at another place of the policy."""

@@ -104,14 +104,55 @@ class ScenarioPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRate:
+    """How often something would fail: in a day of the cluster's life, and in seconds of the run between two failures.
+
+    `mean_seconds_between` is None where there is nothing that could fail, and `note` says why.
+    """
+
+    scenario: str
+    kind: Literal["node", "pod"]
+    mttf: str
+    units: int
+    per_day: float
+    mean_seconds_between: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFailure:
+    """One of the first failures: after how much of the cluster's life and how many seconds of waiting, and of what."""
+
+    scenario: str
+    kind: Literal["node", "pod"]
+    units: tuple[str, ...]
+    zone: str
+    life_seconds: float
+    waiting_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailuresPlan:
+    """What would fail of itself in a run with this seed, if all stay that are there."""
+
+    accelerate: float
+    rates: tuple[FailureRate, ...]
+    first: tuple[PlannedFailure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the first round of a run with this seed would do; `digest` tells policies apart by what they say."""
+    """What the first round of a run with this seed would do; `digest` tells policies apart by what they say.
+
+    With the run strategy `failures`, the scenarios are those of the first failures, each with the first of its own.
+    """
 
     policy: str
     digest: str = ""
     seed: str
     server: str
     scenarios: tuple[ScenarioPlan, ...] = field(default=())
+    failures: FailuresPlan | None = None
 
     @property
     def allowed(self) -> bool:

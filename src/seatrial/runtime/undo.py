@@ -34,12 +34,14 @@ class UndoKind(msgspec.Struct, frozen=True, kw_only=True):
 
     `run(args, world)` returns when the world is seen to be back, with a note on what it left as it is and why (somebody
     else changed it since), or an empty text. It raises a `SeatrialError` for what a person has to look at.
-    `deadline_seconds` is how long it may take, where that is longer than for others.
+    `deadline_seconds` is how long it may take, where that is longer than for others. One that `serves_others` takes
+    away what other undos may need: it comes after them, whenever it was written.
     """
 
     kind: str
     run: Callable[[Mapping[str, Any], World], Awaitable[str]]
     deadline_seconds: float | None = None
+    serves_others: bool = False
 
 
 @cache

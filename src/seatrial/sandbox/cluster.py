@@ -81,6 +81,7 @@ class Cluster:
         """
         await self._launcher.connect()
         self._run(self._launcher.run(), name="launcher")
+        self._run(self._partitions.follow_firewalls(), name="firewalls")
         await self._or_failure(self._bring_up())
         self._mark("ready")
 

@@ -6,8 +6,7 @@
 from collections import Counter
 from zoneinfo import ZoneInfo
 
-from seatrial.actions.pods.kill import kill_pods
-from seatrial.actions.pods.recovery import plan_tracking
+from seatrial.actions.pods.kill import kill_pods, plan_kills, unmet_kill_needs
 from seatrial.policy.base import Model
 from seatrial.policy.scalars import FilledItems
 from seatrial.runtime.context import Context
@@ -18,7 +17,6 @@ from seatrial.steps.step_type import StepType
 from seatrial.targets.filters import Timezone
 from seatrial.targets.impact import budget_impacts, owner_impacts
 from seatrial.targets.labelled_pods import Choice, choose_labelled
-from seatrial.targets.permissions import Permission, missing_permissions
 from seatrial.targets.pod_matchers.reader import in_words
 from seatrial.targets.pods import pod_ref
 from seatrial.targets.seal_labels import ENABLED
@@ -54,12 +52,14 @@ async def plan(spec: LabelMode, context: Context) -> StepPlan:
     """Which pods would be killed at this moment, and why others would not."""
     choice = await _choose(spec, context)
     victims = choice.due
+    kills = await plan_kills(victims, context)
     return StepPlan(
         summary="kill the pods that ask for it by their labels",
         matched=choice.asked,
         notes=(
             *([] if victims else [_why_none(spec, choice)]),
             *choice.notes,
+            *kills.notes,
             *(f"{pod_ref(each.pod)} is left alone: {each.reason}" for each in choice.spared),
         ),
         targets=tuple(pod_ref(pod) for pod in victims),
@@ -67,10 +67,9 @@ async def plan(spec: LabelMode, context: Context) -> StepPlan:
         owners=await owner_impacts(victims, context.cluster),
         unowned=tuple(pod_ref(pod) for pod in victims if pod.metadata.controller is None),
         budgets=await budget_impacts(victims, context.cluster),
-        missing_permissions=(
-            *await missing_permissions(victims, context.cluster, needed=[Permission("delete")]),
-            *(await plan_tracking(victims, context)).missing_permissions,
-        ),
+        changes=kills.changes,
+        refused=kills.refused,
+        missing_permissions=kills.missing_permissions,
     )
 
 
@@ -89,4 +88,8 @@ def _why_none(spec: LabelMode, choice: Choice) -> str:
     return f"no pod is due ({told})"
 
 
-STEP = StepType(key="labelMode", model=LabelMode, run=run, plan=plan)
+async def _unmet_needs(_spec: LabelMode, context: Context) -> tuple[str, ...]:
+    return await unmet_kill_needs(context)
+
+
+STEP = StepType(key="labelMode", model=LabelMode, run=run, plan=plan, unmet_needs=_unmet_needs)

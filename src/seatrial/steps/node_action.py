@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.actions.machine_needs import unmet_needs
 from seatrial.actions.node_action_type import NodeActionType
+from seatrial.actions.node_shell_pods import planned_pods
 from seatrial.actions.registry import node_actions
 from seatrial.kube.objects import Pod
 from seatrial.policy.base import Model, OneKey, one_key
@@ -74,7 +75,7 @@ async def _attempt(spec: NodeAction, context: Context, hit: dict[str, NodeTarget
     outcomes = []
     for index, chosen in enumerate(spec.actions):
         if selection.targets or node_actions()[chosen.key].accepts_empty:
-            here = context.at(where=replace(context.where, action=index))
+            here = _at_action(index, selection, context)
             outcomes.append(await _act(chosen, selection.targets, here, hit))
         elif not spec.empty_ok:
             outcomes.append(nothing_to_do(selection.empty_reason))
@@ -83,16 +84,30 @@ async def _attempt(spec: NodeAction, context: Context, hit: dict[str, NodeTarget
     return combine(outcomes)
 
 
+def _at_action(index: int, selection: NodeSelection, context: Context) -> Context:
+    return replace(context, where=replace(context.where, action=index), named_nodes=selection.named)
+
+
 async def _act(
     chosen: OneKey, targets: tuple[NodeTarget, ...], context: Context, hit: dict[str, NodeTarget]
 ) -> Outcome:
     await context.halt.check()
     action = node_actions()[chosen.key]
+    if problem := _without_node(action, targets):
+        return not_carried_out(problem)
     if reasons := await _reasons_to_refuse(action, chosen, targets, context, earlier=hit.values()):
         return refuse(reasons, context)
     if action.disrupts:
         hit.update((target.node.metadata.uid, target) for target in targets)
     return await action.run(chosen.spec, targets, context)
+
+
+def _without_node(action: NodeActionType, targets: Iterable[NodeTarget]) -> str:
+    """Why the action can't be carried out on machines that no node runs on; empty where it can, or there are none."""
+    names = [target.name for target in targets if not target.has_node]
+    if action.takes_machines or not names:
+        return ""
+    return f"{action.key} needs nodes, and these machines have none: {', '.join(names)}"
 
 
 async def _reasons_to_refuse(
@@ -123,11 +138,15 @@ async def plan(spec: NodeAction, context: Context) -> StepPlan:
     hit: dict[str, NodeTarget] = {}
     for index, chosen in enumerate(spec.actions if selection.targets else ()):
         action = node_actions()[chosen.key]
-        here = context.at(where=replace(context.where, action=index))
+        here = _at_action(index, selection, context)
+        if problem := _without_node(action, selection.targets):
+            parts.append(ActionPlan(refused=(problem,)))
+            continue
         refused = await _reasons_to_refuse(action, chosen, selection.targets, here, earlier=hit.values())
         missing = await missing_in(None, action.permissions, context.cluster)
+        names = [target.name for target in selection.targets] if action.runs_commands else []
         parts += [
-            ActionPlan(refused=refused, missing_permissions=missing),
+            ActionPlan(changes=planned_pods(names, context.executor), refused=refused, missing_permissions=missing),
             await action.plan(chosen.spec, selection.targets, here),
         ]
         pods = await action.victims(chosen.spec, selection.targets, here)

@@ -18,4 +18,16 @@ def each_once(texts: Iterable[Sequence[str]]) -> tuple[str, ...]:
 
 
 def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """A value as YAML has it on one line; of a choice that says nothing more, its name: "apiServer"."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case dict() if len(value) == 1 and not any(value.values()):
+            return str(next(iter(value)))
+        case dict():
+            return "{" + ", ".join(f"{key}: {_shown(each)}" for key, each in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(_shown, value)) + "]"
+    return str(value)

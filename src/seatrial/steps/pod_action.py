@@ -98,7 +98,7 @@ async def _reasons_to_refuse(
     return await guard_pods(
         victims,
         context,
-        named=named_namespaces(spec.matches),
+        named=named_namespaces(spec.matches, context.failed),
         earlier=earlier,
         honours_budgets=action.honours_budgets,
     )

@@ -13,7 +13,7 @@ from pydantic import create_model
 
 from seatrial.policy.base import Model, one_key
 from seatrial.policy.extensions import load_extensions
-from seatrial.policy.models import AbortCondition, Policy, Scenario, SteadyState
+from seatrial.policy.models import AbortCondition, Config, Policy, RunStrategy, Scenario, SteadyState
 from seatrial.policy.scalars import FilledItems, Items
 from seatrial.probes.registry import observer_types
 from seatrial.steps.step_type import StepType
@@ -32,7 +32,7 @@ def step_types() -> Mapping[str, StepType]:
 @cache
 def policy_model() -> type[Policy]:
     """The model of a whole policy file, with every installed step."""
-    return _model_with({*step_types(), *observer_types()})
+    return _model_with({*step_types(), *observer_types()}, config=_config_with_failures())
 
 
 def model_for(document: Any) -> type[Policy]:
@@ -42,14 +42,16 @@ def model_for(document: Any) -> type[Policy]:
     tell what is no step.
     """
     named = frozenset(_names_in(document))
-    return policy_model() if _NEEDS_ALL & named else _model_with(named)
+    if _NEEDS_ALL & named:
+        return policy_model()
+    return _model_with(named, config=_config_with_failures() if _names_failures(document) else Config)
 
 
 # What may stand in these are the steps that change nothing, which only those that are loaded can tell.
 _NEEDS_ALL = frozenset({"steadyState", "abortWhen"})
 
 
-def _model_with(named: AbstractSet[str]) -> type[Policy]:
+def _model_with(named: AbstractSet[str], *, config: type[Config]) -> type[Policy]:
     steps, observers = step_types(), observer_types()
     models = {key: steps[key].model if key in named else Any for key in steps}
     step = one_key("Step", models, doc="One thing that a scenario does.")
@@ -66,7 +68,24 @@ def _model_with(named: AbstractSet[str]) -> type[Policy]:
         steady_state=steady | None,
         abort_when=Items[abort],  # type: ignore[valid-type] # made above
     )
-    return _refine(Policy, scenarios=Items[scenario])  # type: ignore[valid-type] # made above
+    return _refine(Policy, config=config, scenarios=Items[scenario])  # type: ignore[valid-type] # made above
+
+
+def _config_with_failures() -> type[Config]:
+    """With the matchers that say what fails, which take a while to load."""
+    from seatrial.policy.failures import Failure  # noqa: PLC0415 -- few policies name failures
+    from seatrial.targets.node_selection import NodeTargetMatcher  # noqa: PLC0415 -- likewise
+    from seatrial.targets.pods import PodMatcher  # noqa: PLC0415 -- likewise
+
+    failure = _refine(Failure, nodes=FilledItems[NodeTargetMatcher] | None, pods=FilledItems[PodMatcher] | None)
+    strategy = _refine(RunStrategy, failures=Items[failure])  # type: ignore[valid-type] # made above
+    return _refine(Config, run_strategy=strategy)
+
+
+def _names_failures(document: Any) -> bool:
+    config = document.get("config") if isinstance(document, dict) else None
+    strategy = config.get("runStrategy") if isinstance(config, dict) else None
+    return isinstance(strategy, dict) and "failures" in strategy
 
 
 def _names_in(document: Any) -> Iterator[str]:
@@ -81,5 +100,10 @@ def _names_in(document: Any) -> Iterator[str]:
 
 def _refine(model: type[M], **annotations: Any) -> type[M]:
     """Give fields narrower types and keep everything else: name, defaults, documentation, rules."""
-    fields: dict[str, Any] = {name: (kind, copy(model.model_fields[name])) for name, kind in annotations.items()}
+    fields: dict[str, Any] = {}
+    for name, kind in annotations.items():
+        field = copy(model.model_fields[name])
+        if isinstance(field.default, Model):
+            field.default = kind()
+        fields[name] = (kind, field)
     return create_model(model.__name__, __base__=model, __doc__=model.__doc__, __module__=__name__, **fields)

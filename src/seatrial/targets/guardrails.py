@@ -10,13 +10,14 @@ from collections.abc import Set as AbstractSet
 
 from seatrial.kube.errors import Forbidden
 from seatrial.kube.objects import Node, Pod
-from seatrial.kube.resources import PODS
 from seatrial.policy.wording import counted
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import GuardrailHeld
 from seatrial.runtime.guardrails import DEFAULT_PROTECTED, Guardrails
 from seatrial.runtime.verdict import Outcome, not_carried_out
 from seatrial.targets.impact import budget_impacts, owner_impacts
+from seatrial.targets.node_limits import check_control_plane, check_count, check_etcd, check_zones
+from seatrial.targets.nodes import pods_on_nodes
 
 Reasons = tuple[str, ...]
 
@@ -54,26 +55,23 @@ async def guard_pods(
     return tuple(reasons)
 
 
-async def guard_nodes(nodes: Sequence[Node], context: Context, *, disrupts_pods: bool = True) -> Reasons:
+async def guard_nodes(
+    nodes: Sequence[Node], context: Context, *, disrupts_pods: bool = True, takes_down: bool | None = None
+) -> Reasons:
     """Why these nodes may not be disrupted; empty where they may.
 
     Where the action `disrupts_pods`, what runs on the nodes counts as lost to its owners and budgets. It does not count
     for `maxPods`, and the namespaces that are protected unless named are not looked at: every node runs some of
-    `kube-system`.
+    `kube-system`. Where it `takes_down` the nodes, as what disrupts pods does unless said otherwise, the control plane
+    and etcd's quorum are looked at, too.
     """
-    limits = context.settings.guardrails
-    reasons = []
-    if limits.most_nodes is not None and len(nodes) > limits.most_nodes:
-        count = counted(len(nodes), "node")
-        reasons.append(f"maxNodes: the step would hit {count}, at most {limits.most_nodes} may be")
-    if not disrupts_pods or not nodes or not (limits.least_left or limits.respect_budgets or limits.protected):
-        return tuple(reasons)
-    pods = await _pods_on(nodes, context)
-    protected = sorted({pod.metadata.namespace for pod in pods} & limits.protected)
-    reasons += [f"protectNamespaces: pods of the protected namespace {each} run there" for each in protected]
-    reasons += await _least_left(pods, context)
-    if limits.respect_budgets:
-        reasons += await _budgets(pods, context)
+    reasons = check_count(nodes, context)
+    reasons += await check_zones(nodes, context)
+    if disrupts_pods if takes_down is None else takes_down:
+        reasons += await check_control_plane(nodes, context)
+        reasons += await check_etcd(nodes, context)
+    if disrupts_pods:
+        reasons += await _lost_pods(nodes, context)
     return tuple(reasons)
 
 
@@ -104,6 +102,19 @@ def _protection(namespace: str, context: Context, *, named: bool) -> Iterator[st
         yield f"protectNamespaces: Seatrial itself runs in {namespace}, which is protected unless a matcher names it"
 
 
+async def _lost_pods(nodes: Sequence[Node], context: Context) -> list[str]:
+    limits = context.settings.guardrails
+    if not nodes or not (limits.least_left or limits.respect_budgets or limits.protected):
+        return []
+    pods = await pods_on_nodes([node.metadata.name for node in nodes], context)
+    protected = sorted({pod.metadata.namespace for pod in pods} & limits.protected)
+    reasons = [f"protectNamespaces: pods of the protected namespace {each} run there" for each in protected]
+    reasons += await _least_left(pods, context)
+    if limits.respect_budgets:
+        reasons += await _budgets(pods, context)
+    return reasons
+
+
 async def _least_left(pods: Sequence[Pod], context: Context) -> list[str]:
     least = context.settings.guardrails.least_left
     if not least:
@@ -132,11 +143,3 @@ async def _budgets(pods: Sequence[Pod], context: Context) -> list[str]:
         for each in impacts
         if each.broken
     ]
-
-
-async def _pods_on(nodes: Sequence[Node], context: Context) -> list[Pod]:
-    pods: list[Pod] = []
-    for node in nodes:
-        selector = f"spec.nodeName={node.metadata.name}"
-        pods += (await context.cluster.list(PODS, field_selector=selector, type=Pod)).items
-    return [pod for pod in pods if not pod.is_finished]

@@ -4,8 +4,8 @@ An owner is who decides how many pods there are: of a ReplicaSet that a Deployme
 a rollout, during which pods belong to two ReplicaSets, counts as one.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 
 from seatrial.kube.client import Client
 from seatrial.kube.errors import Forbidden, NotFound
@@ -23,6 +23,21 @@ async def owner_impacts(victims: Iterable[Pod], cluster: Client) -> tuple[OwnerI
         hit = [pod for pod in victims if pod.metadata.namespace == namespace]
         impacts += await _owner_impacts_in(namespace, hit, cluster)
     return tuple(impacts)
+
+
+async def owner_names(pods: Iterable[Pod], cluster: Client) -> Mapping[str, str]:
+    """Who decides how many of these pods there are, in words, by the UIDs of the pods' controllers."""
+    names: dict[str, str] = {}
+    spaces: dict[str, set[OwnerReference]] = defaultdict(set)
+    for pod in pods:
+        if controller := pod.metadata.controller:
+            spaces[pod.metadata.namespace].add(controller)
+    for namespace, controllers in sorted(spaces.items()):
+        above = await _owners_of_replica_sets(namespace, controllers, cluster)
+        for controller in controllers:
+            owner = above.get(controller.uid, controller)
+            names[controller.uid] = f"{owner.kind}/{owner.name} in {namespace}"
+    return names
 
 
 async def _owner_impacts_in(namespace: str, victims: list[Pod], cluster: Client) -> Iterator[OwnerImpact]:

@@ -15,6 +15,7 @@ from seatrial.policy.base import Model, OneKey, complain, option
 from seatrial.policy.scalars import Fraction
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import NodesChosen, TargetsFiltered, TargetsMatched
+from seatrial.runtime.failed_units import UNKNOWN, FailedUnits
 from seatrial.targets.filters import DayTime, RandomSample, Regex, any_matches, filter_targets
 from seatrial.targets.nodes import NodeTarget, list_targets
 
@@ -37,8 +38,9 @@ class NodeProperty(Model):
     name: Literal["name", "ip", "group", "az", "state"]
     """The node's name; one of its addresses; one of its groups; its availability zone; or `UP`, `DOWN`, `UNKNOWN`.
 
-    Groups are the node's roles, the node pool that its provider labels it with, the groups of its machine in the cloud
-    and those of the inventory file. The zone is the label `topology.kubernetes.io/zone`, or what the cloud says.
+    Groups are the node's roles, the node pool that its provider labels it with, and the groups of its machine in the
+    cloud; with an inventory file those that it is in there, else each of its labels, as `KEY=VALUE` and by the value
+    alone. The zone is the label `topology.kubernetes.io/zone`, or what the cloud says.
     The state is the machine's where its cloud is known; else `UP` for a node whose kubelet reports, and `UNKNOWN`.
     """
 
@@ -67,6 +69,9 @@ class NodeTargetMatcher(OneKey):
     labels: NodeLabels = option()
     """The nodes that a label selector selects."""
 
+    failed: Literal[True] = option()
+    """The nodes that failed, in a scenario of the run strategy `failures`."""
+
 
 class NodeFilter(OneKey):
     """Decides which of the matched nodes stay."""
@@ -88,13 +93,15 @@ class NodeFilter(OneKey):
 class NodeSelection:
     """The nodes left after matching and filtering.
 
-    `notes` say how filters decided where that isn't plain, `empty_reason` why no node is left.
+    `notes` say how filters decided where that isn't plain, `empty_reason` why no node is left. `named` are the
+    names of those that a matcher names exactly, filters or not.
     """
 
     targets: tuple[NodeTarget, ...]
     matched: int
     notes: tuple[str, ...] = ()
     empty_reason: str = ""
+    named: frozenset[str] = frozenset()
 
 
 async def select_nodes(
@@ -114,10 +121,15 @@ async def select_nodes(
     all_nodes, notes = await list_targets(context, needs_machines=asks)
     matched: dict[str, NodeTarget] = {}
     for matcher in matchers:
-        found = [target for target in all_nodes if _is_matched(target, matcher)]
+        found = [target for target in all_nodes if _is_matched(target, matcher, context.failed)]
         context.emit(TargetsMatched(matcher=describe(matcher), count=len(found), kind="node"))
-        matched.update((target.name, target) for target in found)
-    targets: Sequence[NodeTarget] = [target for target in all_nodes if target.name in matched]
+        if matcher.spec is True and (context.failed is None or not context.failed.nodes):
+            notes.append("what failed is a pod" if context.failed else UNKNOWN)
+        matched.update((target.node.metadata.uid, target) for target in found)
+    targets: Sequence[NodeTarget] = [target for target in all_nodes if target.node.metadata.uid in matched]
+    named = frozenset(
+        target.name for target in targets if any(_is_named(target, matcher, context.failed) for matcher in matchers)
+    )
     words = "; ".join(describe(matcher) for matcher in matchers)
     reason = "" if targets else f"no node matched ({words})" + (f": {'; '.join(notes)}" if notes else "")
     for index, each in enumerate(filters):
@@ -139,12 +151,31 @@ async def select_nodes(
                 f" ({note})" if note else ""
             )
     context.emit(NodesChosen(nodes=tuple(target.ref for target in targets), matched=len(matched)))
-    return NodeSelection(targets=tuple(targets), matched=len(matched), notes=tuple(notes), empty_reason=reason)
+    return NodeSelection(
+        targets=tuple(targets),
+        matched=len(matched),
+        notes=tuple(notes),
+        empty_reason=reason,
+        named=named,
+    )
+
+
+async def matching_nodes(matchers: Sequence[NodeTargetMatcher], context: Context) -> list[NodeTarget]:
+    """The nodes that any of the matchers takes, where they are not themselves a step's targets; nothing is said.
+
+    Raises:
+        ClusterError: the API server refused or did not answer.
+        MachineError: the cloud refused or did not answer.
+    """
+    all_nodes, _ = await list_targets(context, needs_machines=_ask_the_cloud(matchers, ()))
+    return [each for each in all_nodes if any(_is_matched(each, matcher, context.failed) for matcher in matchers)]
 
 
 def describe(matcher: NodeTargetMatcher) -> str:
     """A matcher in a few words."""
     spec = matcher.spec
+    if spec is True:
+        return "failed"
     if isinstance(spec, NodeLabels):
         return f"nodes with labels {spec.selector}"
     return f"nodes whose {spec.name} {'does not match' if spec.negative else 'matches'} {spec.value}"
@@ -155,11 +186,24 @@ def _ask_the_cloud(matchers: Sequence[NodeTargetMatcher], filters: Sequence[Node
     return any(isinstance(spec, NodeProperty) and spec.name in _ASKS_THE_CLOUD for spec in specs)
 
 
-def _is_matched(target: NodeTarget, matcher: NodeTargetMatcher) -> bool:
+def _is_matched(target: NodeTarget, matcher: NodeTargetMatcher, failed: FailedUnits | None) -> bool:
     spec = matcher.spec
+    if spec is True:
+        return failed is not None and target.name in failed.nodes
     if isinstance(spec, NodeLabels):
         return parse_label_selector(spec.selector).matches(target.node.metadata.labels)
     return _has_property(target, spec)
+
+
+def _is_named(target: NodeTarget, matcher: NodeTargetMatcher, failed: FailedUnits | None) -> bool:
+    """Whether the matcher means this very node, by its whole name or address; others that it takes are not named."""
+    spec = matcher.spec
+    if spec is True:
+        return failed is not None and target.name in failed.nodes and target.name in failed.named
+    if not isinstance(spec, NodeProperty) or spec.name not in {"name", "ip"} or spec.negative:
+        return False
+    plain = spec.value.removeprefix("^").removesuffix("$").replace(r"\.", ".").lower()
+    return plain in {value.lower() for value in _values(target, spec)}
 
 
 def _has_property(target: NodeTarget, spec: NodeProperty) -> bool:

@@ -1,15 +1,16 @@
 """A node of the cluster with the machine under it: what node actions act on.
 
-Machines that no node runs on are never hit. The node that Seatrial itself runs on is left out; with an inventory file,
-so are the nodes that it doesn't name.
+Machines that no node runs on are hit only where the inventory is asked for from the cloud; then they are matched by the
+cloud's own names, addresses, zones, groups and labels. The node or machine that Seatrial itself runs on is left out;
+with an inventory file, so are those that it doesn't name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
 from seatrial.kube.errors import Forbidden, NotFound
-from seatrial.kube.objects import ZONE_LABEL, Node, Pod
+from seatrial.kube.objects import ZONE_LABEL, Node, ObjectMeta, Pod
 from seatrial.kube.resources import NODES, PODS
 from seatrial.machines.driver import Machine, MachineState
 from seatrial.machines.matching import Pairing, pair_machines
@@ -27,28 +28,35 @@ _GROUP_LABELS = (
     "kubernetes.azure.com/agentpool",
     "seatrial.io/group",
 )
+# Up to so many nodes are asked for their pods one by one; for more, all pods of the cluster are listed once.
+_ASKED_ONE_BY_ONE = 5
 
 
 class NodeTarget(msgspec.Struct, frozen=True, kw_only=True):
     """A node, and the machine under it; `problem` says why none is known, where somebody asked.
 
-    `inventory_groups` are those of the inventory file.
+    `inventory_groups` are those of the inventory file; None where there is none. Of a machine that no node runs on,
+    `has_node` is False, and `node` stands in for one: it has the machine's name, id and labels.
     """
 
     node: Node
     machine: Machine | None = None
     problem: str = ""
-    inventory_groups: tuple[str, ...] = ()
+    inventory_groups: tuple[str, ...] | None = None
+    has_node: bool = True
 
     @property
     def name(self) -> str:
         """The node's name."""
         return self.node.metadata.name
 
+    def __str__(self) -> str:
+        return f"node {self.name}" if self.has_node else f"no node ({self.name})"
+
     @property
     def ref(self) -> NodeRef:
         """The node as events name it."""
-        return node_ref(self.node)
+        return NodeRef(name=self.name, uid=self.node.metadata.uid, zone=self.zone)
 
     @property
     def state(self) -> MachineState:
@@ -62,7 +70,7 @@ class NodeTarget(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def zone(self) -> str:
         """The availability zone, as the node's label or else the cloud says."""
-        return self.ref.zone or (self.machine.zone if self.machine else "")
+        return (self.node.metadata.labels or {}).get(ZONE_LABEL, "") or (self.machine.zone if self.machine else "")
 
     @property
     def addresses(self) -> list[str]:
@@ -73,12 +81,20 @@ class NodeTarget(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def groups(self) -> list[str]:
-        """Roles, node pool, the cloud's groups and the inventory's."""
+        """Roles, node pool and the cloud's groups; with an inventory file its groups, else each label.
+
+        A label is a group by `KEY=VALUE` and by its value alone, as in PowerfulSeal's inventory from Kubernetes.
+        """
         labels = self.node.metadata.labels or {}
         roles = [key.removeprefix(_ROLE_PREFIX) for key in labels if key.startswith(_ROLE_PREFIX)]
         pools = [labels[key] for key in _GROUP_LABELS if key in labels]
         clouds = self.machine.groups if self.machine else ()
-        return list(dict.fromkeys([*roles, *pools, *clouds, *self.inventory_groups]))
+        return list(dict.fromkeys([*roles, *pools, *clouds, *self._inventory(labels)]))
+
+    def _inventory(self, labels: Mapping[str, str]) -> Sequence[str]:
+        if self.inventory_groups is not None:
+            return self.inventory_groups
+        return [each for key, value in labels.items() if value for each in (f"{key}={value}", value)]
 
 
 def node_ref(node: Node) -> NodeRef:
@@ -90,23 +106,32 @@ def node_ref(node: Node) -> NodeRef:
 async def list_targets(context: Context, *, needs_machines: bool) -> tuple[list[NodeTarget], list[str]]:
     """All nodes that may be hit, by name, and notes on what is left out; with their machines where that is needed.
 
+    Machines without a node follow them where the inventory comes from the cloud.
+
     Raises:
         ClusterError: the API server refused or did not answer.
         MachineError: the cloud refused or did not answer.
     """
+    settings = context.settings
     listed = await context.cluster.list(NODES, type=Node)
     everything = sorted(listed.items, key=lambda node: node.metadata.name)
+    asks = needs_machines or settings.inventory_cloud
     # Paired with all nodes, so that a machine which two of them claim is seen to be in doubt.
-    pairing = pair_machines(everything, await context.machines.list()) if needs_machines else None
-    nodes, notes = await _without_own(everything, context)
-    targets = [_target(node, pairing, context.settings.inventory) for node in nodes]
-    if context.settings.inventory is not None:
+    pairing = pair_machines(everything, await context.machines.list()) if asks else Pairing(machines={}, problems={})
+    strays = pairing.unclaimed if settings.inventory_cloud else ()
+    targets = [_target(node, pairing, settings.inventory) for node in everything]
+    targets += [_stray(machine, settings.inventory) for machine in strays]
+    targets, notes = await _without_own(targets, context)
+    if settings.inventory is not None:
         named = [target for target in targets if target.inventory_groups]
         if len(named) < len(targets):
             notes.append(f"{counted(len(targets) - len(named), 'node')} not in the inventory: left out")
         targets = named
-    if pairing and pairing.unclaimed:
-        notes.append(f"{counted(len(pairing.unclaimed), 'machine')} of the cloud without a node here: left alone")
+    if settings.inventory_cloud and not await context.machines.capabilities():
+        notes.append("--inventory-cloud: no cloud is configured whose machines could be matched")
+    if pairing.unclaimed and not settings.inventory_cloud:
+        machines = counted(len(pairing.unclaimed), "machine")
+        notes.append(f"{machines} of the cloud without a node here: left alone (--inventory-cloud would match them)")
     return targets, notes
 
 
@@ -116,25 +141,48 @@ async def pods_on(node: str, context: Context) -> list[Pod]:
     return [pod for pod in listed.items if not pod.is_finished]
 
 
-def _target(node: Node, pairing: Pairing | None, inventory: Mapping[str, Sequence[str]] | None) -> NodeTarget:
+async def pods_on_nodes(nodes: Collection[str], context: Context) -> list[Pod]:
+    """The same for several nodes."""
+    if len(nodes) <= _ASKED_ONE_BY_ONE:
+        return [pod for node in nodes for pod in await pods_on(node, context)]
+    listed = await context.cluster.list(PODS, type=Pod)
+    return [pod for pod in listed.items if pod.spec.node_name in nodes and not pod.is_finished]
+
+
+def _target(node: Node, pairing: Pairing, inventory: Mapping[str, Sequence[str]] | None) -> NodeTarget:
     name = node.metadata.name
-    hosts = {name.lower(), *(each.address.lower() for each in node.status.addresses)}
-    groups = tuple(group for group, members in (inventory or {}).items() if not hosts.isdisjoint(members))
-    if pairing is None:
-        return NodeTarget(node=node, inventory_groups=groups)
+    groups = _groups_of({name, *(each.address for each in node.status.addresses)}, inventory)
     machine, problem = pairing.machines.get(name), pairing.problems.get(name, "")
     return NodeTarget(node=node, machine=machine, problem=problem, inventory_groups=groups)
 
 
-async def _without_own(nodes: Sequence[Node], context: Context) -> tuple[list[Node], list[str]]:
+def _stray(machine: Machine, inventory: Mapping[str, Sequence[str]] | None) -> NodeTarget:
+    """A machine that no node runs on."""
+    groups = _groups_of({machine.name, *machine.addresses}, inventory)
+    meta = ObjectMeta(name=machine.name or machine.id, uid=machine.id, labels=dict(machine.labels))
+    return NodeTarget(node=Node(metadata=meta), machine=machine, inventory_groups=groups, has_node=False)
+
+
+def _groups_of(hosts: Collection[str], inventory: Mapping[str, Sequence[str]] | None) -> tuple[str, ...] | None:
+    if inventory is None:
+        return None
+    known = {each.lower() for each in hosts}
+    return tuple(group for group, members in inventory.items() if not known.isdisjoint(members))
+
+
+async def _without_own(targets: Sequence[NodeTarget], context: Context) -> tuple[list[NodeTarget], list[str]]:
     """The nodes but the one that Seatrial itself runs on."""
     if not (context.identity.host_ip or context.identity.pod_name):
-        return list(nodes), []
+        return list(targets), []
     address, name = await _own_node(context)
-    others = [node for node in nodes if not (node.metadata.name == name or _has_address(node, address))]
-    if len(others) < len(nodes):
+    others = [each for each in targets if not _is_own(each, address=address, name=name)]
+    if len(others) < len(targets):
         return others, ["the node that Seatrial itself runs on is left out"]
     return others, ["which node Seatrial itself runs on is not known: give its pod HOST_IP by the downward API"]
+
+
+def _is_own(target: NodeTarget, *, address: str, name: str) -> bool:
+    return (target.has_node and target.name == name) or address in target.addresses
 
 
 async def _own_node(context: Context) -> tuple[str, str]:
@@ -147,7 +195,3 @@ async def _own_node(context: Context) -> tuple[str, str]:
     except (NotFound, Forbidden):
         return "", ""
     return pod.status.host_ip, pod.spec.node_name
-
-
-def _has_address(node: Node, address: str) -> bool:
-    return bool(address) and any(each.address == address for each in node.status.addresses)

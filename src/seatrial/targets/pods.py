@@ -1,15 +1,18 @@
 """Which pods a step is about: the matchers of `podAction`.
 
 Each matcher names a set of pods; several matchers make one set without duplicates, in the order of namespace and
-name, so that the same seed on the same cluster picks the same ones. Seatrial's own pod is never in it.
+name, so that the same seed on the same cluster picks the same ones. Seatrial's own pods are never in it.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from seatrial.kube.objects import Pod
 from seatrial.policy.base import OneKey, option
+from seatrial.remote.node_shell_pod import is_shell_pod
 from seatrial.runtime.context import Context, Identity
 from seatrial.runtime.events import PodRef, TargetsMatched
+from seatrial.runtime.failed_units import UNKNOWN, FailedUnits
 from seatrial.targets.pod_matchers.by_owner import OwnerMatcher
 from seatrial.targets.pod_matchers.by_place import NodeMatcher, ZoneMatcher
 from seatrial.targets.pod_matchers.by_selector import FieldMatcher, LabelsMatcher
@@ -66,6 +69,9 @@ class PodMatcher(OneKey):
     zone: ZoneMatcher = option()
     """The pods that run on the nodes of a zone."""
 
+    failed: Literal[True] = option()
+    """The pods that failed, in a scenario of the run strategy `failures`: those that are still there."""
+
 
 async def match_pods(matchers: Sequence[PodMatcher], context: Context, *, metadata_only: bool = False) -> Matched:
     """Find the pods that any of the matchers names; with `metadata_only` nothing else of them may be read.
@@ -78,31 +84,51 @@ async def match_pods(matchers: Sequence[PodMatcher], context: Context, *, metada
     reader = PodReader(cluster=context.cluster, metadata_only=metadata_only)
     for matcher in matchers:
         spec = matcher.spec
-        matched = await (reader.list_in(spec) if isinstance(spec, str) else spec.find(reader))
+        if spec is True:
+            matched = await _failed_pods(reader, context)
+        else:
+            matched = await (reader.list_in(spec) if isinstance(spec, str) else spec.find(reader))
         context.emit(TargetsMatched(matcher=describe(matcher), count=len(matched.pods)))
         found.update((pod.metadata.uid, pod) for pod in matched.pods)
         notes += matched.notes
     others = [pod for pod in found.values() if not is_own_pod(pod, context.identity)]
     if found and not others:
-        notes.append("only the pod that Seatrial runs in, which is left out")
+        notes.append("only Seatrial's own pods, which are left out")
     ordered = sorted(others, key=lambda pod: (pod.metadata.namespace, pod.metadata.name))
     return Matched(pods=tuple(ordered), notes=tuple(notes))
+
+
+async def _failed_pods(reader: PodReader, context: Context) -> Matched:
+    failed = context.failed
+    if failed is None or not failed.pods:
+        return Matched(pods=(), notes=("what failed is a node" if failed else UNKNOWN,))
+    uids = {pod.uid for pod in failed.pods}
+    found: list[Pod] = []
+    for namespace in sorted({pod.namespace for pod in failed.pods}):
+        found += [pod for pod in await reader.list(namespace) if pod.metadata.uid in uids]
+    return Matched(pods=tuple(found), notes=() if found else (f"{failed}: gone",))
 
 
 def describe(matcher: PodMatcher) -> str:
     """A matcher in a few words."""
     spec = matcher.spec
+    if spec is True:
+        return "failed"
     return in_words(spec) if isinstance(spec, str) else str(spec)
 
 
-def named_namespaces(matchers: Sequence[PodMatcher]) -> frozenset[str]:
-    """The namespaces that matchers name exactly: no glob, not all."""
-    said = [matcher.spec if isinstance(matcher.spec, str) else matcher.spec.namespace for matcher in matchers]
-    return frozenset(each for each in said if each is not None and not is_all(each) and not is_glob(each))
+def named_namespaces(matchers: Sequence[PodMatcher], failed: FailedUnits | None = None) -> frozenset[str]:
+    """The namespaces that matchers name exactly: no glob, not all; `failed` is what the matcher `failed` stands for."""
+    specs = [matcher.spec for matcher in matchers]
+    said = [spec if isinstance(spec, str) else spec.namespace for spec in specs if spec is not True]
+    by_failure = failed.named if failed and failed.kind == "pod" and any(spec is True for spec in specs) else ()
+    return frozenset((*by_failure, *(each for each in said if each and not is_all(each) and not is_glob(each))))
 
 
 def is_own_pod(pod: Pod, identity: Identity) -> bool:
-    """Whether Seatrial itself runs in this pod."""
+    """Whether Seatrial itself runs in this pod, or its commands go through it to the pod's node."""
+    if is_shell_pod(pod.metadata.labels):
+        return True
     if not identity.pod_name or pod.metadata.name != identity.pod_name:
         return False
     return identity.pod_namespace in {"", pod.metadata.namespace}

@@ -12,11 +12,13 @@ from typing import Any, Literal, TextIO
 
 from seatrial.runtime.events import (
     CommandExecuted,
+    CommandOutput,
     EarlierRunFound,
     Event,
     EvictionBlocked,
     EvictionSkipped,
     ExperimentAborted,
+    FailureAwaited,
     GuardrailHeld,
     HaltUnreadable,
     MachineSkipped,
@@ -86,6 +88,8 @@ class LogReport:
         match event:
             case ProbeSampled() if where.scenario and where.step is None:
                 return logging.DEBUG  # one of many samples beside the steps
+            case CommandOutput():
+                return logging.DEBUG  # what the command came to is told at its end
             case UndoFailed():
                 return logging.ERROR
             case MeshSampled() as sample:
@@ -112,6 +116,8 @@ def _is_warning(event: Event) -> bool:
         case CommandExecuted(exit_code=code) if code != 0:
             return True
         case GuardrailHeld() | ReplacementForeseen() | ProofMissing() | SteadyStateLost() | ExperimentAborted():
+            return True
+        case FailureAwaited(seconds=None):
             return True
         case UndoRetried() | RunHalted() | HaltUnreadable() | EarlierRunFound():
             return True

@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -18,6 +19,7 @@ from seatrial.runtime.events import (
     UndoDone,
 )
 from seatrial.runtime.verdict import Verdict
+from seatrial.testing import FakeClock
 
 
 def kill(**given):
@@ -112,6 +114,7 @@ async def test_a_pause_whose_container_is_gone_is_over(whole):
         {"signal": "SIGSTOP"},
         {"signal": "SIGTERM", "resumeAfter": 5},
         {"signal": "SIGSTOP", "resumeAfter": 5, "expectEnd": True},
+        {"signal": "SIGSTOP", "resumeAfter": 5, "repeat": {"times": 2}},
         {"signal": "SIGCONT"},
     ],
 )
@@ -119,6 +122,25 @@ def test_a_pause_has_an_end_and_nothing_else_has(given):
     """`resumeAfter` goes with SIGSTOP, and SIGCONT is sent by nobody but the pause."""
     with pytest.raises(ValidationError):
         kill(**given)
+
+
+async def test_a_pattern_ends_the_container_again_when_it_is_back(whole):
+    """Each time counted; the container that runs by then is hit, in the same pod."""
+    [pod] = await whole.deploy("web")
+    scope = whole.context.scope
+
+    class UntilItIsBack(FakeClock):
+        async def sleep(self, seconds):
+            await super().sleep(seconds)
+            assert (await scope.settle(timeout_seconds=60)).passed
+
+    context = replace(whole.context, clock=UntilItIsBack())
+    assert (await run(kill(repeat={"times": 2, "every": 30}), (pod,), context)).passed
+    assert (await scope.settle(timeout_seconds=60)).passed
+    after = await look(whole, pod)
+    assert (after.metadata.uid, after.status.container_statuses[0].restart_count) == (pod.metadata.uid, 2)
+    sent = [event for event in await whole.events() if isinstance(event, ContainerSignalled)]
+    assert [(event.number, event.times) for event in sent] == [(1, 2), (2, 2)]
 
 
 async def test_a_signal_that_need_not_end_the_container(whole):

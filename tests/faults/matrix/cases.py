@@ -1,7 +1,7 @@
 """What Seatrial changes: the rows of the matrix, one small entry each.
 
 `{ns}` in a case is the cell's own namespace, which has a node of that name too (one without a machine); `{machine}` a
-node whose machine the cell has for itself, `{dir}` a directory, `{alerts}` an Alertmanager.
+node whose machine the cell has for itself, `{dir}` a directory, `{alerts}` an Alertmanager, `{kubectl}` a program.
 """
 
 import json
@@ -32,8 +32,11 @@ class Case:
         changes: how many requests of the experiment change something.
         undone: whether clean-up changes something; what a controller mends needs none.
         machine: whether it is about a machine, which one cell at a time may have.
+        off: whether that machine is switched off before.
         peer: what it changes and talks to, where that isn't the API server.
         inside: a shell command that shows what the objects don't: run in the pod with the label `app=web`.
+        on_machine: the same, run on the cell's machine.
+        executor: the way of commands to machines, with its settings, where it isn't the sandbox's.
         long: whether it meets the outages of 20 seconds, too.
         without: what can't go wrong here, and why.
     """
@@ -48,8 +51,11 @@ class Case:
     changes: int = 1
     undone: bool = True
     machine: bool = False
+    off: bool = False
     peer: str = "API server"
     inside: str = ""
+    on_machine: str = ""
+    executor: str = ""
     long: bool = False
     without: Mapping[Kind, str] = field(default_factory=dict)
 
@@ -109,8 +115,8 @@ def lone_pod(**spec: Any) -> Object:
     }  # fmt: skip
 
 
-def kubectl(action: str, *objects: Object) -> Object:
-    return {"kubectl": {"action": action, "payload": "\n---\n".join(map(json.dumps, objects))}}
+def kubectl(action: str, *objects: Object, **others: Any) -> Object:
+    return {"kubectl": {"action": action, "payload": "\n---\n".join(map(json.dumps, objects)), **others}}
 
 
 def node_action(action: Object, node: str = "{ns}$") -> Object:
@@ -139,10 +145,16 @@ _INSIDE = (
     "ls /tmp; for each in /proc/[0-9]*; do read -r name < $each/comm; state=$(grep ^State $each/status);"
     ' case $state in *zombie*) ;; *) echo "$name $state";; esac; done'
 )
+# The machine's service, and what of ours is left there.
+_ON_MACHINE = (
+    "systemctl is-active kubelet; grep -c stopped /proc/$(pgrep -x kubelet)/status;"
+    " pgrep -fa '[s]eatrial-(timer|load)'; pgrep -l stress-ng"
+)
 _LATENCY = {
     "targetProxy": "8080", "toxicType": "latency", "toxicAttributes": [{"name": "latency", "value": 250}],
 }  # fmt: skip
 _NO_OBJECT = dict.fromkeys((Kind.DELETED, Kind.CHANGED), "what is changed is no object, and nobody else can get at it")
+_NO_NAME = dict.fromkeys((Kind.DELETED, Kind.CHANGED), "its name has the run's id in it, which none foretells")
 _NODE_LOST = {
     Kind.DELETED: "a Node that is deleted while its machine is off is registered anew by its kubelet, without what"
     " people wrote on it: no clean-up of ours brings that back"
@@ -159,6 +171,16 @@ CASES = (
     ),
     Case(
         "kubectl delete", (kubectl("delete", config_map(), service()),),
+        before=(config_map(), service()), comes_back=True, changes=2,
+    ),
+    Case(
+        "kubectl apply by the program",
+        (kubectl("apply", config_map(colour="blue"), service(), kubectlBinary="{kubectl}"),),
+        before=(config_map(),), changes=2,
+    ),
+    Case(
+        "kubectl delete by the program",
+        (kubectl("delete", config_map(), service(), kubectlBinary="{kubectl}"),),
         before=(config_map(), service()), comes_back=True, changes=2,
     ),
     Case("cordon", (node_action({"cordon": {}}),), target=_NODE, meddling=_NODE_MEDDLING),
@@ -233,8 +255,58 @@ CASES = (
         without=_NO_OBJECT,
     ),
     Case(
+        "execute through a pod",
+        (
+            node_action(
+                {"execute": {"cmd": "touch {dir}/broken", "undo": "rm -f {dir}/broken", "timeout": 2}}, "node1$"
+            ),
+        ),
+        executor="node-shell?NODE_SHELL_NAMESPACE={ns}", changes=3, without=_NO_NAME,
+    ),
+    Case(
         "stop a machine", (node_action({"stop": {}}, "{machine}$"),),
         machine=True, target=("Node", "{machine}"), meddling=_NODE_MEDDLING, without=_NODE_LOST,
+    ),
+    Case(
+        "start a machine that was off", (node_action({"start": {}}, "{machine}$"),),
+        machine=True, off=True, target=("Node", "{machine}"), meddling=_NODE_MEDDLING, undone=False,
+        without={**_NODE_LOST, Kind.DISK_FULL: "it mends, so it has no undo that would be written"},
+    ),
+    Case(
+        "reboot", (node_action({"reboot": {}}, "{machine}$"),),
+        machine=True, target=("Node", "{machine}"), meddling=_NODE_MEDDLING, without=_NODE_LOST,
+    ),
+    Case(
+        "pause", (node_action({"pause": {}}, "{machine}$"),),
+        machine=True, target=("Node", "{machine}"), meddling=_NODE_MEDDLING, without=_NODE_LOST,
+    ),
+    Case(
+        "killProcess", (node_action({"killProcess": {"name": "kubelet", "timeout": 2}}, "{machine}$"),),
+        machine=True, changes=3, undone=False, on_machine=_ON_MACHINE, without=_NO_OBJECT,
+    ),
+    Case(
+        "killProcess that pauses",
+        (node_action({"killProcess": {"name": "kubelet", "signal": "SIGSTOP", "resumeAfter": 600}}, "{machine}$"),),
+        machine=True, changes=3, on_machine=_ON_MACHINE, without=_NO_OBJECT,
+    ),
+    Case(
+        "stopService with a timer",
+        (node_action({"stopService": {"name": "kubelet", "expiresAfter": 600, "timeout": 2}}, "{machine}$"),),
+        machine=True, changes=3, on_machine=_ON_MACHINE, without=_NO_OBJECT,
+    ),
+    Case(
+        "stress", (node_action({"stress": {"cpu": "1%", "duration": 600}}, "{machine}$"),),
+        machine=True, changes=2, on_machine=_ON_MACHINE, without=_NO_OBJECT,
+    ),
+    Case(
+        "partition a machine",
+        (node_action({"partition": {"from": {"apiServer": {}}, "expiresAfter": 600}}, "{machine}$"),),
+        machine=True, changes=2, on_machine="nft list tables; pgrep -fa '[s]eatrial-timer'", without=_NO_OBJECT,
+    ),
+    Case(
+        "partition pods",
+        ({"partition": {"pods": {"namespace": "{ns}", "selector": "app=web"}, "from": {"everything": {}}}},),
+        before=(deployment(),), changes=2, without=_NO_NAME,
     ),
     Case(
         "stopHost", (pod_action({"stopHost": {}}),), before=(lone_pod(nodeName="{machine}"),),

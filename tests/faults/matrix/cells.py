@@ -19,19 +19,23 @@ import aiohttp
 
 from seatrial.actions.alerts.alertmanager import Address, Alertmanager
 from seatrial.actions.manifests import Applied, until_ready
-from seatrial.errors import ClusterError
+from seatrial.errors import ClusterError, MachineError
 from seatrial.kube.access import find_access
 from seatrial.kube.auth import credentials_for
 from seatrial.kube.client import Client, connect
 from seatrial.kube.errors import NotFound
 from seatrial.kube.objects import Node
 from seatrial.kube.resources import DEPLOYMENTS, NAMESPACES, NODES, PODS
+from seatrial.machines.driver import Machine, MachineState
+from seatrial.machines.sandbox import SandboxMachines
+from seatrial.remote.sandbox import SandboxExecutor
 from seatrial.runtime.journal import Journal
 from tests.faults.matrix import child
 from tests.faults.matrix.api_proxy import ApiProxy, Upstream
 from tests.faults.matrix.cases import COMMON_NODES, Case, placed
 from tests.faults.matrix.faults import Fault, Kind
 from tests.faults.matrix.objects import Picture, differences, picture, seen_inside
+from tests.kubectls import newest
 from tests.steps.alertmanager_server import AlertmanagerServer
 
 NOT_STRUCK = "the fault did not strike"
@@ -112,6 +116,7 @@ class _Cell:
         self._name = name
         self._machine = machine
         self._cluster = ground.cluster
+        self._machines = SandboxMachines(ground.cluster)
         self._directory = ground.directory / name
         self._processes: list[ForkServerProcess] = []
         self._alerts = AlertmanagerServer()
@@ -147,11 +152,16 @@ class _Cell:
     @property
     def _names(self) -> dict[str, str]:
         alerts = f"{self._struck.url}/prefix/api/v2"
-        return {"ns": self._name, "machine": self._machine, "dir": str(self._directory), "alerts": alerts}
+        return {
+            "ns": self._name, "machine": self._machine, "dir": str(self._directory), "alerts": alerts,
+            "kubectl": newest() or "kubectl",
+        }  # fmt: skip
 
     async def _run(self) -> tuple[int | None, list[str], str]:
         await self._prepare()
         before = await self._settled_picture()
+        if self._case.off:
+            await self._machines.stop((await self._own_machine()).id)
         self._write_kubeconfig()
         first = self._start("first")
         await self._wait(first)
@@ -165,6 +175,8 @@ class _Cell:
             await self._wait(self._start("recovery", recover_only=True))
             if await self._is_open():
                 problems.append(f"not recovered: {self._report('recovery')}")
+        if self._case.off and (problem := await self._switch_on(first)):
+            problems.append(problem)
         wanted = await self._with_meddling(before) if self._meddled else before
         after = await self._settle(wanted)
         return first.exitcode, [*problems, *differences(wanted, after)], note
@@ -198,6 +210,17 @@ class _Cell:
                 if resource := _READY.get(body["kind"]):
                     await until_ready(Applied(resource, self._name, body["metadata"]["name"]), self._cluster)
 
+    async def _own_machine(self) -> Machine:
+        return next(each for each in await self._machines.list() if each.name == self._machine)
+
+    async def _switch_on(self, process: ForkServerProcess) -> str:
+        """Somebody starts the machine where Seatrial could not, but never one that it says it has started."""
+        machine = await self._own_machine()
+        if machine.state is MachineState.UP:
+            return ""
+        await self._machines.start(machine.id)
+        return f"it passed, and its machine was {machine.state}" if process.exitcode == 0 else ""
+
     async def _picture(self) -> Picture:
         found = await picture(self._cluster, self._name, with_uids=not self._case.comes_back)
         found["left behind"] = (self._directory / "broken").exists()
@@ -209,7 +232,15 @@ class _Cell:
             conditions = {each["type"]: each["status"] for each in node["status"]["conditions"]}
             shown = {"metadata": {"labels": node["metadata"]["labels"]}, "spec": node["spec"], "conditions": conditions}
             found[f"Node {self._machine}"] = shown
+        if self._case.on_machine:
+            found["on the machine"] = await self._seen_on_machine()
         return found
+
+    async def _seen_on_machine(self) -> str:
+        try:
+            return (await SandboxExecutor(self._cluster).run(self._machine, self._case.on_machine)).output
+        except MachineError as error:  # it is about to go, or to come
+            return error.message
 
     async def _seen_inside(self) -> Picture:
         try:
@@ -316,6 +347,7 @@ class _Cell:
         orders = child.Orders(
             policy={"config": {"runStrategy": {"runs": 1}}, "scenarios": [scenario]},
             manifests=placed(self._case.loaded, self._names),
+            executor=placed(self._case.executor, self._names),
             kubeconfig=self._directory / "kubeconfig",
             state=self._directory / "state",
             report=self._directory / f"{name}.log",

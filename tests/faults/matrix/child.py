@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import resource
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerProcess
@@ -32,6 +32,7 @@ class Orders:
     kubeconfig: Path
     state: Path
     report: Path
+    executor: str = ""
     fault: Fault | None = None
     recover_only: bool = False
 
@@ -68,6 +69,7 @@ def _main(orders: Orders) -> None:
 async def _session(orders: Orders) -> int:
     from seatrial.actions.alerts import alertmanager
     from seatrial.cli import session
+    from seatrial.cli.machine_options import MachineChoice
     from seatrial.steps.registry import policy_model
     from seatrial.telemetry.log import LogReport, configure_logging
 
@@ -86,6 +88,7 @@ async def _session(orders: Orders) -> int:
         recovery_timeout_seconds=_PATIENCE_SECONDS,
         state_directory=orders.state,
         seed=7,
+        machines=MachineChoice(executor=orders.executor or None),
     )
     result = await session.run_session(options, [LogReport()])
     print(json.dumps({"verdict": result.verdict, "reasons": result.reasons, "left": result.undo_failures}))  # noqa: T201
@@ -122,24 +125,39 @@ def _break_in(fault: Fault | None) -> None:
 def _raise_at_a_change(fault: Fault) -> None:
     """A step's own code breaks: before it sends a change, while it waits for the answer, or when it has it."""
     from seatrial.actions.alerts.alertmanager import Alertmanager
+    from seatrial.actions.kubectl_program import KubectlProgram
     from seatrial.kube.transport import Transport
 
     broke: list[bool] = []
-    for client, name in ((Transport, "request"), (Alertmanager, "_request")):
-        setattr(client, name, _breaking(getattr(client, name), fault, broke))
+    for owner, name, changes in (
+        (Transport, "request", _is_change),
+        (Alertmanager, "_request", _is_change),
+        (KubectlProgram, "_run", _is_change_by_program),
+    ):
+        setattr(owner, name, _breaking(getattr(owner, name), fault, broke, changes))
 
 
-def _breaking(request: Callable[..., Awaitable[Any]], fault: Fault, broke: list[bool]) -> Callable[..., Awaitable[Any]]:
-    """The same request, but the first that changes something breaks."""
+def _is_change(method: str, path: str, *_: Any, params: Mapping[str, Any] | None = None, **__: Any) -> bool:
+    changes = method in {"POST", "PUT", "PATCH", "DELETE"} and "accessreviews" not in path
+    return changes and not (params or {}).get("dryRun")
 
-    async def breaking(self: Any, method: str, path: str, *rest: Any, **options: Any) -> Any:
-        changes = method in {"POST", "PUT", "PATCH", "DELETE"} and "accessreviews" not in path
-        if not changes or broke or (options.get("params") or {}).get("dryRun"):
-            return await request(self, method, path, *rest, **options)
+
+def _is_change_by_program(arguments: Sequence[str], *_: Any) -> bool:
+    return "--dry-run=server" not in arguments
+
+
+def _breaking(
+    call: Callable[..., Awaitable[Any]], fault: Fault, broke: list[bool], changes: Callable[..., bool]
+) -> Callable[..., Awaitable[Any]]:
+    """The same method, but the first call that changes something breaks."""
+
+    async def breaking(self: Any, *rest: Any, **options: Any) -> Any:
+        if broke or not changes(*rest, **options):
+            return await call(self, *rest, **options)
         broke.append(True)
         if fault.moment is Moment.BEFORE:
             raise RuntimeError("made for the test")
-        task = asyncio.ensure_future(request(self, method, path, *rest, **options))
+        task = asyncio.ensure_future(call(self, *rest, **options))
         if fault.moment is Moment.DURING:
             await asyncio.wait({task}, timeout=0.005)  # it goes on its way, and nobody waits for its answer
             task.add_done_callback(lambda done: done.cancelled() or done.exception())

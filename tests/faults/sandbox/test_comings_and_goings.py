@@ -140,10 +140,10 @@ def test_stopped_processes_go_too(config: ClusterConfig, frozen: str) -> None:
     _assert_gone(owned)
 
 
-def test_ten_in_a_row(config: ClusterConfig, temporary: Path) -> None:
-    """Ten sandboxes, each with a pod, that come and go leave no process, no file and no open descriptor."""
+def test_five_in_a_row(config: ClusterConfig, temporary: Path) -> None:
+    """Five sandboxes, each with a pod, that come and go leave no process, no file and no open descriptor."""
     descriptors, children = psutil.Process().num_fds(), set(psutil.Process().children())
-    for _ in range(10):
+    for _ in range(5):
         owned = start_sandbox(config)
         Body(owned.sandbox).kubectl("apply", "-f", "-", stdin=_POD)
         owned.close()

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import subprocess
-import sys
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +15,9 @@ from seatrial.sandbox.cluster_config import ClusterConfig
 from seatrial.sandbox.leftovers import processes_of
 from seatrial.sandbox.owner import Sandbox, start_sandbox
 from seatrial.sandbox.timing import SANDBOX
+from tests.programs import Process
 from tests.sandbox.cluster.sandboxes import Kubectl, assert_nothing_left
 
-SEATRIAL = str(Path(sys.executable).with_name("seatrial"))
 DEPLOYMENT = """
 apiVersion: apps/v1
 kind: Deployment
@@ -52,12 +51,11 @@ class Box:
     def __call__(self, *arguments: str) -> str:
         """Run `seatrial sandbox ...` and answer what it prints."""
         state = self.sandbox.directory.parent.parent
-        done = subprocess.run(
-            [SEATRIAL, "sandbox", *arguments, "--name", "box", "--state-dir", str(state)],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        command = ["sandbox", *arguments, "--name", "box", "--state-dir", str(state)]
+        with Process(command, environ=os.environ) as process:
+            output, errors = process.communicate(timeout=60)
+            assert process.wait() == 0, errors
+        return output
 
     def states(self) -> dict[str, str]:
         """The state of each machine."""

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from seatrial.sandbox.control.partitions import OUTSIDE, Partitions, UnknownZoneError
+from seatrial.sandbox.network.reachability import CONTROL_PLANE, Reachability
 
 NODES = [("node1", "west-1"), ("node2", "west-2"), ("node3", "east-1"), ("node4", "west-1")]
 
@@ -36,14 +37,40 @@ async def test_who_waits_passes_when_it_is_healed() -> None:
     """A passage is silent as long as it is cut."""
     partitions = Partitions(NODES)
     partitions.cut("west-1", ["east-1"])
-    waiting = asyncio.create_task(partitions.passage("east-1", "west-1"))
+    waiting = [
+        asyncio.create_task(partitions.passage_between("127.33.0.13", "127.33.1.7")),
+        asyncio.create_task(partitions.passage_to_control_plane("node3")),
+    ]
     await asyncio.sleep(0)
     partitions.cut("west-2", ["east-1"])
     await asyncio.sleep(0)
-    assert not waiting.done()
+    assert not any(each.done() for each in waiting)
     assert [each.zone for each in partitions.heal("west-1")] == ["west-1"]
-    await waiting
+    await asyncio.gather(*waiting)
     assert partitions.is_cut("west-2", "east-1")
+
+
+@pytest.mark.looptime
+async def test_a_machines_firewall_cuts_as_a_partition_does() -> None:
+    """Off the control plane, off another machine; who listens is told soon after the machine changed it."""
+    reachability = Reachability()
+    partitions, told = Partitions(NODES, reachability=reachability), []
+    partitions.on_change(lambda: told.append(partitions.is_anything_cut))
+    following = asyncio.create_task(partitions.follow_firewalls())
+    reachability.wall_off(2, [CONTROL_PLANE, 3])
+    await asyncio.sleep(1)
+    assert partitions.is_cut_off("node2")
+    assert not partitions.is_cut_off("node3")
+    assert not partitions.is_cut_off("no node")
+    assert partitions.is_cut_between("127.33.3.9", "127.33.0.12")
+    assert not partitions.is_cut_between("127.33.4.9", "127.33.0.12")
+    waiting = asyncio.create_task(partitions.passage_to_control_plane("node2"))
+    await asyncio.sleep(1)
+    assert not waiting.done()
+    reachability.wall_off(2, [])
+    await asyncio.wait_for(waiting, 1)
+    assert told == [True, False]
+    following.cancel()
 
 
 @pytest.mark.parametrize(("zone", "others"), [("north", []), ("west-1", ["north"]), ("west-1", ["west-1"])])
@@ -53,12 +80,8 @@ async def test_a_zone_has_to_exist_and_differ(zone: str, others: list[str]) -> N
         Partitions(NODES).cut(zone, others)
 
 
-async def test_zones_are_known_by_node_and_address() -> None:
-    """A node's own address and its pods' lead to its zone; others lie outside."""
+async def test_zones_are_known_by_node() -> None:
+    """What is no node lies outside."""
     partitions = Partitions(NODES)
     assert partitions.zone_of_node("node2") == "west-2"
     assert partitions.zone_of_node("node9") == OUTSIDE
-    assert partitions.zone_of_address("127.33.0.13") == "east-1"
-    assert partitions.zone_of_address("127.33.4.77") == "west-1"
-    for outside in ("127.0.0.1", "127.33.0.1", "127.33.9.1", "127.33.200.1", "::1", "10.0.1.5"):
-        assert partitions.zone_of_address(outside) == OUTSIDE

@@ -48,7 +48,13 @@ def main(fd: int, packets_fd: int, parent: int) -> None:
     directory = Path(tempfile.mkdtemp(prefix="st-runtime-"), "node1")
     directory.mkdir()
     runtime = ContainerRuntime(
-        reactor, directory=directory, sandbox=str(parent), images=images, tell=tell, tell_packet=tell_packet
+        reactor,
+        directory=directory,
+        node_name="node1",
+        sandbox=str(parent),
+        images=images,
+        tell=tell,
+        tell_packet=tell_packet,
     )
     packets = MachineEnd(
         reactor,

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from seatrial.sandbox.network.reachability import Reachability
+from seatrial.sandbox.network.reachability import CONTROL_PLANE, Reachability
 
 NODE_1, NODE_3, POD_3, OUTSIDE = "127.99.0.11", "127.99.0.13", "127.99.3.7", "127.0.0.1"
 
@@ -53,3 +53,18 @@ async def test_the_control_plane_gives_up() -> None:
     with pytest.raises(TimeoutError):
         await reachability.passage_from_control_plane(POD_3, timeout_seconds=10)
     await reachability.passage_from_control_plane("127.99.2.7", timeout_seconds=10)
+    reachability.wall_off(2, [CONTROL_PLANE])
+    with pytest.raises(TimeoutError):
+        await reachability.passage_from_control_plane("127.99.2.7", timeout_seconds=10)
+
+
+def test_a_node_drops_what_others_send_it_and_what_it_sends() -> None:
+    """Each node says only what its own firewall drops; one side is enough."""
+    reachability = Reachability()
+    reachability.wall_off(1, [3])
+    reachability.wall_off(3, [])
+    assert reachability.is_cut(NODE_1, POD_3)
+    assert reachability.is_cut(POD_3, NODE_1)
+    assert not reachability.is_walled_off(1)
+    reachability.wall_off(1, [])
+    assert not reachability.is_cut(NODE_1, POD_3)

@@ -15,12 +15,13 @@ from pydantic import Field
 from seatrial.actions.dead_man_timer import DISARMED, DeadManTimer
 from seatrial.actions.node_action_type import NodeActionType
 from seatrial.actions.parallel import in_parallel
-from seatrial.errors import ClusterError, MachineError
+from seatrial.errors import ClusterError, CommandNotStarted, MachineError
 from seatrial.policy.base import Complaint, Model
 from seatrial.policy.scalars import WholeSeconds
 from seatrial.remote.executor import CommandResult
 from seatrial.runtime.context import Context
-from seatrial.runtime.events import CommandExecuted, ProofMissing, TimerArmed
+from seatrial.runtime.events import CommandExecuted, CommandOutput, ProofMissing, TimerArmed
+from seatrial.runtime.journal import WrittenUndo
 from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.undo import Undo, UndoKind
 from seatrial.runtime.verdict import PASSED, Outcome, combine, failed, not_carried_out
@@ -76,10 +77,18 @@ async def plan(spec: Execute, targets: tuple[NodeTarget, ...], context: Context)
 
 async def _execute(target: NodeTarget, *, spec: Execute, context: Context) -> Outcome:
     where = _Where(id=target.node.metadata.uid, node=target.name)
-    if spec.undo and (problem := await _prepare_end(where, spec, spec.undo, context)):
-        return not_carried_out(f"the command was not run on node {target.name}: {problem}")
+    written: WrittenUndo | None = None
     try:
+        if spec.undo:
+            written = await _prepare_end(where, spec, spec.undo, context)
         result = await _run_on(where, spec.cmd, context.world, timeout_seconds=spec.timeout)
+    except _NotArmed as error:
+        return not_carried_out(f"the command was not run on node {target.name}: {error.in_full}")
+    except CommandNotStarted as error:
+        # A timer that was armed is left to its undo.
+        if written is not None and spec.expires_after is None:
+            await context.journal.settle(written)
+        return not_carried_out(f"the command could not be run on node {target.name}: {error.in_full}")
     except (MachineError, ClusterError) as error:
         return not_carried_out(f"the command could not be run on node {target.name}: {error.in_full}")
     if result.exit_code:
@@ -98,6 +107,9 @@ async def _run_on(where: _Where, command: str, world: World, *, timeout_seconds:
     """Run a command and publish what it came to."""
     begun = world.clock.monotonic()
 
+    def hear(line: str) -> None:
+        world.emit(CommandOutput(id=where.id, name=where.node, line=line))
+
     def publish(*, exit_code: int | None, output: str = "", error: str = "") -> None:
         duration_ms = (world.clock.monotonic() - begun) * 1000
         world.emit(
@@ -113,7 +125,7 @@ async def _run_on(where: _Where, command: str, world: World, *, timeout_seconds:
         )
 
     try:
-        result = await world.executor.run(where.node, command, timeout_seconds=timeout_seconds)
+        result = await world.executor.run(where.node, command, timeout_seconds=timeout_seconds, heard=hear)
     except (MachineError, ClusterError) as error:
         publish(exit_code=None, error=error.message)
         raise
@@ -124,8 +136,16 @@ async def _run_on(where: _Where, command: str, world: World, *, timeout_seconds:
     return result
 
 
-async def _prepare_end(where: _Where, spec: Execute, undo: str, context: Context) -> str:
-    """Write the undo down, and arm a timer with it where one is asked for; returns why none could be armed."""
+class _NotArmed(MachineError):  # noqa: N818 -- it says what there is
+    """There is no timer, or it is not known whether there is one: the command must not be run."""
+
+
+async def _prepare_end(where: _Where, spec: Execute, undo: str, context: Context) -> WrittenUndo:
+    """Write the undo down, and arm a timer with it where one is asked for.
+
+    Raises:
+        _NotArmed: that could not be done.
+    """
     timer = DeadManTimer.of(spec.expires_after) if spec.expires_after else None
     by_hand = f"{shlex.join(_in_shell(undo))} && {_disarming(timer, spec.timeout)}" if timer else undo
     written = await context.write_undo(
@@ -143,17 +163,20 @@ async def _prepare_end(where: _Where, spec: Execute, undo: str, context: Context
         )
     )
     if timer is None:
-        return ""
+        return written
     arming = shlex.join(timer.arming(_in_shell(undo)))
     try:
         result = await context.executor.run(where.node, arming, timeout_seconds=_ARMING_SECONDS)
+    except CommandNotStarted as error:
+        await context.journal.settle(written)
+        raise _NotArmed(f"its timer could not be started: {error.message}", hint=error.hint) from error
     except (MachineError, ClusterError) as error:
-        return f"it is not known whether its timer was started: {error.message}"
+        raise _NotArmed(f"it is not known whether its timer was started: {error.message}", hint=error.hint) from error
     if result.exit_code:
         await context.journal.settle(written)
-        return f"its timer could not be started{_last_line(result.output)}"
+        raise _NotArmed(f"its timer could not be started{_last_line(result.output)}")
     context.emit(TimerArmed(place=f"node {where.node}", seconds=timer.seconds, undo=undo))
-    return ""
+    return written
 
 
 async def _run_command(args: Mapping[str, Any], world: World) -> str:

@@ -12,7 +12,7 @@ from seatrial.runtime.context import Context
 from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.verdict import Outcome
 from seatrial.targets.guardrails import Reasons, guard_nodes
-from seatrial.targets.nodes import NodeTarget, pods_on
+from seatrial.targets.nodes import NodeTarget, pods_on_nodes
 from seatrial.targets.permissions import Permission
 
 
@@ -42,12 +42,12 @@ async def run(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> 
 
 async def victims(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> Sequence[Pod]:  # noqa: ARG001 -- every action gets it
     """Everything that runs on the machines."""
-    return [pod for target in stoppable(targets) for pod in await pods_on(target.name, context)]
+    return await pods_on_nodes([target.name for target in stoppable(targets) if target.has_node], context)
 
 
 async def guard(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> Reasons:  # noqa: ARG001 -- every action gets it
     """What runs on the machines is lost to its owners and budgets."""
-    return await guard_nodes([target.node for target in stoppable(targets)], context)
+    return await guard_nodes([target.node for target in stoppable(targets) if target.has_node], context)
 
 
 async def plan(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> ActionPlan:
@@ -74,5 +74,6 @@ ACTION = NodeActionType(
     plan=plan,
     capabilities=_capabilities,
     disrupts=True,
+    takes_machines=True,
     permissions=(Permission("watch", NODES),),
 )

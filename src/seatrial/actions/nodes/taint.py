@@ -55,7 +55,7 @@ async def victims(spec: Taint, targets: tuple[NodeTarget, ...], context: Context
 async def guard(spec: Taint, targets: tuple[NodeTarget, ...], context: Context) -> Reasons:
     """With NoExecute, what runs on the nodes may be lost to its owners and budgets."""
     nodes = [target.node for target in targets]
-    return await guard_nodes(nodes, context, disrupts_pods=spec.effect == "NoExecute")
+    return await guard_nodes(nodes, context, disrupts_pods=spec.effect == "NoExecute", takes_down=False)
 
 
 async def plan(spec: Taint, targets: tuple[NodeTarget, ...], context: Context) -> ActionPlan:  # noqa: ARG001 -- every action gets it

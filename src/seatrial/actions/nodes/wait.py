@@ -13,4 +13,4 @@ async def run(spec: Wait, targets: tuple[NodeTarget, ...], context: Context) -> 
     return PASSED
 
 
-ACTION = NodeActionType(key="wait", model=Wait, run=run, accepts_empty=True)
+ACTION = NodeActionType(key="wait", model=Wait, run=run, accepts_empty=True, takes_machines=True)

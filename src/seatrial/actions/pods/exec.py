@@ -55,7 +55,7 @@ class Exec(Model):
     output: Regex | None = None
     """A regular expression that the beginning of a line of the standard output has to match, ignoring case."""
 
-    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+    timeout: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 30.0
     """How long the command may take, in seconds. It may go on in its container after that."""
 
     undo: FilledItems[Word] | None = None
@@ -209,7 +209,8 @@ async def _take_back(args: Mapping[str, Any], world: World) -> str:
     return ""
 
 
-EXEC_IN_POD = UndoKind(kind="execInPod", run=_take_back)
+# As long as the longest command, its timer's run of the same, and the way there.
+EXEC_IN_POD = UndoKind(kind="execInPod", run=_take_back, deadline_seconds=1320.0)
 
 ACTION = ActionType(
     key="exec", model=Exec, run=run, victims=lambda _spec, pods, _context: pods, permissions=EXEC_PERMISSIONS, plan=plan

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from seatrial.actions.action_type import ActionType
+from seatrial.actions.machine_needs import unmet_needs
 from seatrial.actions.parallel import in_parallel
 from seatrial.actions.pods.recovery import RecoveryTracker, is_replaced, plan_tracking, track_recovery
 from seatrial.errors import ClusterError
@@ -21,18 +22,18 @@ from seatrial.runtime.context import Context
 from seatrial.runtime.events import PodKilled, PodKillSkipped, ProofMissing
 from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.verdict import PASSED, Outcome, not_carried_out, nothing_to_do
-from seatrial.targets.permissions import Permission
+from seatrial.targets.permissions import Permission, missing_permissions
 from seatrial.targets.pods import pod_ref, why_beyond_api
 
 
 class Kill(Model):
-    """Delete the pods."""
+    """Delete the pods; with `--execution-mode ssh`, kill their containers on their machines instead."""
 
     probability: Fraction = 1.0
     """How likely each pod is to be killed, from 0 to 1; decided for every pod by itself."""
 
     force: bool = False
-    """Kill at once (grace period 0) instead of giving the pod its own grace period."""
+    """Kill at once (grace period 0; SIGKILL over SSH) instead of giving the pod its own grace period (SIGTERM)."""
 
 
 async def run(spec: Kill, pods: tuple[Pod, ...], context: Context) -> Outcome:
@@ -48,7 +49,15 @@ async def run(spec: Kill, pods: tuple[Pod, ...], context: Context) -> Outcome:
 
 
 async def kill_pods(victims: Sequence[Pod], context: Context, *, at_once: Callable[[Pod], bool]) -> Outcome:
-    """Delete pods, `at_once` those it tells, and let the scenario wait for their replacements."""
+    """Delete pods, `at_once` those it tells, and let the scenario wait for their replacements.
+
+    Where the command line says so, their containers are killed on their machines instead.
+    """
+    if (command := context.settings.kill_command) is not None:
+        from seatrial.actions.pods.kill_command import KillCommand  # noqa: PLC0415 -- few kill pods so
+        from seatrial.actions.pods.kill_on_machine import kill_on_machines  # noqa: PLC0415 -- likewise
+
+        return await kill_on_machines(victims, context, KillCommand(command), at_once=at_once)
     tracker = await track_recovery(victims, context) if context.settings.recovery_timeout_seconds else None
     if tracker is None:
         reason = "with a recovery timeout of 0 nobody watches the pods go"
@@ -67,14 +76,34 @@ def choose(spec: Kill, pods: tuple[Pod, ...], context: Context) -> list[Pod]:
 
 
 async def plan(spec: Kill, pods: tuple[Pod, ...], context: Context) -> ActionPlan:
-    """Whether the recovery could be followed, and which pods can't be killed."""
-    victims = choose(spec, pods, context)
-    return replace(await plan_tracking(victims, context), notes=notes_on_static(victims))
+    """What killing the chosen ones takes."""
+    return await plan_kills(choose(spec, pods, context), context)
+
+
+async def plan_kills(victims: Sequence[Pod], context: Context) -> ActionPlan:
+    """Whether pods could be killed and their recovery followed, and which can't be killed."""
+    if context.settings.kill_command is not None:
+        from seatrial.actions.pods.kill_on_machine import plan_on_machines  # noqa: PLC0415 -- few kill pods so
+
+        return await plan_on_machines(victims, context)
+    missing = await missing_permissions(victims, context.cluster, needed=[Permission("delete")])
+    tracking = await plan_tracking(victims, context)
+    return replace(
+        tracking,
+        missing_permissions=(*missing, *tracking.missing_permissions),
+        notes=notes_on_static(victims),
+    )
 
 
 def notes_on_static(pods: Sequence[Pod]) -> tuple[str, ...]:
     """Which pods can't be ended through the API, and why."""
     return tuple(f"{pod_ref(pod)} would stay: {why}" for pod in pods if (why := why_beyond_api(pod)))
+
+
+async def unmet_kill_needs(context: Context) -> tuple[str, ...]:
+    """What killing can't do without and isn't there."""
+    on_machines = context.settings.kill_command is not None
+    return await unmet_needs(context, (), runs_commands=True) if on_machines else ()
 
 
 async def _kill(pod: Pod, context: Context, tracker: RecoveryTracker | None, *, force: bool) -> str:
@@ -133,12 +162,16 @@ def _outcome(problems: list[str]) -> Outcome:
     return PASSED
 
 
+async def _unmet_needs(_spec: Kill, context: Context) -> tuple[str, ...]:
+    return await unmet_kill_needs(context)
+
+
 ACTION = ActionType(
     key="kill",
     model=Kill,
     run=run,
     victims=choose,
     reads_status=False,
-    permissions=(Permission("delete"),),
     plan=plan,
+    unmet_needs=_unmet_needs,
 )

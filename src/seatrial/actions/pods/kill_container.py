@@ -27,6 +27,7 @@ from seatrial.actions.pods.container_end import (
 from seatrial.actions.pods.container_pause import FIND_MAIN_PROCESS, pause_container
 from seatrial.actions.pods.containers import chosen_container, status_of
 from seatrial.actions.pods.exec import EXEC_PERMISSIONS
+from seatrial.actions.repetition import ONCE, Repeat, repeated
 from seatrial.errors import ClusterError
 from seatrial.kube.errors import RequestTimeout, UnexpectedAnswer
 from seatrial.kube.objects import Container, Pod
@@ -88,6 +89,10 @@ class KillContainer(Model):
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
     """How long to wait until the container is seen to have ended, in seconds."""
 
+    repeat: Repeat = ONCE
+    """The same again, to the containers that run in these pods by then. The kubelet waits longer before each restart:
+    10 s before the second, twice as long before each after that, so `every` has to be longer."""
+
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
         """A pause has an end, and nothing else has one."""
@@ -98,12 +103,18 @@ class KillContainer(Model):
             yield Complaint("is for the signal SIGSTOP only", ("resumeAfter",), at_key=True)
         if pauses and given.get("expectEnd"):
             yield Complaint("can't be true with SIGSTOP: a paused container does not end", ("expectEnd",))
+        if pauses and given.get("repeat"):
+            yield Complaint("can't be given with SIGSTOP: a paused container does not end", ("repeat",), at_key=True)
 
 
 async def run(spec: KillContainer, pods: tuple[Pod, ...], context: Context) -> Outcome:
-    """Send the signal to all, bounded, and see each container end."""
+    """Send the signal to all, bounded, and see each container end; as often as the pattern says."""
     most = context.settings.max_parallel
-    return combine(await in_parallel(pods, lambda pod: _kill(pod, spec, context), most=most))
+
+    async def kill_all(number: int) -> Outcome:
+        return combine(await in_parallel(pods, lambda pod: _kill(pod, spec, context, number), most=most))
+
+    return await repeated(spec.repeat, kill_all, context)
 
 
 async def plan(spec: KillContainer, pods: tuple[Pod, ...], context: Context) -> ActionPlan:
@@ -116,7 +127,8 @@ async def plan(spec: KillContainer, pods: tuple[Pod, ...], context: Context) -> 
         container = chosen_container(pod, spec.container)
         name = container.name if container else ""
         pause = f", and SIGCONT after {spec.resume_after} s or at clean-up" if spec.resume_after else ""
-        changes.append(f"send {spec.signal} to container {name} of pod {pod_ref(pod)}{pause}")
+        often = f", {spec.repeat}" if spec.repeat.times > 1 else ""
+        changes.append(f"send {spec.signal} to container {name} of pod {pod_ref(pod)}{pause}{often}")
         if spec.resume_after:
             continue
         if pod.spec.restart_policy == "Never" and spec.expect_end:
@@ -151,19 +163,19 @@ def _obstacle(pod: Pod, spec: KillContainer) -> str:
     return ""
 
 
-async def _kill(chosen: Pod, spec: KillContainer, context: Context) -> Outcome:
+async def _kill(chosen: Pod, spec: KillContainer, context: Context, number: int) -> Outcome:
     ref = pod_ref(chosen)
     try:
         async with watch_pod(ref, context.cluster) as watch:
             pod = next((each for each in watch.snapshot if each.metadata.uid == ref.uid), None)
             if pod is None:
                 return not_carried_out(f"the pod {ref} was gone before the signal was sent")
-            return await _signal(pod, spec, watch, context)
+            return await _signal(pod, spec, watch, context, number)
     except ClusterError as error:
         return not_carried_out(f"{spec.signal} could not be sent in {ref}: {error.in_full}")
 
 
-async def _signal(pod: Pod, spec: KillContainer, watch: Watch[Pod], context: Context) -> Outcome:
+async def _signal(pod: Pod, spec: KillContainer, watch: Watch[Pod], context: Context, number: int) -> Outcome:
     obstacle, container = _obstacle(pod, spec), chosen_container(pod, spec.container)
     before = container_before(pod, container.name) if container else None
     if obstacle or container is None or before is None:
@@ -176,7 +188,16 @@ async def _signal(pod: Pod, spec: KillContainer, watch: Watch[Pod], context: Con
     try:
         if problem := await send(pod, container, spec, context, ending):
             return not_carried_out(problem)
-        context.emit(ContainerSignalled(pod=before.pod, container=before.container, signal=spec.signal, via=spec.via))
+        context.emit(
+            ContainerSignalled(
+                pod=before.pod,
+                container=before.container,
+                signal=spec.signal,
+                via=spec.via,
+                number=number,
+                times=spec.repeat.times,
+            )
+        )
         if not spec.expect_end:
             return PASSED
         await asyncio.wait({ending}, timeout=spec.timeout)

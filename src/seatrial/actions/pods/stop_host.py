@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from seatrial.actions.action_type import ActionType
 from seatrial.actions.machine_needs import unmet_needs
-from seatrial.actions.machine_stops import capabilities_to_stop, plan_stops, stop_machines, stoppable
 from seatrial.kube.objects import Pod
 from seatrial.machines.driver import Capability
 from seatrial.policy.base import Model
@@ -31,6 +30,8 @@ class StopHost(Model):
 
 async def run(spec: StopHost, pods: tuple[Pod, ...], context: Context) -> Outcome:
     """Stop the machines."""
+    from seatrial.actions.machine_stops import stop_machines, stoppable  # noqa: PLC0415 -- few policies stop machines
+
     if unmet := await unmet_needs(context, _capabilities(spec)):
         return not_carried_out("; ".join(unmet))
     hosts, notes = await _hosts(pods, context)
@@ -50,6 +51,8 @@ async def run(spec: StopHost, pods: tuple[Pod, ...], context: Context) -> Outcom
 
 async def plan(spec: StopHost, pods: tuple[Pod, ...], context: Context) -> ActionPlan:
     """Which machines it would stop."""
+    from seatrial.actions.machine_stops import plan_stops, stoppable  # noqa: PLC0415 -- few policies stop machines
+
     if unmet := await unmet_needs(context, _capabilities(spec)):
         return ActionPlan(refused=unmet)
     hosts, notes = await _hosts(pods, context)
@@ -72,10 +75,12 @@ async def plan(spec: StopHost, pods: tuple[Pod, ...], context: Context) -> Actio
 async def _hosts(pods: Sequence[Pod], context: Context) -> tuple[list[NodeTarget], list[str]]:
     names = {pod.spec.node_name for pod in pods if pod.spec.node_name}
     targets, notes = await list_targets(context, needs_machines=True)
-    return [target for target in targets if target.name in names], notes
+    return [target for target in targets if target.has_node and target.name in names], notes
 
 
 def _capabilities(spec: StopHost) -> Sequence[Capability]:
+    from seatrial.actions.machine_stops import capabilities_to_stop  # noqa: PLC0415 -- few policies stop machines
+
     return capabilities_to_stop(auto_restart=spec.auto_restart)
 
 

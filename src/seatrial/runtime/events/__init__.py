@@ -3,17 +3,19 @@
 Logs, metrics, the terminal's account and the report are listeners on it; the engine knows none of them. `event` says
 what an event is and `stream` how it gets to its listeners; the events themselves stand in a module for each topic.
 
-    Preparing ─ RunStarted ─ RoundStarted ─ ScenarioStarted ─ StepStarted ─ TargetsMatched ─ TargetsFiltered
+    Preparing ─ RunStarted ─ FailureAwaited ─ RoundStarted ─ FailureStruck ─ ScenarioStarted ─ StepStarted
+    ─ TargetsMatched ─ TargetsFiltered
     ─ TargetsChosen | NodesChosen
     ─ ReplacementForeseen | ScalingGroupSuspended ─ ScalingGroupResumed
-    ─ MachineStopped | MachineStopFailed | MachineSkipped ─ MachineStarted ─ CommandExecuted ─ NodeCordoned
-    ─ NodeTainted ─ PodEvicted | EvictionBlocked | EvictionSkipped
+    ─ MachineStopped | MachineStopFailed | MachineSkipped ─ MachineStarted ─ MachineRebooted
+    ─ MachinePaused ─ CommandOutput ─ CommandExecuted ─ ProcessesSignalled ─ ServiceStopped ─ ServiceStarted
+    ─ StressStarted ─ NodeCordoned ─ NodeTainted ─ PodEvicted | EvictionBlocked | EvictionSkipped
     ─ PodCommandExecuted ─ ContainerSignalled ─ ContainerRestarted
     ─ PodKilled | PodKillSkipped | PodSpared ─ PodRecovered | RecoveryMissed ─ ProbeSampled ─ MeshSampled
     ─ ObjectApplied
     ─ GuardrailHeld ─ FaultProven ─ FaultCleared ─ ProofMissing ─ MeasurementTaken
     ─ StepFinished ─ UndoWritten ─ UndoRetried ─ UndoDone | UndoFailed ─ ScenarioFinished ─ PauseStarted
-    ─ StopRequested | RunHalted | HaltUnreadable ─ RunFinished
+    ─ StopRequested | RunHalted | HaltUnreadable ─ FailuresCounted ─ RunFinished
     ─ EarlierRunFound (what a dead run left behind is undone)
 """
 
@@ -21,17 +23,26 @@ from seatrial.runtime.events.changes import AlertsMuted, ObjectApplied, ObjectDe
 from seatrial.runtime.events.clean_up import EarlierRunFound, UndoDone, UndoFailed, UndoRetried, UndoWritten
 from seatrial.runtime.events.event import Event, Record, Where
 from seatrial.runtime.events.evidence import FaultCleared, FaultProven, ProofMissing
+from seatrial.runtime.events.failures import FailureAwaited, FailuresCounted, FailureStruck
 from seatrial.runtime.events.machines import (
     CommandExecuted,
+    CommandOutput,
+    MachinePaused,
+    MachineRebooted,
     MachineSkipped,
     MachineStarted,
     MachineStopFailed,
     MachineStopped,
     NodeCordoned,
     NodeTainted,
+    PodMoved,
+    ProcessesSignalled,
     ReplacementForeseen,
     ScalingGroupResumed,
     ScalingGroupSuspended,
+    ServiceStarted,
+    ServiceStopped,
+    StressStarted,
 )
 from seatrial.runtime.events.observations import (
     ExperimentAborted,
@@ -78,6 +89,7 @@ from seatrial.runtime.events.targets import GuardrailHeld, NodesChosen, TargetsC
 __all__ = [
     "AlertsMuted",
     "CommandExecuted",
+    "CommandOutput",
     "ContainerRestarted",
     "ContainerSignalled",
     "EarlierRunFound",
@@ -86,11 +98,16 @@ __all__ = [
     "EvictionBlocked",
     "EvictionSkipped",
     "ExperimentAborted",
+    "FailureAwaited",
+    "FailureStruck",
+    "FailuresCounted",
     "FaultCleared",
     "FaultProven",
     "GuardrailHeld",
     "HaltUnreadable",
     "Listener",
+    "MachinePaused",
+    "MachineRebooted",
     "MachineSkipped",
     "MachineStarted",
     "MachineStopFailed",
@@ -108,11 +125,13 @@ __all__ = [
     "PodEvicted",
     "PodKillSkipped",
     "PodKilled",
+    "PodMoved",
     "PodRecovered",
     "PodRef",
     "PodSpared",
     "Preparing",
     "ProbeSampled",
+    "ProcessesSignalled",
     "ProofMissing",
     "Record",
     "RecoveryMissed",
@@ -125,6 +144,8 @@ __all__ = [
     "ScalingGroupSuspended",
     "ScenarioFinished",
     "ScenarioStarted",
+    "ServiceStarted",
+    "ServiceStopped",
     "SteadyStateHeld",
     "SteadyStateLost",
     "SteadyStateRegained",
@@ -132,6 +153,7 @@ __all__ = [
     "StepFinished",
     "StepStarted",
     "StopRequested",
+    "StressStarted",
     "TargetsChosen",
     "TargetsFiltered",
     "TargetsMatched",

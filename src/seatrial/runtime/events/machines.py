@@ -1,7 +1,7 @@
 """What was done to nodes and to the machines under them."""
 
 from seatrial.runtime.events.event import Event
-from seatrial.runtime.events.references import NodeRef
+from seatrial.runtime.events.references import NodeRef, PodRef
 
 
 class MachineStopped(Event, frozen=True, kw_only=True):
@@ -32,6 +32,23 @@ class MachineStarted(Event, frozen=True, kw_only=True):
     duration_ms: float
 
 
+class MachineRebooted(Event, frozen=True, kw_only=True):
+    """A machine was told to reboot, and its cloud says that it is up; `duration_ms` is how long that took."""
+
+    id: str
+    name: str
+    force: bool
+    duration_ms: float
+
+
+class MachinePaused(Event, frozen=True, kw_only=True):
+    """A machine stands still, as its cloud says; `duration_ms` is how long that took."""
+
+    id: str
+    name: str
+    duration_ms: float
+
+
 class MachineSkipped(Event, frozen=True, kw_only=True):
     """A machine was left as it is, and why; `error` where it should not have been."""
 
@@ -39,6 +56,22 @@ class MachineSkipped(Event, frozen=True, kw_only=True):
     name: str
     reason: str
     error: bool = False
+
+
+class PodMoved(Event, frozen=True, kw_only=True):
+    """What ran on a machine that went down has a Ready replacement elsewhere.
+
+    Times are since the machine was told to stop: until the pod was evicted, its replacement created, and Ready; None
+    where the watch did not show that moment.
+    """
+
+    pod: PodRef
+    replacement: PodRef
+    from_node: str
+    to_node: str
+    evicted_ms: float | None
+    created_ms: float | None
+    ready_ms: float
 
 
 class ReplacementForeseen(Event, frozen=True, kw_only=True):
@@ -63,6 +96,18 @@ class ScalingGroupResumed(Event, frozen=True, kw_only=True):
     processes: tuple[str, ...]
 
 
+class CommandOutput(Event, frozen=True, kw_only=True):
+    """A command on a node's machine wrote this line (`id` is the node's UID, `name` its name).
+
+    Lines come while it runs where the way to the machine carries them one by one (SSH), at its end otherwise, and as
+    many as an output is kept of.
+    """
+
+    id: str
+    name: str
+    line: str
+
+
 class CommandExecuted(Event, frozen=True, kw_only=True):
     """A command was carried to a node's machine (`id` is the node's UID, `name` its name).
 
@@ -77,6 +122,49 @@ class CommandExecuted(Event, frozen=True, kw_only=True):
     output: str
     duration_ms: float
     error: str = ""
+
+
+class ProcessesSignalled(Event, frozen=True, kw_only=True):
+    """Processes on a node's machine were sent a signal (`id` is the node's UID, `name` its name).
+
+    `processes` are those that were meant, each as `PID NAME`; `number` of `times` says which of several times it was.
+    """
+
+    id: str
+    name: str
+    signal: str
+    processes: tuple[str, ...]
+    number: int = 1
+    times: int = 1
+
+
+class ServiceStopped(Event, frozen=True, kw_only=True):
+    """A service on a node's machine is not active any more; `number` of `times` says which of several stops it was."""
+
+    id: str
+    name: str
+    service: str
+    duration_ms: float
+    number: int = 1
+    times: int = 1
+
+
+class ServiceStarted(Event, frozen=True, kw_only=True):
+    """A service on a node's machine was told to start, and is active; `duration_ms` is how long that took."""
+
+    id: str
+    name: str
+    service: str
+    duration_ms: float
+
+
+class StressStarted(Event, frozen=True, kw_only=True):
+    """A node's machine is under load; `load` says which in words, `seconds` for how long at most."""
+
+    id: str
+    name: str
+    load: str
+    seconds: int
 
 
 class NodeCordoned(Event, frozen=True, kw_only=True):

@@ -30,13 +30,15 @@ class EvictionSkipped(Event, frozen=True, kw_only=True):
 class PodKilled(Event, frozen=True, kw_only=True):
     """The API server accepted the deletion of exactly this pod; `duration_ms` is how long the call took.
 
-    `replaced` tells whether its controller is one that replaces it, so that its recovery is measured.
+    `replaced` tells whether its controller is one that replaces it, so that its recovery is measured. Where
+    `on_machine` names a node, its containers were killed by commands there instead, which took so long.
     """
 
     pod: PodRef
     force: bool
     replaced: bool = True
     duration_ms: float
+    on_machine: str = ""
 
 
 class PodKillSkipped(Event, frozen=True, kw_only=True):
@@ -104,12 +106,17 @@ class TimerArmed(Event, frozen=True, kw_only=True):
 
 
 class ContainerSignalled(Event, frozen=True, kw_only=True):
-    """A signal was sent to a container's main process; `via` tells from where."""
+    """A signal was sent to a container's main process; `via` tells from where.
+
+    `number` of `times` says which of several times it was.
+    """
 
     pod: PodRef
     container: str
     signal: str
     via: str
+    number: int = 1
+    times: int = 1
 
 
 class ContainerRestarted(Event, frozen=True, kw_only=True):

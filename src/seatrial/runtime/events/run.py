@@ -11,13 +11,14 @@ class Preparing(Event, frozen=True, kw_only=True):
 
 
 class RunStarted(Event, frozen=True, kw_only=True):
-    """A run begins; `rounds` is None for ever."""
+    """A run begins; `rounds` is None for ever, or as long as `duration` of the cluster's life where that is given."""
 
     run_id: str
     policy: str
     seed: str
     server: str
     rounds: int | None
+    duration: str = ""
 
 
 class RoundStarted(Event, frozen=True, kw_only=True):

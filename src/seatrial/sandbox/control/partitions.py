@@ -1,4 +1,4 @@
-"""Network partitions between zones: who can't reach whom.
+"""Network partitions between zones, and what machines' firewalls add to them: who can't reach whom.
 
 The control plane stands in the first zone. Every place in the sandbox that carries traffic between zones asks here: the
 API server (requests of kubelets and pods, connections to kubelets), and the service proxy and the pods' forwarders
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from seatrial.errors import SandboxError
-from seatrial.sandbox.network.addresses import node_index_of
 from seatrial.sandbox.network.reachability import Reachability
+
+_LOOK_AGAIN_SECONDS: Final = 0.2
 
 OUTSIDE: Final = ""
 """The place of what belongs to no zone."""
@@ -42,6 +43,8 @@ class Partitions:
     def __init__(self, node_zones: Sequence[tuple[str, str]], *, reachability: Reachability | None = None) -> None:
         self._reachability = reachability or Reachability()
         self._zone_of_node = dict(node_zones)
+        self._index_of_node = {name: index for index, (name, _) in enumerate(node_zones, start=1)}
+        self._walls, self._is_walled = self._reachability.walls, False
         self._zone_of_index = [zone for _, zone in node_zones]
         self._partitions: list[Partition] = []
         self._cuts: frozenset[frozenset[str]] = frozenset()
@@ -62,6 +65,11 @@ class Partitions:
     def active(self) -> list[Partition]:
         """The partitions, oldest first."""
         return list(self._partitions)
+
+    @property
+    def is_anything_cut(self) -> bool:
+        """Whether there is a partition, or a firewall that drops something."""
+        return bool(self._cuts) or self._is_walled
 
     def cut(self, zone: str, others: Iterable[str] = ()) -> Partition:
         """Part a zone from others, or, without any, from all; `UnknownZoneError`."""
@@ -88,19 +96,38 @@ class Partitions:
         """Whether two zones can't reach each other; `OUTSIDE` reaches everything."""
         return bool(self._cuts) and frozenset((here, there)) in self._cuts
 
-    async def passage(self, here: str, there: str) -> None:
-        """Wait until two zones can reach each other."""
-        while self.is_cut(here, there):
+    def is_cut_off(self, node: str) -> bool:
+        """Whether a node can't reach the control plane; what is no node reaches it."""
+        if not self.is_anything_cut:
+            return False
+        walled_off = self._reachability.is_walled_off(self._index_of_node.get(node, 0))
+        return walled_off or self.is_cut(self.zone_of_node(node), self.control_plane)
+
+    def is_cut_between(self, here: str, there: str) -> bool:
+        """Whether two addresses can't reach each other."""
+        return self._reachability.is_cut(here, there)
+
+    async def passage_to_control_plane(self, node: str) -> None:
+        """Wait until a node can reach the control plane."""
+        while self.is_cut_off(node):
             await self._changed.wait()
+
+    async def passage_between(self, here: str, there: str) -> None:
+        """Wait until two addresses can reach each other."""
+        while self.is_cut_between(here, there):
+            await self._changed.wait()
+
+    async def follow_firewalls(self) -> None:
+        """Tell the listeners when a machine's firewall has changed, until cancelled; the machine tells nobody."""
+        while True:
+            if (walls := self._reachability.walls) != self._walls:
+                self._walls, self._is_walled = walls, any(walls)
+                self._tell()
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     def zone_of_node(self, name: str) -> str:
         """The zone of a node, `OUTSIDE` if there is no such node."""
         return self._zone_of_node.get(name, OUTSIDE)
-
-    def zone_of_address(self, address: str) -> str:
-        """The zone of a node's or a pod's address, `OUTSIDE` for any other."""
-        index = node_index_of(address)
-        return self._zone_of_index[index - 1] if index and index <= len(self._zone_of_index) else OUTSIDE
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Have a function called after each change."""
@@ -115,6 +142,9 @@ class Partitions:
             for there, other in indexes
             if here < there and self.is_cut(zone, other)
         )
+        self._tell()
+
+    def _tell(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
         for listener in self._listeners:

@@ -127,9 +127,10 @@ def _busybox(*applets: str) -> dict[str, Program]:
     return dict.fromkeys(("busybox", *applets), run)
 
 
-_SHELL_TOOLS = _busybox(
-    "cat", "date", "echo", "env", "false", "hostname", "httpd", "nc", "sh", "sleep", "tar", "true", "wget"
-)
+_SHELL_TOOLS = {
+    **_busybox("cat", "date", "echo", "env", "false", "hostname", "httpd", "nc", "sh", "sleep", "tar", "true", "wget"),
+    "nsenter": _program("nsenter"),
+}
 _GOLDPINGER = Image(entrypoint=("goldpinger",), programs={"goldpinger": _program("goldpinger.program")})
 _NGINX = Image(
     cmd=("nginx", "-g", "daemon off;"),

@@ -108,6 +108,7 @@ async def describe_container(host: PodHost, spec: Object, image: Image, *, attem
         mounts=mounts,
         hostname=pod_hostname(pod),
         shares_host_pids=bool(pod["spec"].get("hostPID")),
+        may_enter_machine=bool(pod["spec"].get("hostPID")) and _is_privileged(spec),
         read_only_root=bool((spec.get("securityContext") or {}).get("readOnlyRootFilesystem")),
         process_table_of=host.running_id(str(spec.get("targetContainerName") or "")),
         user=user,
@@ -135,7 +136,11 @@ def _rules_variable(host: PodHost, spec: Object, *, isolates: bool) -> dict[str,
 def _may_change_network(spec: Object) -> bool:
     context = spec.get("securityContext") or {}
     added = (context.get("capabilities") or {}).get("add") or ()
-    return bool(context.get("privileged")) or not {"NET_ADMIN", "ALL", "CAP_NET_ADMIN"}.isdisjoint(added)
+    return _is_privileged(spec) or not {"NET_ADMIN", "ALL", "CAP_NET_ADMIN"}.isdisjoint(added)
+
+
+def _is_privileged(spec: Object) -> bool:
+    return bool((spec.get("securityContext") or {}).get("privileged"))
 
 
 def _prepare(host: PodHost, spec: Object, root: Path, *, environ: dict[str, str], isolates: bool) -> tuple[Mount, ...]:

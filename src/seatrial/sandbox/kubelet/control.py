@@ -2,7 +2,8 @@
 
 `<directory>/machine.sock`, for this user only; one JSON object a line, one line in return:
 
-    {"stop": "kubelet"}    {"start": "kubelet"}    {"status": {}}    {"exec": {"command": ..., "timeoutSeconds": ...}}
+    {"stop": "kubelet"}    {"start": "kubelet"}    {"status": {}}    {"firewall": [NODE, ...]}
+    {"exec": {"command": ..., "timeoutSeconds": ...}}
 
 The answer is the machine's status (of a command: what it came to, when it ended), or `{"error": ...}`. Containers are
 not touched by any of these.

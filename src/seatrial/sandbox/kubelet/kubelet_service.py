@@ -143,7 +143,7 @@ class KubeletService:
             for number in (signal.SIGTERM, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
             process.close_all_but(sock.fileno(), packets.fileno())
-            process.name_process(f"kubelet {self._config.node_name}")
+            process.name_process("kubelet")
             gc.freeze()
             run_kubelet(self._config, sock, packets)
             code = 0

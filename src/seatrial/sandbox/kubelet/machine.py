@@ -13,7 +13,9 @@ runtime in one: synchronous and single-threaded, since it forks all its life.
 import gc
 import os
 import signal
+import uuid
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, NoReturn
 
 from seatrial.sandbox.kubelet import process
@@ -24,6 +26,8 @@ from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from seatrial.sandbox.kubelet.protocol import ContainerRecord, Request
 from seatrial.sandbox.kubelet.reactor import Reactor
 from seatrial.sandbox.kubelet.runtime import ContainerRuntime
+from seatrial.sandbox.network.addresses import node_index_of
+from seatrial.sandbox.network.reachability import REACHABILITY
 
 __all__ = ["MachineConfig", "run_machine"]
 
@@ -46,7 +50,7 @@ def run_machine(config: MachineConfig) -> NoReturn:
             os.setsid()
         parent = os.getppid()
         process.die_with_parent(parent)
-        code = _hold_switch(config)
+        code = _hold_switch(replace(config, boot_id=str(uuid.uuid4())))
     finally:
         os._exit(code)
 
@@ -90,11 +94,15 @@ class _Machine:
         # Never the sandbox's own directory: where that is swept away already, nothing may come back.
         for directory in (config.directory.parent, config.directory):
             directory.mkdir(exist_ok=True, mode=0o700)
+        self._address, self._index = config.address, node_index_of(config.address)
+        # Rules are the kernel's: a machine that starts has none.
+        REACHABILITY.wall_off(self._index, ())
         self._reactor = Reactor()
         self._kubelet = KubeletService(self._reactor, config, handle=self._handle, handle_packet=self._handle_packet)
         self._runtime = ContainerRuntime(
             self._reactor,
             directory=config.directory,
+            node_name=config.node_name,
             sandbox=config.sandbox,
             images=config.images,
             tell=self._kubelet.tell,
@@ -137,6 +145,8 @@ class _Machine:
             case {"exec": {"command": str(command), "timeoutSeconds": int() | float() as seconds}}:
                 self._commands.run(command, timeout_seconds=seconds, answer=answer_later)
                 return None
+            case {"firewall": [*dropped]}:
+                REACHABILITY.wall_off(self._index, (int(each) for each in dropped))
             case {"stop": "kubelet"}:
                 self._kubelet.stop()
             case {"start": "kubelet"}:
@@ -144,9 +154,13 @@ class _Machine:
             case {"status": _}:
                 pass
             case _:
-                requests = '{"stop": "kubelet"}, {"start": "kubelet"}, {"status": {}} or {"exec": {...}}'
-                raise ValueError(f"a request is {requests}")
-        return {"kubelet": self._kubelet.status(), "containers": [self._describe(r) for r in self._runtime.records]}
+                requests = '{"stop": "kubelet"}, {"start": "kubelet"}, {"status": {}}, {"firewall": []}'
+                raise ValueError(f'a request is {requests} or {{"exec": {{...}}}}')
+        return {
+            "address": self._address,
+            "kubelet": self._kubelet.status(),
+            "containers": [self._describe(r) for r in self._runtime.records],
+        }
 
     def _describe(self, record: ContainerRecord) -> dict[str, Any]:
         container = record.container

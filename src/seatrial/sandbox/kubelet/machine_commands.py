@@ -1,7 +1,8 @@
 """Shell commands on the machine itself, as somebody who is logged in there would run them.
 
 They are children of the machine: what stops it ends them too. Each has a deadline, is a session of its own, so that it
-goes with all that it started, and knows which node it is on by `NODE_NAME`.
+goes with all that it started, and knows which node it is on by `NODE_NAME`. First on its PATH is what keeps to this one
+machine (`machine_tools`).
 """
 
 import contextlib
@@ -14,6 +15,7 @@ from typing import Any, Final
 from seatrial.sandbox.kubelet import process
 from seatrial.sandbox.kubelet.container_process import Launch, StartError, fork_container
 from seatrial.sandbox.kubelet.reactor import Reactor, Timer
+from seatrial.sandbox.machine_tools.directory import machine_environ
 
 _CHUNK_BYTES: Final = 65536
 _MOST_OUTPUT_BYTES: Final = 64 * 1024
@@ -59,7 +61,7 @@ class MachineCommands:
             name="command",
             image="",
             argv=("/bin/sh", "-c", command),
-            environ={**os.environ, "NODE_NAME": self._node_name},
+            environ=machine_environ(self._directory, self._node_name),
             working_directory=str(self._directory),
         )
         try:

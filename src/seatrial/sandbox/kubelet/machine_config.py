@@ -30,6 +30,7 @@ class MachineConfig:
         images: the user's images: name to command.
         timing: pauses between heartbeats, and before what failed is tried again.
         kubelet_port: 10250, as everywhere.
+        boot_id: made anew each time the machine starts.
     """
 
     node_name: str
@@ -50,3 +51,4 @@ class MachineConfig:
     images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     timing: Timing = SANDBOX
     kubelet_port: int = 10250
+    boot_id: str = ""

@@ -75,7 +75,8 @@ class NodeHeartbeat:
                 raise
             patch = {"metadata": {"labels": wanted["metadata"]["labels"]}}
             self.node = await self._api.patch("nodes", self._config.node_name, None, patch)
-        if (self.node.get("status") or {}).get("conditions") != wanted["status"]["conditions"]:
+        known = self.node.get("status") or {}
+        if any(known.get(each) != wanted["status"][each] for each in ("conditions", "nodeInfo")):
             await self._write_status()
         await self._write_csi_node()
 

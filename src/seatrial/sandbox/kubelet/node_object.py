@@ -4,7 +4,6 @@ import contextlib
 import os
 import platform
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from seatrial import __version__
@@ -131,7 +130,7 @@ def _node_info(config: MachineConfig) -> Object:
     return {
         "machineID": config.instance_id,
         "systemUUID": config.instance_id,
-        "bootID": _boot_id(),
+        "bootID": config.boot_id,
         "kernelVersion": platform.release(),
         "osImage": "Seatrial sandbox",
         "containerRuntimeVersion": f"{RUNTIME_NAME}://{__version__}",
@@ -140,10 +139,3 @@ def _node_info(config: MachineConfig) -> Object:
         "operatingSystem": "linux",
         "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
     }
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""

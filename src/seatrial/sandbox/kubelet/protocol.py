@@ -18,8 +18,8 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
 
     `argv` is resolved; `environ` is complete; `log_file` is a path of this machine. With a `root`, the directory of
     the container's file tree (`root_filesystem.Root`), `working_directory` is a path in it; else of this machine too.
-    `process_table_of` is the id of the container whose processes it sees. `user` and `group` are who it runs as, where
-    it may.
+    One that `may_enter_machine` is privileged and sees the node's processes. `process_table_of` is the id of the
+    container whose processes it sees. `user` and `group` are who it runs as, where it may.
     """
 
     id: str
@@ -40,6 +40,7 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     mounts: tuple[Mount, ...] = ()
     hostname: str = ""
     shares_host_pids: bool = False
+    may_enter_machine: bool = False
     process_table_of: str = ""
     read_only_root: bool = False
     user: int | None = None

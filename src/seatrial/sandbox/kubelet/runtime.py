@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from seatrial.sandbox.kubelet import process
 from seatrial.sandbox.kubelet.container_isolation import namespaces
 from seatrial.sandbox.kubelet.container_isolation.control_groups import ControlGroups, Limits, find_hierarchy
-from seatrial.sandbox.kubelet.container_isolation.isolation import Isolation
 from seatrial.sandbox.kubelet.container_isolation.resource_limits import ResourceLimits
-from seatrial.sandbox.kubelet.container_isolation.root_filesystem import Root
+from seatrial.sandbox.kubelet.container_launch import CONTAINER_ID_VARIABLE, Launches, is_on_machine
 from seatrial.sandbox.kubelet.container_log import LogFile, StreamWriter
 from seatrial.sandbox.kubelet.container_process import Launch, StartError, fork_container
 from seatrial.sandbox.kubelet.early_signals import EarlySignals
@@ -51,8 +52,6 @@ from seatrial.sandbox.kubelet.streams.descriptor_channel import close_all
 from seatrial.sandbox.kubelet.streams.sessions import Sessions
 from seatrial.sandbox.network.low_ports import first_bindable_port
 
-# Tells to which container a process belongs that left its session.
-CONTAINER_ID_VARIABLE: Final = "SEATRIAL_CONTAINER_ID"
 # What containerd and runc say around the reason.
 _START_FAILED: Final = (
     "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
@@ -99,6 +98,7 @@ class ContainerRuntime:
     Args:
         reactor: the machine's loop.
         directory: the machine's.
+        node_name: what the machine's commands have as `NODE_NAME`.
         sandbox: which one it belongs to.
         images: the user's own images, name to command.
         tell: takes what the kubelet is to know; whether one listens is not the runtime's business.
@@ -110,12 +110,14 @@ class ContainerRuntime:
         reactor: Reactor,
         *,
         directory: Path,
+        node_name: str,
         sandbox: str,
         images: Mapping[str, tuple[str, ...]],
         tell: Callable[[Message], None],
         tell_packet: Callable[[bytes, Sequence[int]], None] = lambda _packet, _descriptors: None,
     ) -> None:
         self._reactor = reactor
+        self._launches = Launches(directory=directory, node_name=node_name)
         self._images = images
         self._tell = tell
         self._tell_packet = tell_packet
@@ -220,42 +222,17 @@ class ContainerRuntime:
         self._watch_output(running)
         return Reply(request.request_id, records=(record,))
 
+    def _launch(self, container: Container, *, groups: tuple[Path, ...]) -> Launch:
+        """A container, which may see the processes of another."""
+        neighbour = self._find(container.process_table_of)
+        seen = neighbour.record.pid if neighbour else 0
+        return self._launches.make(container, groups=groups, process_table_of=seen)
+
     def _launch_inside(self, running: _Running, argv: tuple[str, ...]) -> Launch:
         """A command in a container that runs."""
         record = running.record
         groups = self._limits.groups_of(record.container.id)
-        return self._launch(record.container, argv, groups=groups, inside=record.pid)
-
-    def _launch(
-        self, container: Container, argv: tuple[str, ...] = (), *, groups: tuple[Path, ...], inside: int = 0
-    ) -> Launch:
-        return Launch(
-            name=container.name,
-            image=container.image,
-            argv=argv or container.argv,
-            environ={**container.environ, CONTAINER_ID_VARIABLE: container.id},
-            working_directory=container.working_directory,
-            isolation=self._isolation(container, inside=inside) if container.root else None,
-            user=container.user,
-            group=container.group,
-            control_groups=groups,
-        )
-
-    def _isolation(self, container: Container, *, inside: int) -> Isolation:
-        neighbour = self._find(container.process_table_of)
-        return Isolation(
-            root=Root(
-                directory=container.root,
-                template=container.template,
-                mounts=container.mounts,
-                hostname=container.hostname,
-                whole_host=container.whole_host,
-                read_only=container.read_only_root,
-            ),
-            own_pids=not container.shares_host_pids,
-            inside=inside,
-            process_table_of=neighbour.record.pid if neighbour else 0,
-        )
+        return self._launches.make(record.container, argv, groups=groups, inside=record.pid)
 
     def _kill_for_memory(self, pid: int) -> None:
         running = self._running.get(pid)
@@ -421,6 +398,8 @@ class ContainerRuntime:
             self._tell(Reply(request.request_id, error="container not running", exit_code=126))
             return
         launch = self._launch_inside(running, request.argv)
+        if is_on_machine(launch):
+            request = msgspec.structs.replace(request, container_id="")
         if request.terminal:
             launch = replace(launch, environ={"TERM": "xterm", **launch.environ})
         self._sessions.open(request, launch, descriptors)

@@ -125,18 +125,10 @@ class ServiceProxy:
         for client in self._clients:
             if client.ends is None:
                 continue
-            if self._is_cut(*client.ends):
+            if self._partitions.is_cut_between(*client.ends):
                 client.hold_both()
             else:
                 client.release_both()
-
-    def _is_cut(self, client: str, endpoint: str) -> bool:
-        zone_of = self._partitions.zone_of_address
-        return self._partitions.is_cut(zone_of(client), zone_of(endpoint))
-
-    async def _passage(self, client: str, endpoint: str) -> None:
-        zone_of = self._partitions.zone_of_address
-        await self._partitions.passage(zone_of(client), zone_of(endpoint))
 
     def _service_changed(self, old: Object | None, new: Object | None) -> None:
         item = new or old
@@ -183,7 +175,7 @@ class ServiceProxy:
         def accept() -> ClientSide:
             return ClientSide(
                 choose=lambda client: balancer.choose(client, loop.time()),
-                passage=self._passage,
+                passage=self._partitions.passage_between,
                 open_sides=self._clients,
             )
 

@@ -54,6 +54,7 @@ class Root:
         hostname: for /etc/hostname.
         whole_host: show the host's other directories too, writable.
         read_only: nothing but volumes can be written to.
+        hidden: programs of the host that can't be run.
     """
 
     directory: str
@@ -62,6 +63,7 @@ class Root:
     hostname: str = ""
     whole_host: bool = False
     read_only: bool = False
+    hidden: tuple[str, ...] = ()
 
 
 def enter(root: Root) -> None:
@@ -76,6 +78,7 @@ def enter(root: Root) -> None:
     tree.lay_over()
     tree.show_host()
     tree.show_system()
+    tree.hide_programs()
     for mount, place in places:
         _make_place(Path(place), is_file=Path(mount.source).is_file())
         namespaces.bind(mount.source, place, read_only=mount.read_only)
@@ -165,6 +168,14 @@ class _Tree:
         with contextlib.suppress(OSError):
             namespaces.bind("/sys", self._place("sys"), read_only=True)
         self._make_devices()
+
+    def hide_programs(self) -> None:
+        """Put what can't be run in place of some programs."""
+        for name in self._root.hidden:
+            found = shutil.which(name)
+            place = self._own / str(Path(found).resolve()).removeprefix("/") if found else self._own / name
+            if place.is_file():
+                namespaces.bind("/dev/null", str(place))
 
     def _place(self, name: str) -> str:
         return str(self._own / name)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.errors import UsageError
-from seatrial.risk.spans import DAY, HOUR, YEAR, parse_span, span_in_words
+from seatrial.policy.spans import DAY, HOUR, YEAR, parse_span, span_in_words
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,8 @@ def test_what_is_no_span_is_said(text):
     ("seconds", "words"),
     [
         (50 * 7 * DAY, "350 days"), (9.13125 * DAY, "9.13 days"), (36 * HOUR, "1.5 days"), (90, "1.5 minutes"),
-        (0.25, "0.25 seconds"), (12_345 * YEAR, "12,345 years"),
+        (0.25, "0.25 seconds"), (12_345 * YEAR, "12,345 years"), (99.97 * DAY, "100 days"),
+        (1e-4, "less than a millisecond"), (1e9 * YEAR, "more than a million years"),
     ],
 )  # fmt: skip
 def test_spans_are_told_in_the_largest_unit_that_fits(seconds, words):
