@@ -126,3 +126,16 @@ def test_mistakes_are_said(capsys, arguments, message):
     """In a line, with the exit code of wrong usage."""
     assert run(["risk", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--bug-free", "98%"), "'98%' is not a number"),
+        (("--mttf", "5y", "--count", "all"), "'all' is not a whole number"),
+    ],
+)
+def test_what_is_no_number_is_called_that(capsys, arguments, said):
+    """Not by the names that the library for command lines has for its types."""
+    assert run(["risk", *arguments]) == 2
+    assert said in capsys.readouterr().err

@@ -32,7 +32,7 @@ def modules_after(*arguments, code=0):
         "print('loaded:', *sys.modules, file=sys.stderr); sys.exit(code)"
     )
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
+    assert done.returncode == code, done.stderr.rpartition("loaded: ")[0]
     return done.stdout, set(done.stderr.rpartition("loaded: ")[2].split())
 
 

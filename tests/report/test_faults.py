@@ -13,6 +13,8 @@ from seatrial.runtime.events import (
     FaultCleared,
     FaultProven,
     GuardrailHeld,
+    MachinePaused,
+    MachineRebooted,
     MachineStarted,
     MachineStopFailed,
     MachineStopped,
@@ -123,3 +125,18 @@ def test_of_pods_that_moved_the_json_says_whence_and_whither():
     moves = json.loads(json.dumps(figures_of(moved("n1", "n3", 4)).as_json()))["moves"]
     assert moves["pods"] == [{"pod": "shop/cart-1", "by": "shop/cart-2", "from": "n1", "to": "n3"}]
     assert (moves["moved"], moves["evicted"]["max"], moves["created"], moves["ready"]["max"]) == (1, 3600, None, 4000)
+
+
+def test_what_was_done_to_machines_is_told_apart():
+    """Stops, reboots and pauses are counted each, with the names of all machines that were hit."""
+    rebooted = MachineRebooted(id="i-b", name="b", force=False, duration_ms=9)
+    paused = MachinePaused(id="i-c", name="c", duration_ms=9)
+    figures = figures_of(stopped("a"), rebooted, paused)
+    assert dict(figures.lines())["machines"] == "1 stopped, 1 rebooted, 1 paused: a, b, c"
+    machines = figures.as_json()["machines"]
+    assert (machines["rebooted"], machines["paused"], machines["names"]) == (1, 1, ["a", "b", "c"])
+
+
+def test_pods_that_moved_one_way_are_counted_once():
+    """Two numbers for one thing would be one too many."""
+    assert dict(figures_of(moved("a", "b", 1)).lines())["moved"].startswith("1 pod from a to b: Ready there after")

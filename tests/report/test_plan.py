@@ -1,6 +1,7 @@
 import io
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -18,9 +19,9 @@ def plan(*steps, **given):
     return Plan(**{"policy": "p.yml", "seed": "7", "server": "https://k:6443", "scenarios": scenarios, **given})
 
 
-def shown(made, *, width=200, terminal=False, **options):
+def shown(made, *, width=200, terminal=False, colours=True, **options):
     stream = io.StringIO()
-    color = "standard" if terminal else None
+    color = "standard" if terminal and colours else None
     print_plan(made, Console(file=stream, width=width, force_terminal=terminal, color_system=color), **options)
     return stream.getvalue()
 
@@ -44,6 +45,8 @@ def test_it_says_who_is_hit_and_what_is_left():
         "would see shop/cart-b on no node",
     ]
     assert "leaves ReplicaSet/cart in shop: 2 of 3 Ready pods until it replaces 1" in rows(shown(plan(step)))
+    step = StepPlan(summary="partition", owners=(replace(owner, replaced=False),))
+    assert "leaves ReplicaSet/cart in shop: 2 of 3 Ready pods until clean-up" in rows(shown(plan(step)))
 
 
 def test_it_says_what_speaks_against_it():
@@ -141,11 +144,15 @@ def test_a_policy_without_scenarios_says_so():
     assert "the policy has no scenarios" in shown(plan())
 
 
-def test_it_fits_80_columns_but_for_the_command():
-    """Long names wrap inside their column."""
+def test_it_fits_a_terminal_but_for_the_command():
+    """Long names wrap inside their column; what a program reads has each on one line, and no blanks at its end."""
     pod = PodRef(namespace="n" * 60, name="p" * 60, uid="1", node="node" * 10)
-    lines = shown(plan(StepPlan(summary="kill", matched=1, targets=(pod,), victims=(pod,))), width=80).splitlines()
+    made = plan(StepPlan(summary="kill", matched=1, targets=(pod,), victims=(pod,)))
+    lines = shown(made, width=80, terminal=True, colours=False).splitlines()
     assert max(len(line) for line in lines[:-1]) <= 80
+    lines = shown(made, width=80).splitlines()
+    assert f"   would hit  {pod} on {pod.node}" in lines
+    assert [line.rstrip() for line in lines] == lines
 
 
 def test_colours_are_for_terminals_only():

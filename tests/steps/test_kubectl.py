@@ -11,7 +11,7 @@ from seatrial.actions.manifests import KEPT_BY
 from seatrial.actions.recreated_objects import RECREATE_OBJECT
 from seatrial.engine.unwind import unwind
 from seatrial.errors import ClusterError, ConfigurationError
-from seatrial.kube.errors import AlreadyExists
+from seatrial.kube.errors import AlreadyExists, NotFound
 from seatrial.kube.resources import CONFIGMAPS, NAMESPACES, SERVICES
 from seatrial.runtime.context import Settings
 from seatrial.runtime.events import FaultProven, GuardrailHeld, ObjectDeleted
@@ -501,13 +501,15 @@ async def test_what_a_program_says_when_it_fails_is_said(control, context, tmp_p
 
 @pytest.mark.usefixtures("garbage_collector")
 async def test_a_program_leaves_to_others_what_they_made(control, context, program):
-    """It creates what isn't there, which is refused where somebody was quicker; what it made it may apply again."""
+    """It creates what isn't there and deletes what is, or says who was quicker; what it made it may apply again."""
     applier = KubectlProgram(binary=program, cluster=control.cluster)
     [body] = parse_manifests(RED, name="red")
     await create(control)
     with pytest.raises(AlreadyExists):
         await applier.create(CONFIGMAPS, {**body, "metadata": {**body["metadata"], "namespace": "default"}})
     await control.cluster.delete(CONFIGMAPS, "settings", namespace="default")
+    with pytest.raises(NotFound):
+        await applier.delete(CONFIGMAPS, {**body, "metadata": {**body["metadata"], "namespace": "default"}})
     both = f"{RED}---{RED.replace('colour: red', 'size: big')}"
     assert await STEP.run(spec(payload=both, kubectlBinary=program), context) == PASSED
     assert (await config_maps(control))["settings"]["data"] == {"size": "big"}

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from seatrial.actions.manifest_text import Manifest
 from seatrial.errors import ClusterError, ConfigurationError
 from seatrial.kube.client import Client
-from seatrial.kube.errors import AlreadyExists, Status
+from seatrial.kube.errors import AlreadyExists, NotFound, Status
 from seatrial.kube.resources import Resource
 
 _LONGEST_SECONDS = 300.0
 _MOST_SHOWN = 500
 _APPLIES = "kubectl-client-side-apply"
 _IS_THERE = "(AlreadyExists)"
+_IS_NOT_THERE = "(NotFound)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +73,17 @@ class KubectlProgram:
         """Delete one object; the program waits until it is gone.
 
         Raises:
+            NotFound: somebody else was quicker.
             ClusterError: the program failed, or can't be run.
         """
         meta = {key: value for key, value in thing["metadata"].items() if key in {"name", "namespace"}}
-        await self._run(
-            ["delete", "-f", "-"], {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": meta}
-        )
+        named = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": meta}
+        try:
+            await self._run(["delete", "-f", "-"], named)
+        except ClusterError as error:
+            if _IS_NOT_THERE not in error.message:
+                raise
+            raise NotFound(Status(message=error.message, reason="NotFound"), code=404) from error
 
     async def _run(self, arguments: Sequence[str], manifest: Manifest) -> str:
         context = self.cluster.context_name

@@ -79,11 +79,12 @@ RULES
 }
 """
 _IPTABLES: Final = """
+has_ipv6() { case $peers in *:*) return 0;; esac; [ -n "$everything" ] && [ -s /proc/net/if_inet6 ]; }
 by_iptables() {
   for program in iptables ip6tables; do
     case $program in iptables) mine='*.*';; *) mine='*:*';; esac
-    if ! command -v $program >/dev/null 2>&1; then
-      [ $program = ip6tables ] && case $peers in *:*) false;; esac || { echo "there is no $program" >&2; return 1; }
+    if ! iptables_are_there $program; then
+      if [ $program = iptables ] || has_ipv6; then echo "there is no $program" >&2; return 1; fi
       continue
     fi
     chain() { $program -w 5 "$@"; }
@@ -112,7 +113,7 @@ PEERS
     [ -z "$everything" ] || chain -A "$name" -j DROP || return 1
   done
   for program in iptables ip6tables; do
-    command -v $program >/dev/null 2>&1 || continue
+    iptables_are_there $program || continue
     for hook in INPUT OUTPUT FORWARD; do $program -w 5 -I $hook 1 -j "$name" || return 1; done
   done
   echo "chain $name of iptables is in its firewall"

@@ -16,7 +16,7 @@ from seatrial.actions.machine_timers import NotArmed, arm, disarm
 from seatrial.actions.missed_nodes import expect_not_ready, expect_nothing
 from seatrial.actions.node_readiness import last_renewal, wait_for_readiness, wait_until_back
 from seatrial.actions.partition_peers import Peers
-from seatrial.errors import ClusterError, CommandNotStarted, MachineError
+from seatrial.errors import ClusterError, MachineError
 from seatrial.remote.executor import Executor
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import FaultCleared, FaultProven, MeasurementTaken, ProofMissing
@@ -82,7 +82,7 @@ async def _prepare_end(target: NodeTarget, peers: Peers, token: str, timer: Dead
     try:
         words = script(mending(token))
         await arm(timer, words, target.name, context, in_words="end the partition")
-    except (NotArmed, CommandNotStarted):
+    except NotArmed:
         await context.journal.settle(written)
         raise
 

@@ -11,7 +11,7 @@ from seatrial.actions.dead_man_timer import DeadManTimer
 from seatrial.actions.machine_processes import ALIVE, Process
 from seatrial.actions.machine_shell import COMMAND_SECONDS, as_root, last_words, run_there, script
 from seatrial.actions.machine_timers import NotArmed, arm, disarm, once_reached
-from seatrial.errors import CommandNotStarted, MachineError
+from seatrial.errors import MachineError
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import FaultCleared, FaultProven
 from seatrial.runtime.undo import Undo, UndoKind
@@ -58,7 +58,7 @@ async def pause_processes(
     written = await context.write_undo(await _resumption(processes, node, timer, context, subject=subject))
     try:
         await arm(timer, _resuming(keys), node, context, in_words="let them go on")
-    except (NotArmed, CommandNotStarted):
+    except NotArmed:
         await context.journal.settle(written)
         raise
     result = await run_there(node, script(_CHANGE, "STOP", "stopped", *keys), context.world)

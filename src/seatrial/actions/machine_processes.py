@@ -2,9 +2,10 @@
 
 A process is its id and its start time (the 22nd field of `/proc/PID/stat`, proc(5)), so that none that came later and
 got the same id is taken for it. `pgrep` finds them where it is there, since it is quick and knows what a machine is;
-else a loop over `/proc`, and where it is BusyBox's, whose names are the first words of command lines. A name is the kernel's, 15 characters of it; of longer ones the program's file name is
-compared too. The shell that looks, whoever started it, what it starts, the machine's first process, and our own
-scripts, timers and loads with what they run are never among them.
+else, and where it is BusyBox's, to which a name is the first word of the command line, a loop over `/proc`. A name is
+the kernel's, 15 characters of it; of longer ones the program's file name is compared too. Never among them are the
+shell that looks, whoever started it, what it starts, the machine's first process, and our own scripts, timers and
+loads with what they run.
 """
 
 import re

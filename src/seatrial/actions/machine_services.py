@@ -1,9 +1,10 @@
 """Services on machines, as systemd knows them: looked at, stopped, started, and started again by clean-up.
 
-`systemctl` is asked; what it says of a unit (`is-active`, `show`) is the proof, too. See systemctl(1).
+`systemctl` is asked; what it says of a unit (`is-active`, `show`) is the proof, too. Units that systemd stops along
+with one are started again with it. See systemctl(1), systemd.unit(5).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
@@ -33,31 +34,72 @@ MOST_CUT_OFF_SECONDS = 600
 _LOOK = """
 command -v systemctl >/dev/null 2>&1 || { echo "there is no systemctl" >&2; exit 64; }
 systemctl show --property=LoadState --property=ActiveState "$1"
+active_among() {
+  for word in $(systemctl show "$@"); do
+    each=${word#*=}
+    case $each in
+      *.target|*.slice) ;;
+      ?*.*) ! systemctl is-active "$each" >/dev/null 2>&1 || printf '%s\n' "$each";;
+    esac
+  done
+}
+for each in $(active_among --property=TriggeredBy "$1"); do printf 'Trigger=%s\n' "$each"; done
+found=" $1 " left="$1 "
+while [ -n "$left" ]; do
+  unit=${left%% *} left=${left#* }
+  for each in $(active_among --property=RequiredBy --property=BoundBy --property=ConsistsOf --property=RequisiteOf \
+      --property=PropagatesStopTo "$unit"); do
+    case $found in *" $each "*) continue;; esac
+    found="$found$each " left="$left$each "
+    printf 'Along=%s\n' "$each"
+  done
+done
 """
-# $1 is `start` or `stop`, $2 the unit, $3 what `is-active` has to say then.
+# $1 is `start` or `stop`, $2 the unit; others that are to be started with it follow.
 _CHANGE = """
-systemctl "$1" "$2" || exit 66
-state=$(systemctl is-active "$2")
-case $1:$state in
-  start:active|stop:inactive|stop:failed|stop:unknown) echo "$state";;
-  *) echo "it is $state" >&2; exit 67;;
-esac
+verb=$1
+shift
+systemctl "$verb" "$@" || exit 66
+for each in "$@"; do
+  state=$(systemctl is-active "$each")
+  case $verb:$state in
+    start:active|start:reloading|stop:inactive|stop:failed|stop:unknown) ;;
+    *) [ "$each" = "$1" ] && each=it; echo "$each is $state" >&2; exit 67;;
+  esac
+done
 """
 
 _NETWORK = frozenset({"NetworkManager", "networking", "systemd-networkd", "wicked", "wickedd"})
-_CONTAINERS = frozenset(
-    {"containerd", "cri-docker", "cri-dockerd", "crio", "docker", "k3s", "k3s-agent", "kubelet", "rke2-agent",
-     "rke2-server", "snap.microk8s.daemon-containerd", "snap.microk8s.daemon-kubelite"}
+# Without them a node is not Ready, by and by.
+_OF_NODES = frozenset(
+    {"containerd", "cri-docker", "cri-dockerd", "crio", "docker", "k0scontroller", "k0sworker", "k3s", "k3s-agent",
+     "kubelet", "rke2-agent", "rke2-server", "snap.k8s.containerd", "snap.k8s.kubelet",
+     "snap.microk8s.daemon-containerd", "snap.microk8s.daemon-kubelite"}
 )  # fmt: skip
 _SSH = frozenset({"ssh", "sshd"})
 
 
 class ServiceState(NamedTuple):
-    """What systemd says of a unit: `loaded` or `not-found`, `active` or not; `problem` where it can't be asked."""
+    """What systemd says of a unit: `loaded` or `not-found`, `active` or not; `problem` where it can't be asked.
+
+    `along` are other units that systemd would stop with it, `triggers` those that may start it again; all are active.
+    """
 
     load: str = ""
     active: str = ""
     problem: str = ""
+    along: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a unit."""
+        return self.load != "not-found"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it runs; `reloading` is a state of units that do."""
+        return self.active in {"active", "reloading"}
 
 
 def unit_of(service: str) -> str:
@@ -75,31 +117,43 @@ async def look_at(service: str, node: str, world: World) -> ServiceState:
     result = await run_there(node, script(_LOOK, unit_of(service)), world)
     if result.exit_code:
         return ServiceState(problem=last_words(result))
-    said = dict(line.split("=", 1) for line in result.output.splitlines() if "=" in line)
-    return ServiceState(load=said.get("LoadState", ""), active=said.get("ActiveState", ""))
+    said: dict[str, list[str]] = {}
+    for line in result.output.splitlines():
+        key, _, value = line.partition("=")
+        said.setdefault(key, []).append(value)
+    return ServiceState(
+        load=said.get("LoadState", [""])[-1],
+        active=said.get("ActiveState", [""])[-1],
+        along=tuple(said.get("Along", ())),
+        triggers=tuple(said.get("Trigger", ())),
+    )
 
 
-async def change(verb: str, service: str, node: str, world: World, *, timeout_seconds: float) -> str:
-    """Stop or start a service and see that it is so; returns why it isn't.
+async def change(
+    verb: str, service: str, node: str, world: World, *, timeout_seconds: float, along: Sequence[str] = ()
+) -> str:
+    """Stop or start a service, and others along with it, and see that it is so; returns why it isn't.
 
     Raises:
         MachineError: the way there is gone, or went meanwhile.
         ClusterError: likewise.
     """
-    words = script(_CHANGE, verb, unit_of(service))
+    words = script(_CHANGE, verb, unit_of(service), *along)
     result = await run_there(node, words, world, timeout_seconds=timeout_seconds)
     return last_words(result) if result.exit_code else ""
 
 
-async def start(service: str, node: str, node_id: str, world: World, *, timeout_seconds: float) -> None:
-    """Start a service, which may be active already, and say so.
+async def start(
+    service: str, node: str, node_id: str, world: World, *, timeout_seconds: float, along: Sequence[str] = ()
+) -> None:
+    """Start a service, which may be active already, and what was stopped along with it, and say so.
 
     Raises:
         MachineError: it does not start, or the way there is gone.
         ClusterError: the latter.
     """
     begun = world.clock.monotonic()
-    if problem := await change("start", service, node, world, timeout_seconds=timeout_seconds):
+    if problem := await change("start", service, node, world, timeout_seconds=timeout_seconds, along=along):
         raise MachineError(f"service {service} on node {node} does not start: {problem}")
     ms = (world.clock.monotonic() - begun) * 1000
     world.emit(ServiceStarted(id=node_id, name=node, service=service, duration_ms=ms))
@@ -120,7 +174,17 @@ async def carries_us(service: str, executor: Executor) -> bool:
             return False  # its machines are reached as by a console
         case "ssh":
             return name in _SSH | _NETWORK
-    return name in _CONTAINERS | _NETWORK
+    return name in _OF_NODES | _NETWORK
+
+
+def makes_nodes_ready(service: str) -> bool:
+    """Whether a node without it is not Ready, by and by."""
+    return unit_of(service).removesuffix(".service") in _OF_NODES
+
+
+def starting(service: str, along: Sequence[str]) -> list[str]:
+    """The words that start it, and what was stopped along with it."""
+    return ["systemctl", "start", unit_of(service), *along]
 
 
 async def start_again(
@@ -128,19 +192,21 @@ async def start_again(
     target: NodeTarget,
     timer: DeadManTimer | None,
     *,
+    along: Sequence[str],
     cut_off: bool,
     timeout_seconds: float,
     executor: Executor,
 ) -> Undo:
     """What starts it again; `cut_off` tells that the machine is out of reach until its timer has done so."""
     node = target.name
-    by_hand = as_root(["systemctl", "start", unit_of(service)])  # its timer may fire later: that starts what runs
+    by_hand = as_root(starting(service, along))  # its timer may fire later: that starts what runs
     return Undo(
         kind=START_SERVICE.kind,
         args={
             "id": target.node.metadata.uid,
             "node": node,
             "service": service,
+            "along": list(along),
             "cutOff": cut_off,
             "timeout": timeout_seconds,
             **({"timer": timer.as_json()} if timer else {}),
@@ -156,7 +222,7 @@ async def _start_again(args: Mapping[str, Any], world: World) -> str:
     patience = timer.seconds + timeout if timer and args["cutOff"] else 0
 
     async def again() -> None:
-        await start(service, node, args["id"], world, timeout_seconds=timeout)
+        await start(service, node, args["id"], world, timeout_seconds=timeout, along=args["along"])
 
     await once_reached(again, world, within_seconds=patience)
     if timer:

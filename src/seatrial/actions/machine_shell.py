@@ -13,7 +13,7 @@ from seatrial.runtime.world import World
 COMMAND_SECONDS = 30.0
 """How long the way there and back, and a short script, may take."""
 
-# What `sudo` itself has to say (that it can't resolve the machine's own name) is not the script's, whose outputs are read.
+# What `sudo` itself has to say (that it can't resolve the machine's own name) is none of the outputs that are read.
 _AS_ROOT = (
     '[ "$(id -u)" = 0 ] || ! sudo -n true >/dev/null 2>&1'
     ' || exec sudo -n sh -c \'exec "$@" 2>&1\' seatrial-script "$@" 2>/dev/null; exec "$@"'

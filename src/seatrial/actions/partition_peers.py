@@ -1,6 +1,7 @@
 """What a machine is cut off from, as addresses: the API server's, other nodes' and their pods', everybody's."""
 
-from collections.abc import Sequence
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -43,6 +44,8 @@ async def other_nodes(matchers: Sequence[NodeTargetMatcher], target: NodeTarget,
     if not others:
         return Peers(in_words=words, nobody=f"there are no {words} beside {target.name}")
     addresses = tuple([peer for each in others for peer in await _addresses(each, context)])
+    if not addresses:
+        return Peers(in_words=words, nobody=f"no address of {words} is known")
     api_servers = {each.network for each in await _api_servers(context)}
     silences = bool(api_servers) and api_servers <= {each.network for each in addresses}
     return Peers(in_words=words, addresses=addresses, silences=silences)
@@ -54,7 +57,7 @@ async def _addresses(target: NodeTarget, context: Context) -> list[Peer]:
     if not target.node.spec.pod_cidrs:
         pods = [each for each in await pods_on(target.name, context) if not each.spec.host_network]
         networks += [each.ip for pod in pods for each in pod.status.pod_ips if each.ip]
-    return [Peer(each) for each in networks]
+    return list(_peers(networks))
 
 
 async def _api_servers(context: Context) -> tuple[Peer, ...]:
@@ -63,10 +66,21 @@ async def _api_servers(context: Context) -> tuple[Peer, ...]:
         ENDPOINTSLICES, namespace="default", label_selector=_API_SERVER_SLICES, type=EndpointSlice
     )
     return tuple(
-        Peer(address, port.port)
+        peer
         for each in listed.items
         for endpoint in each.endpoints or ()
-        for address in endpoint.addresses
         for port in each.ports or ()
         if port.port
+        for peer in _peers(endpoint.addresses, port.port)
     )
+
+
+def _peers(texts: Iterable[str], port: int | None = None) -> Iterator[Peer]:
+    """Those that are addresses or ranges: clouds and nodes may have names among them, and a shell reads them all."""
+    for text in texts:
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            continue
+        if "%" not in text:
+            yield Peer(text if "/" in text else str(network.network_address), port)

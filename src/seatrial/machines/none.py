@@ -59,7 +59,7 @@ class NoMachines:
     def _refuse(self) -> NoReturn:
         raise MachineError(
             "no cloud is configured, so machines can't be stopped or started" + (f": {self._why}" if self._why else ""),
-            hint="name the cloud that they are on: --aws, --azure, --gcp, --openstack; or try it on a sandbox: --sandbox",
+            hint="name the cloud that they are on (--aws, --azure, --gcp, --openstack), or try it on a sandbox",
         )
 
 

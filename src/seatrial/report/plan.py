@@ -2,16 +2,20 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from seatrial.policy.spans import span_in_words
 from seatrial.policy.wording import counted
 from seatrial.report.durations import duration
 from seatrial.report.plain import plain
 from seatrial.runtime.plan import FailuresPlan, Plan, StepPlan, WatchPlan, plan_as_data
+
+_MARGIN = "   "
+_LABEL_WIDTH = 11
+_NARROWEST = 20
 
 
 def plan_as_json(plan: Plan) -> str:
@@ -28,14 +32,15 @@ def print_plan(plan: Plan, console: Console, *, command: Sequence[str] = (), arg
     if plan.failures:
         console.print()
         console.print(plain("failures", style="bold"))
-        console.print(_grid(list(_failure_rows(plan.failures))))
+        _print_rows(_failure_rows(plan.failures), console)
     for scenario in plan.scenarios:
         console.print()
         console.print(plain(scenario.name, style="bold"))
         for watch in scenario.watches:
-            console.print(_grid(_watch_rows(watch)))
+            _print_rows(_watch_rows(watch), console)
         for number, (key, step) in enumerate(scenario.steps, start=1):
-            console.print(_render(f"{number}/{len(scenario.steps)}", key, step))
+            place = f"{number}/{len(scenario.steps)}"
+            _print_rows([(place, f"{key}: {step.summary}", ""), *_rows(step)], console)
     if not plan.scenarios:
         console.print("nothing would fail" if plan.failures else "the policy has no scenarios")
     carried_out_by = command or ("autonomous", "--policy-file", plan.policy)
@@ -47,22 +52,23 @@ def print_plan(plan: Plan, console: Console, *, command: Sequence[str] = (), arg
         says = (
             "Nothing was changed. As the cluster is now, what is marked above would be refused. To run it all the same:"
         )
-    console.print(says, style="dim")
+    console.print(says, style="dim", soft_wrap=not console.is_terminal)
     console.print(plain(f"  {shlex.join(whole)}"), soft_wrap=True)
 
 
-def _render(place: str, key: str, step: StepPlan) -> Table:
-    return _grid([(place, f"{key}: {step.summary}", ""), *_rows(step)])
-
-
-def _grid(rows: Sequence[tuple[str, str, str]]) -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=2)
-    table.add_column(width=10, style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+def _print_rows(rows: Iterable[tuple[str, str, str]], console: Console) -> None:
+    """Labels and texts in two columns; only a terminal has a width to wrap them at."""
     for label, text, style in rows:
-        table.add_row("", label, plain(text, style=style))
-    return table
+        shown = plain(text, style=style)
+        width = max(_NARROWEST, console.width - len(_MARGIN) - _LABEL_WIDTH)
+        parts = shown.wrap(console, width, overflow="fold") if console.is_terminal else shown.split(allow_blank=True)
+        head = Text(_MARGIN).append(label.ljust(_LABEL_WIDTH), style="dim")
+        for part in parts or [shown]:
+            part.rstrip()
+            line = head.append_text(part)
+            line.rstrip()
+            console.print(line, soft_wrap=True)
+            head = Text(" " * (len(_MARGIN) + _LABEL_WIDTH))
 
 
 def _failure_rows(failures: FailuresPlan) -> Iterator[tuple[str, str, str]]:
@@ -107,7 +113,8 @@ def _rows(step: StepPlan) -> list[tuple[str, str, str]]:
     rows += [("would hit", f"{pod} on {pod.node or 'no node'}", "bold") for pod in step.victims]
     rows += [("would see", f"{pod} on {pod.node or 'no node'}", "") for pod in step.targets if pod not in victims]
     for owner in step.owners:
-        left = f"{owner.left} of {owner.ready} Ready pods until it replaces {owner.hit}"
+        until = f"it replaces {owner.hit}" if owner.replaced else "clean-up"
+        left = f"{owner.left} of {owner.ready} Ready pods until {until}"
         rows.append(("leaves", f"{owner.owner} in {owner.namespace}: {left}", "" if owner.left else "yellow"))
     rows += [("for good", f"{pod} has no controller: nothing replaces it", "yellow") for pod in step.unowned]
     for budget in step.budgets:

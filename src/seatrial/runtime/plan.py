@@ -8,13 +8,17 @@ from seatrial.runtime.events import PodRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerImpact:
-    """How a step changes one owner: how many Ready pods it has, how many pods are hit, how many of those are Ready."""
+    """How a step changes one owner: how many Ready pods it has, how many pods are hit, how many of those are Ready.
+
+    Pods that are not `replaced` are the same ones after clean-up.
+    """
 
     owner: str
     namespace: str
     ready: int
     hit: int
     ready_hit: int
+    replaced: bool = True
 
     @property
     def left(self) -> int:

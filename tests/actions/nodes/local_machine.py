@@ -14,7 +14,17 @@ from seatrial.targets.nodes import NodeTarget
 # What the scripts need of a machine, and no more.
 ALWAYS = ("cat", "date", "grep", "head", "id", "setsid", "sh", "sleep", "tr")
 SYSTEMCTL = """#!/bin/sh
-[ "$1" != show ] || { echo "LoadState=$(cat {units}/load)"; echo "ActiveState=$(cat {units}/active)"; exit 0; }
+show() {
+  for each in "$@"; do
+    case ${each#--property=} in
+      LoadState) echo "LoadState=$(cat {units}/load)";;
+      ActiveState) echo "ActiveState=$(cat {units}/active)";;
+      *) grep "^${each#--property=}=" {units}/others;;
+    esac
+  done
+  exit 0
+}
+[ "$1" != show ] || show "$@"
 echo "$*" >> {units}/asked
 case $1 in
   start) [ ! -e {units}/broken ] || { echo "Job failed." >&2; exit 1; }; echo active > {units}/active;;
@@ -48,15 +58,17 @@ class LocalMachine:
             (self.programs / program).symlink_to(found)
 
     def write(self, program, text):
+        (self.programs / program).unlink(missing_ok=True)  # never through a link to the real one
         (self.programs / program).write_text(text)
         (self.programs / program).chmod(0o755)
 
-    def with_service(self, *, load="loaded", active="active"):
-        """A systemd of one unit, whose state is files."""
+    def with_service(self, *, load="loaded", active="active", others=""):
+        """A systemd of one unit, whose state is files; `others` is what it shows of units that have to do with it."""
         units = self.directory / "units"
         units.mkdir()
         (units / "load").write_text(f"{load}\n")
         (units / "active").write_text(f"{active}\n")
+        (units / "others").write_text(others)
         self.write("systemctl", SYSTEMCTL.replace("{units}", str(units)))
         return units
 

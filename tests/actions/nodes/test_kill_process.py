@@ -3,16 +3,19 @@
 import asyncio
 import os
 import secrets
+import shlex
 from dataclasses import replace
 
 import psutil
 import pytest
 from pydantic import ValidationError
 
+from seatrial.actions.dead_man_timer import DISARMED, DeadManTimer
 from seatrial.actions.machine_process_pauses import RESUME_PROCESSES
 from seatrial.actions.machine_processes import Wanted, find_processes
 from seatrial.actions.nodes.kill_process import KillProcess, guard, plan, run
 from seatrial.errors import Halted, MachineError
+from seatrial.kube.resources import NODES, PODS
 from seatrial.runtime.context import Settings
 from seatrial.runtime.events import (
     FaultCleared,
@@ -108,6 +111,54 @@ async def test_a_pattern_is_found_in_the_command_line_and_never_finds_who_looks(
         await process.wait()
 
 
+async def test_a_name_may_hold_anything(recorder, machine, name):
+    """Also what a shell would take for more than a letter."""
+    odd = f"{name}\\n)"
+    process = await start(machine, odd)
+    try:
+        [seen] = await found(machine, recorder, name=odd)
+        assert (seen.pid, seen.name) == (process.pid, odd)
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_what_sudo_says_itself_is_not_taken_for_an_answer(recorder, machine, name, victim):
+    """On many machines it can't resolve the machine's own name, and says so each time."""
+    machine.write("id", "#!/bin/sh\necho 1000\n")
+    machine.write("sudo", '#!/bin/sh\necho "sudo: unable to resolve host a" >&2\nshift\nexec "$@"\n')
+    assert [each.pid for each in await found(machine, recorder, name=name)] == [victim.pid]
+    with pytest.raises(MachineError, match=r"node a: (grep: .*|pgrep does not take it)"):
+        await found(machine, recorder, pattern="a[b")
+
+
+async def test_a_pgrep_of_busybox_is_not_asked(recorder, tmp_path, name):
+    """To it a process has its command's name, with the directory."""
+    machine = LocalMachine(tmp_path)
+    machine.write("pgrep", "#!/bin/sh\necho 'BusyBox v1.36.1 multi-call binary.' >&2\nexit 1\n")
+    process = await start(machine, name)
+    try:
+        assert [each.pid for each in await found(machine, recorder, name=name)] == [process.pid]
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_timers_and_scripts_of_any_seatrial_are_never_hit(recorder, machine):
+    """Killing what a timer waits for would end somebody's fault early."""
+    seconds = 80_000 + secrets.randbelow(9_000)
+    timer = DeadManTimer.of(seconds)
+    assert not (await machine.run("a", shlex.join(timer.arming(["true"])))).exit_code
+    script = ("sh", "-c", f"read -r go; : {seconds}", "seatrial-script")
+    other = await asyncio.create_subprocess_exec(*script, stdin=asyncio.subprocess.PIPE)
+    try:
+        assert await found(machine, recorder, pattern=str(seconds)) == []
+    finally:
+        await other.communicate(b"\n")
+        ended = await machine.run("a", shlex.join(timer.disarming(patience_seconds=30)))
+    assert ended.output.strip() == DISARMED
+
+
 async def test_a_process_of_another_user_is_left_alone(recorder, machine, name, victim):
     """By name or number; a user that isn't there is said."""
     own = os.getuid()
@@ -123,6 +174,27 @@ async def test_a_pattern_that_is_none_is_said(recorder, machine):
     assert outcome.verdict is Verdict.INCONCLUSIVE
     assert outcome.ends_scenario
     assert await told(recorder, ProcessesSignalled) == []
+
+
+async def test_a_pattern_that_may_hit_etcd_counts_for_its_quorum(control, on_cluster):
+    """Whether it names it or only matches it."""
+    labels = {"component": "etcd", "tier": "control-plane"}
+    for each in ("a", "b", "c"):
+        await control.cluster.create(NODES, {"metadata": {"name": each}})
+        body = {
+            "metadata": {"name": f"etcd-{each}", "namespace": "kube-system", "labels": labels},
+            "spec": {"nodeName": each, "containers": [{"name": "etcd", "image": "etcd"}]},
+        }
+        await control.cluster.create(PODS, body, namespace="kube-system")
+        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+        await control.cluster.patch(
+            PODS, f"etcd-{each}", {"status": status}, namespace="kube-system", subresource="status"
+        )
+    targets = (target("a"), target("b"))
+    for pattern in ("etcd", "e.cd", "a[b"):
+        [reason] = await guard(KillProcess(pattern=pattern), targets, on_cluster.context)
+        assert reason.startswith("keepEtcdQuorum: 1 of 3 members")
+    assert await guard(KillProcess(pattern="kubelet"), targets, on_cluster.context) == ()
 
 
 async def test_no_such_process_is_nothing_to_do(recorder, machine, name):

@@ -71,6 +71,18 @@ async def context(cluster, on_cluster, machine):
     return replace(on_cluster.context, executor=machine, settings=settings)
 
 
+async def test_only_addresses_get_into_the_script(cluster, context, machine):
+    """A node may say of itself what it likes, and a shell would read it."""
+    status = {"addresses": [{"type": "InternalIP", "address": each} for each in ("10.0.0.2", "x'; touch hit; '", "b")]}
+    await cluster.patch(NODES, "b", {"status": status}, subresource="status")
+    assert (await run(NodePartition.model_validate(OTHERS), await targets(context, "a"), context)).passed
+    [rules] = tables(machine)
+    assert "ip daddr 10.0.0.2 drop" in rules
+    assert "daddr b" not in rules
+    assert not (machine.directory / "hit").exists()
+    await undo(context)
+
+
 async def targets(context, *names):
     return tuple(each for each in (await list_targets(context, needs_machines=False))[0] if each.name in names)
 

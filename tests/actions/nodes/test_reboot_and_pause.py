@@ -156,6 +156,18 @@ async def test_clean_up_starts_a_machine_that_stayed_down(control, one_node, on_
     assert [event.subject for event in await told(on_cluster, FaultCleared)][-1] == "reboot of machine a"
 
 
+async def test_clean_up_after_a_reboot_claims_nothing_of_a_machine_that_is_up(control, one_node, on_cluster):
+    """It only looks: that the reboot is over was seen by the boot id, and is not proven twice."""
+    cloud, targets, context = one_node
+    assert (await REBOOT.run(Reboot(), targets, context)).passed
+    [written] = context.journal.newer_than(0)
+    undo = asyncio.create_task(START_MACHINE.run(written.undo.args, context.world))
+    await cloud.started.wait()
+    await report(control, renewed="2030-01-01T12:00:10.000000Z")
+    assert await undo == ""
+    assert await told(on_cluster, FaultCleared) == await told(on_cluster, MachineStarted) == []
+
+
 @pytest.mark.parametrize("action", [REBOOT, PAUSE], ids=["reboot", "pause"])
 async def test_a_machine_that_refuses_leaves_nothing_to_wait_for(one_node, on_cluster, action):
     """What the cloud says is the reason; the undo stays, since nobody knows what the cloud did."""
@@ -242,6 +254,7 @@ async def test_a_paused_machine_is_missed_and_goes_on_at_clean_up(control, one_n
         "node a not Ready",
         "pause of machine a",
     ]
+    assert next(each.proof for each in events if isinstance(each, FaultCleared)).endswith("was told to go on")
 
 
 async def test_what_an_earlier_try_paused_counts_as_done(one_node, on_cluster):

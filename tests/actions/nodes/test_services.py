@@ -203,6 +203,49 @@ async def test_a_pattern_stops_starts_and_stops_again(recorder, machine):
     assert len(recorder.context.journal.newer_than(0)) == 1
 
 
+async def test_a_service_that_comes_up_during_the_pattern_is_started_by_clean_up_too(recorder, machine):
+    """It was down at the first time, so the second is the first that stops it."""
+    (machine.units / "active").write_text("inactive\n")
+    carry_out = machine.run
+
+    async def run_and_come_up(*args, **given):
+        machine.run = carry_out
+        result = await carry_out(*args, **given)
+        (machine.units / "active").write_text("active\n")
+        return result
+
+    machine.run = run_and_come_up
+    given = spec(downFor=5, repeat={"times": 2, "every": 20})
+    await run(given, (target(),), on(recorder, machine))
+    assert [event.number for event in await told(recorder, ServiceStopped)] == [2]
+    assert len(recorder.context.journal.newer_than(0)) == 1
+
+
+async def test_what_systemd_stops_along_with_it_is_started_again_with_it(recorder, machine):
+    """Units that require it go with it; whoever may start it again is said."""
+    (machine.units / "others").write_text("RequiredBy=a.service multi-user.target\nTriggeredBy=chronyd.socket\n")
+    assert (await run(spec(expiresAfter=600), (target(),), on(recorder, machine))).passed
+    [proven] = await told(recorder, FaultProven)
+    assert "not active; stopped along with it: a.service; chronyd.socket may start it again" in proven.proof
+    [armed] = await told(recorder, TimerArmed)
+    assert armed.undo == "systemctl start chronyd.service a.service"
+    [written] = recorder.context.journal.newer_than(0)
+    assert "systemctl start chronyd.service a.service" in written.undo.manual
+    await undo(recorder, machine)
+    assert [line for line in asked(machine) if line.startswith("start")] == ["start chronyd.service a.service"]
+
+
+async def test_what_would_take_our_own_way_along_is_not_stopped(recorder, machine):
+    """Whatever its name is."""
+    machine.name = "ssh"
+    (machine.units / "others").write_text("BoundBy=sshd.service\n")
+    outcome = await run(spec(), (target(),), on(recorder, machine))
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert "systemd would stop sshd.service along with it, which carries our own way" in outcome.reasons[0]
+    assert state(machine) == "active"
+    assert recorder.context.journal.newer_than(0) == []
+
+
 @pytest.mark.parametrize(("way", "service"), CUT_OFF.items())
 async def test_what_carries_our_own_way_is_not_stopped_without_a_timer(recorder, machine, way, service):
     """Refused before anything is touched, and by the plan: with SSH its daemon, through Kubernetes the kubelet."""
@@ -317,9 +360,11 @@ async def test_the_nodes_count_for_the_guardrails(recorder):
         {"name": "x", "repeat": {"times": 2}},
         {"name": "x", "downFor": 0},
         {"name": "x", "expiresAfter": 0},
+        {"name": "x", "expiresAfter": 60, "downFor": 60},
+        {"name": "x", "expiresAfter": 40, "downFor": 5, "repeat": {"times": 3, "every": 20}},
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_done(given):
-    """What is stopped several times has to be started in between; a name is a unit's."""
+    """A name is a unit's, what is stopped several times is started in between, a timer lasts to the end."""
     with pytest.raises(ValidationError):
         StopService.model_validate(given)

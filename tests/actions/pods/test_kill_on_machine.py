@@ -1,12 +1,14 @@
 """The action `kill` where pods are killed by their containers, on the machines that they run on."""
 
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
-from seatrial.actions.pods import kill_on_machine
+from seatrial.actions.pods import container_end, kill_on_machine
 from seatrial.actions.pods.kill import ACTION, Kill, plan, run
 from seatrial.errors import UsageError
+from seatrial.kube.errors import Unreachable
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
 from seatrial.remote.registry import find_executor
@@ -83,13 +85,42 @@ async def test_without_force_it_is_sigterm(whole, over):
 
 
 async def test_a_container_that_goes_on_is_no_kill(whole, over, monkeypatch):
-    """A command that ends well is no proof: the verdict is open."""
+    """A command that ends well is no proof: the verdict is open, and no pod is counted as killed."""
     monkeypatch.setattr(kill_on_machine, "_END_SECONDS", 0.5)
     [pod] = await whole.deploy("web")
     outcome = await run(Kill(force=True), (pod,), await over("true {container_id}"))
     assert outcome.verdict is Verdict.INCONCLUSIVE
     assert "it was not seen to end within 0.5 s of SIGKILL" in outcome.reasons[0]
-    assert told(await whole.events(), ProofMissing)
+    events = list(await whole.events())
+    assert told(events, ProofMissing)
+    assert told(events, PodKilled) == []
+    assert [each.error for each in told(events, PodKillSkipped)] == [True]
+
+
+class LostWatch:
+    """A watch that was there for the first look, and then is not."""
+
+    def __init__(self, snapshot):
+        self.snapshot = snapshot
+
+    async def __aiter__(self):
+        raise Unreachable("the API server is gone")
+        yield
+
+
+async def test_an_end_that_nobody_could_see_is_told_with_the_reason(whole, over, monkeypatch):
+    """At once: there is nothing to wait for."""
+
+    @asynccontextmanager
+    async def watch_pod(ref, cluster):
+        async with container_end.watch_pod(ref, cluster) as watch:
+            yield LostWatch(watch.snapshot)
+
+    monkeypatch.setattr(kill_on_machine, "watch_pod", watch_pod)
+    [pod] = await whole.deploy("web")
+    outcome = await run(Kill(force=True), (pod,), await over())
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert "it was not seen to end: the API server is gone" in outcome.reasons[0]
 
 
 @pytest.mark.parametrize(

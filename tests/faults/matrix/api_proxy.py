@@ -183,12 +183,11 @@ class ApiProxy:
             request.transport.abort()
         return web.Response(status=500)
 
-    @staticmethod
-    async def _never(request: web.Request) -> web.Response:
-        """No answer, for as long as somebody waits for one."""
-        while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110 -- no event
+    async def _never(self, request: web.Request) -> web.Response:
+        """No answer, for as long as somebody waits for one, which a program that outlives Seatrial does to the end."""
+        while self._fault and not (request.transport is None or request.transport.is_closing()):  # noqa: ASYNC110 -- no event
             await asyncio.sleep(0.05)
-        return web.Response(status=500)
+        return self._cut(request)
 
     async def _ask(self, request: web.Request, body: bytes) -> web.StreamResponse:
         if _is_stream(request):

@@ -20,6 +20,7 @@ from typing import Any
 from tests.faults.matrix.faults import Fault, Kind, Moment, Phase
 
 _CALL_SECONDS = 2.5
+_PROGRAM_SECONDS = 15.0
 _PATIENCE_SECONDS = 4.0
 
 
@@ -67,6 +68,7 @@ def _main(orders: Orders) -> None:
 
 
 async def _session(orders: Orders) -> int:
+    from seatrial.actions import kubectl_program
     from seatrial.actions.alerts import alertmanager
     from seatrial.cli import session
     from seatrial.cli.machine_options import MachineChoice
@@ -77,6 +79,7 @@ async def _session(orders: Orders) -> int:
     if not (orders.fault and orders.fault.is_long):
         session.connect = functools.partial(session.connect, timeout_seconds=_CALL_SECONDS)  # type: ignore[attr-defined]
         alertmanager._TIMEOUT_SECONDS = _CALL_SECONDS
+        kubectl_program._LONGEST_SECONDS = _PROGRAM_SECONDS
     _announce_clean_up()
     _break_in(orders.fault)
     options = session.SessionOptions(

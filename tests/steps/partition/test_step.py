@@ -270,7 +270,7 @@ async def test_the_plan_says_what_would_be_made_and_makes_nothing(shop, on_clust
     [change] = planned.changes
     assert change.startswith("create NetworkPolicy store/seatrial-partition-")
     assert change.endswith("(pods app=stock in store: none from pods app=cart in shop)")
-    assert [each.name for each in planned.victims] == ["cart-1"]
+    assert [each.name for each in planned.victims] == [each.name for each in planned.targets] == ["cart-1"]
     assert "connections that stand may live on, as the cluster's network plugin has it" in planned.notes
     assert "nobody would see whether connections out of the pods are cut: no probe" in planned.notes
     assert planned.allowed

@@ -12,7 +12,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
-from seatrial.actions.dead_man_timer import DISARMED, DeadManTimer
+from seatrial.actions.dead_man_timer import DeadManTimer
+from seatrial.actions.machine_timers import NotArmed, arm, disarm
 from seatrial.actions.node_action_type import NodeActionType
 from seatrial.actions.parallel import in_parallel
 from seatrial.errors import ClusterError, CommandNotStarted, MachineError
@@ -20,7 +21,7 @@ from seatrial.policy.base import Complaint, Model
 from seatrial.policy.scalars import WholeSeconds
 from seatrial.remote.executor import CommandResult
 from seatrial.runtime.context import Context
-from seatrial.runtime.events import CommandExecuted, CommandOutput, ProofMissing, TimerArmed
+from seatrial.runtime.events import CommandExecuted, CommandOutput
 from seatrial.runtime.journal import WrittenUndo
 from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.undo import Undo, UndoKind
@@ -30,7 +31,6 @@ from seatrial.targets.guardrails import Reasons, guard_nodes
 from seatrial.targets.nodes import NodeTarget
 
 _MOST_OUTPUT = 4096
-_ARMING_SECONDS = 30.0
 
 
 class Execute(Model):
@@ -81,9 +81,10 @@ async def _execute(target: NodeTarget, *, spec: Execute, context: Context) -> Ou
     try:
         if spec.undo:
             written = await _prepare_end(where, spec, spec.undo, context)
-        result = await _run_on(where, spec.cmd, context.world, timeout_seconds=spec.timeout)
-    except _NotArmed as error:
+    except (MachineError, ClusterError) as error:
         return not_carried_out(f"the command was not run on node {target.name}: {error.in_full}")
+    try:
+        result = await _run_on(where, spec.cmd, context.world, timeout_seconds=spec.timeout)
     except CommandNotStarted as error:
         # A timer that was armed is left to its undo.
         if written is not None and spec.expires_after is None:
@@ -136,18 +137,19 @@ async def _run_on(where: _Where, command: str, world: World, *, timeout_seconds:
     return result
 
 
-class _NotArmed(MachineError):  # noqa: N818 -- it says what there is
-    """There is no timer, or it is not known whether there is one: the command must not be run."""
-
-
 async def _prepare_end(where: _Where, spec: Execute, undo: str, context: Context) -> WrittenUndo:
     """Write the undo down, and arm a timer with it where one is asked for.
 
     Raises:
-        _NotArmed: that could not be done.
+        MachineError: there is no timer, or it is not known whether there is one: the command must not be run.
+        ClusterError: what a person would type could not be found out.
     """
     timer = DeadManTimer.of(spec.expires_after) if spec.expires_after else None
-    by_hand = f"{shlex.join(_in_shell(undo))} && {_disarming(timer, spec.timeout)}" if timer else undo
+    by_hand = (
+        f"{shlex.join(_in_shell(undo))} && {shlex.join(timer.disarming(patience_seconds=spec.timeout))}"
+        if timer
+        else undo
+    )
     written = await context.write_undo(
         Undo(
             kind=RUN_COMMAND.kind,
@@ -164,18 +166,11 @@ async def _prepare_end(where: _Where, spec: Execute, undo: str, context: Context
     )
     if timer is None:
         return written
-    arming = shlex.join(timer.arming(_in_shell(undo)))
     try:
-        result = await context.executor.run(where.node, arming, timeout_seconds=_ARMING_SECONDS)
-    except CommandNotStarted as error:
+        await arm(timer, _in_shell(undo), where.node, context, in_words=undo, as_root=False)
+    except NotArmed:
         await context.journal.settle(written)
-        raise _NotArmed(f"its timer could not be started: {error.message}", hint=error.hint) from error
-    except (MachineError, ClusterError) as error:
-        raise _NotArmed(f"it is not known whether its timer was started: {error.message}", hint=error.hint) from error
-    if result.exit_code:
-        await context.journal.settle(written)
-        raise _NotArmed(f"its timer could not be started{_last_line(result.output)}")
-    context.emit(TimerArmed(place=f"node {where.node}", seconds=timer.seconds, undo=undo))
+        raise
     return written
 
 
@@ -185,26 +180,19 @@ async def _run_command(args: Mapping[str, Any], world: World) -> str:
     if result.exit_code:
         raise MachineError(f"it ended with {result.exit_code} on node {where.node}{_last_line(result.output)}")
     if timer := args.get("timer"):
-        await _disarm(DeadManTimer.from_json(timer), where, args["timeout"], world)
+        await disarm(
+            DeadManTimer.from_json(timer),
+            where.node,
+            world,
+            subject=f"the command on node {where.node}",
+            patience_seconds=args["timeout"],
+            as_root=False,
+        )
     return ""
-
-
-async def _disarm(timer: DeadManTimer, where: _Where, patience_seconds: float, world: World) -> None:
-    command = _disarming(timer, patience_seconds)
-    result = await world.executor.run(where.node, command, timeout_seconds=patience_seconds + _ARMING_SECONDS)
-    if result.exit_code:
-        raise MachineError(f"the timer on node {where.node} could not be ended{_last_line(result.output)}")
-    if result.output.strip() != DISARMED:
-        reason = "its timer was not there any more: it may have ended before clean-up"
-        world.emit(ProofMissing(subject=f"the command on node {where.node}", reason=reason))
 
 
 def _in_shell(command: str) -> list[str]:
     return ["sh", "-c", command]
-
-
-def _disarming(timer: DeadManTimer, patience_seconds: float) -> str:
-    return shlex.join(timer.disarming(patience_seconds=patience_seconds))
 
 
 def _shortened(output: str) -> str:

@@ -8,6 +8,7 @@ and looking again are three commands, and only what the last one sees counts.
 """
 
 import asyncio
+import re
 import signal as signals
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -136,9 +137,17 @@ async def run(spec: KillProcess, targets: tuple[NodeTarget, ...], context: Conte
 
 
 async def guard(spec: KillProcess, targets: tuple[NodeTarget, ...], context: Context) -> Reasons:
-    """What it does to pods is not known; the nodes count, and where it is etcd that dies, its quorum."""
-    quorum = "etcd" in (spec.name or spec.pattern or "")
+    """What it does to pods is not known; the nodes count, and where it may be etcd that dies, its quorum."""
+    quorum = "etcd" in (spec.name or "") or (spec.pattern is not None and _may_match(spec.pattern, "etcd"))
     return await guard_nodes([each.node for each in targets], context, disrupts_pods=False, takes_down=quorum)
+
+
+def _may_match(pattern: str, name: str) -> bool:
+    """Whether a pattern finds a program of that name; one that Python reads otherwise than `grep` may, too."""
+    try:
+        return re.search(pattern, f"/usr/local/bin/{name} ") is not None or name in pattern
+    except re.error:
+        return True
 
 
 async def plan(spec: KillProcess, targets: tuple[NodeTarget, ...], context: Context) -> ActionPlan:  # noqa: ARG001 -- every action gets it

@@ -17,21 +17,23 @@ from seatrial.actions.machine_services import (
     MOST_CUT_OFF_SECONDS,
     ChangeTimeout,
     ServiceName,
+    ServiceState,
     carries_us,
     change,
     look_at,
-    start,
+    makes_nodes_ready,
     start_again,
+    starting,
     stop_of,
-    unit_of,
 )
 from seatrial.actions.machine_timers import NotArmed, arm
-from seatrial.actions.missed_nodes import expect_not_ready, expect_nothing, not_ready_promise
+from seatrial.actions.missed_nodes import expect_not_ready, expect_nothing
 from seatrial.actions.node_action_type import NodeActionType
 from seatrial.actions.node_readiness import wait_for_readiness
+from seatrial.actions.nodes.start_service import start_here
 from seatrial.actions.parallel import in_parallel
 from seatrial.actions.repetition import ONCE, Repeat, repeated
-from seatrial.errors import ClusterError, CommandNotStarted, MachineError
+from seatrial.errors import ClusterError, MachineError
 from seatrial.kube.resources import NODES
 from seatrial.policy.base import Complaint, Model
 from seatrial.policy.scalars import WholeSeconds
@@ -44,8 +46,8 @@ from seatrial.targets.node_limits import done_by_bringing_back, done_by_taking_d
 from seatrial.targets.nodes import NodeTarget
 from seatrial.targets.permissions import Permission
 
-# Without them a node is not Ready, by and by.
-_OF_NODES = frozenset({"containerd", "crio", "k3s", "k3s-agent", "kubelet", "rke2-agent", "rke2-server"})
+_Along = dict[str, Sequence[str]]
+"""By the name of a node whose service this step stops: what goes with it there."""
 
 
 class StopService(Model):
@@ -57,7 +59,8 @@ class StopService(Model):
     expires_after: WholeSeconds | None = None
     """After how many seconds the service is started by itself: a timer on the machine does it even where Seatrial or
     the way to the machine is gone. It has to be given for a service that carries that way: with SSH its daemon, through
-    Kubernetes the kubelet and what runs containers; at most 600 then."""
+    Kubernetes the kubelet and what runs containers; at most 600 then. With `downFor` it has to be longer than that, and
+    than the whole pattern."""
 
     down_for: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | None = None
     """After how many seconds the step itself starts the service; without it, it stays down until clean-up."""
@@ -70,13 +73,19 @@ class StopService(Model):
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
-        """What is to be stopped again has to be started before."""
-        repeat = given.get("repeat")
-        times = repeat.get("times") if isinstance(repeat, Mapping) else getattr(repeat, "times", 1)
-        if isinstance(times, int) and times > 1 and given.get("downFor") is None:
+        """What is to be stopped again has to be started before; the timer is there until the last time."""
+        repeat, down_for, timer = given.get("repeat"), given.get("downFor"), given.get("expiresAfter")
+        times, every = (repeat.get(key, 10) if isinstance(repeat, Mapping) else 1 for key in ("times", "every"))
+        if not isinstance(times, int) or not isinstance(every, int | float):
+            return  # said of them
+        if times > 1 and down_for is None:
             yield Complaint(
                 "needs 'downFor': a service is started before it is stopped again", ("repeat",), at_key=True
             )
+        if isinstance(down_for, int | float) and isinstance(timer, int):
+            lasts = (times - 1) * max(every, down_for) + down_for
+            if timer <= lasts:
+                yield Complaint(f"must be more than the {lasts:g} s of going down and up again", ("expiresAfter",))
 
 
 async def run(spec: StopService, targets: tuple[NodeTarget, ...], context: Context) -> Outcome:
@@ -87,13 +96,14 @@ async def run(spec: StopService, targets: tuple[NodeTarget, ...], context: Conte
         return not_carried_out(f"service {spec.name} was not stopped: {error.in_full}")
     if refused := _refusal(spec, context, cut_off=cut_off):
         return not_carried_out(refused)
-    stop = partial(_stop_on_all, spec=spec, targets=targets, context=context, cut_off=cut_off)
+    along: _Along = {}
+    stop = partial(_stop_on_all, spec=spec, targets=targets, context=context, cut_off=cut_off, along=along)
     return await repeated(spec.repeat, stop, context)
 
 
 async def guard(spec: StopService, targets: tuple[NodeTarget, ...], context: Context) -> Reasons:
     """Pods live on without their kubelet, but the nodes count, and those that a cluster can't do without."""
-    takes_down = _bare(spec.name) in _OF_NODES
+    takes_down = makes_nodes_ready(spec.name) or "etcd" in spec.name
     return await guard_nodes([each.node for each in targets], context, disrupts_pods=False, takes_down=takes_down)
 
 
@@ -123,9 +133,9 @@ def _refusal(spec: StopService, context: Context, *, cut_off: bool) -> str:
 
 
 async def _stop_on_all(
-    number: int, *, spec: StopService, targets: Sequence[NodeTarget], context: Context, cut_off: bool
+    number: int, *, spec: StopService, targets: Sequence[NodeTarget], context: Context, cut_off: bool, along: _Along
 ) -> Outcome:
-    stop = partial(_stop, spec=spec, number=number, context=context, cut_off=cut_off)
+    stop = partial(_stop, spec=spec, number=number, context=context, cut_off=cut_off, along=along)
     outcomes = await in_parallel(targets, stop, most=context.settings.max_parallel)
     hit = [each for each in outcomes if each is not None]
     if outcomes and not hit:
@@ -135,24 +145,25 @@ async def _stop_on_all(
         return outcome
     await context.clock.sleep(spec.down_for)
     chosen = [target for target, each in zip(targets, outcomes, strict=True) if each is not None]
-    restart = partial(_start, spec=spec, context=context)
+    restart = partial(_start, spec=spec, context=context, along=along)
     return combine(await in_parallel(chosen, restart, most=context.settings.max_parallel))
 
 
 async def _stop(
-    target: NodeTarget, *, spec: StopService, number: int, context: Context, cut_off: bool
+    target: NodeTarget, *, spec: StopService, number: int, context: Context, cut_off: bool, along: _Along
 ) -> Outcome | None:
     """Stop it on one machine; None where it was not active."""
     node = target.name
     try:
         state = await look_at(spec.name, node, context.world)
-        if problem := state.problem or ("there is no such service" if state.load == "not-found" else ""):
+        if problem := await _why_not(state, context, cut_off=cut_off):
             return not_carried_out(f"service {spec.name} on node {node} was not stopped: {problem}")
-        if state.active != "active":
+        if not state.is_active:
             return _skip(target, state.active, spec, context)
-        if number == 1:
-            await _prepare_end(target, spec, context, cut_off=cut_off)
-        lasts = _bare(spec.name) in _OF_NODES and spec.down_for is None
+        if node not in along:
+            await _prepare_end(target, state.along, spec, context, cut_off=cut_off)
+            along[node] = state.along
+        lasts = makes_nodes_ready(spec.name) and spec.down_for is None
         missed = await expect_not_ready(node, context) if lasts else None
     except (MachineError, ClusterError) as error:
         return not_carried_out(f"service {spec.name} on node {node} was not stopped: {error.in_full}")
@@ -171,13 +182,24 @@ async def _stop(
         missed.set_result(begun)
     if lost:
         return await _unseen(target, spec, context, lost, missed=missed is not None)
-    _prove(target, spec, context, number=number, seconds=context.clock.monotonic() - begun)
+    _prove(target, state, spec, context, number=number, seconds=context.clock.monotonic() - begun)
     return PASSED
+
+
+async def _why_not(state: ServiceState, context: Context, *, cut_off: bool) -> str:
+    """Why the service can't be stopped; empty where it can."""
+    if state.problem or not state.is_there:
+        return state.problem or "there is no such service"
+    for other in () if cut_off else state.along:
+        if await carries_us(other, context.executor):
+            way = f"carries our own way to the machine ({context.executor.name})"
+            return f"systemd would stop {other} along with it, which {way}"
+    return ""
 
 
 def _remember(target: NodeTarget, spec: StopService, context: Context) -> None:
     context.scope.did(stop_of(spec.name, target.name))
-    if _bare(spec.name) in _OF_NODES:
+    if makes_nodes_ready(spec.name):
         context.scope.did(done_by_taking_down(target.name), instead_of=done_by_bringing_back(target.name))
 
 
@@ -197,7 +219,9 @@ async def _unseen(target: NodeTarget, spec: StopService, context: Context, lost:
     return not_carried_out(f"whether service {spec.name} on node {target.name} stopped was not seen: {lost}")
 
 
-def _prove(target: NodeTarget, spec: StopService, context: Context, *, number: int, seconds: float) -> None:
+def _prove(
+    target: NodeTarget, state: ServiceState, spec: StopService, context: Context, *, number: int, seconds: float
+) -> None:
     stopped = ServiceStopped(
         id=target.node.metadata.uid,
         name=target.name,
@@ -208,7 +232,10 @@ def _prove(target: NodeTarget, spec: StopService, context: Context, *, number: i
     )
     context.emit(stopped)
     context.emit(MeasurementTaken(name="serviceStopped", of=target.name, seconds=seconds))
-    context.emit(FaultProven(subject=stop_of(spec.name, target.name), proof="systemctl says that it is not active"))
+    along = f"; stopped along with it: {', '.join(state.along)}" if state.along else ""
+    again = f"; {', '.join(state.triggers)} may start it again" if state.triggers else ""
+    proof = f"systemctl says that it is not active{along}{again}"
+    context.emit(FaultProven(subject=stop_of(spec.name, target.name), proof=proof))
 
 
 def _skip(target: NodeTarget, active: str, spec: StopService, context: Context) -> Outcome | None:
@@ -219,7 +246,9 @@ def _skip(target: NodeTarget, active: str, spec: StopService, context: Context) 
     return PASSED if ours else None
 
 
-async def _prepare_end(target: NodeTarget, spec: StopService, context: Context, *, cut_off: bool) -> None:
+async def _prepare_end(
+    target: NodeTarget, along: Sequence[str], spec: StopService, context: Context, *, cut_off: bool
+) -> None:
     """Write the undo down and arm the timer.
 
     Raises:
@@ -228,49 +257,33 @@ async def _prepare_end(target: NodeTarget, spec: StopService, context: Context, 
     """
     timer = DeadManTimer.of(spec.expires_after) if spec.expires_after else None
     undo = await start_again(
-        spec.name, target, timer, cut_off=cut_off, timeout_seconds=spec.timeout, executor=context.executor
+        spec.name,
+        target,
+        timer,
+        along=along,
+        cut_off=cut_off,
+        timeout_seconds=spec.timeout,
+        executor=context.executor,
     )
     written = await context.write_undo(undo)
     if timer is None:
         return
-    words = ["systemctl", "start", unit_of(spec.name)]
+    words = starting(spec.name, along)
     try:
         await arm(timer, words, target.name, context, in_words=" ".join(words))
-    except (NotArmed, CommandNotStarted):
+    except NotArmed:
         await context.journal.settle(written)
         raise
 
 
-async def _start(target: NodeTarget, *, spec: StopService, context: Context) -> Outcome:
+async def _start(target: NodeTarget, *, spec: StopService, context: Context, along: _Along) -> Outcome:
     """Start it again while the scenario runs; clean-up would do so, too."""
+    others = along.get(target.name, ())
     try:
-        await start_here(spec.name, target, context, timeout_seconds=spec.timeout)
+        await start_here(spec.name, target, context, timeout_seconds=spec.timeout, along=others)
     except (MachineError, ClusterError) as error:
         return not_carried_out(error.in_full)
     return PASSED
-
-
-async def start_here(service: str, target: NodeTarget, context: Context, *, timeout_seconds: float) -> None:
-    """Start a service as a step of a scenario, which may have stopped it before.
-
-    Raises:
-        MachineError: it does not start, or the way there is gone.
-        ClusterError: the latter.
-    """
-    begun, node = context.clock.monotonic(), target.name
-    await start(service, node, target.node.metadata.uid, context.world, timeout_seconds=timeout_seconds)
-    context.emit(MeasurementTaken(name="serviceStarted", of=node, seconds=context.clock.monotonic() - begun))
-    context.scope.did(f"start of service {service} on node {node}", instead_of=stop_of(service, node))
-    if _bare(service) not in _OF_NODES:
-        return
-    context.scope.did(done_by_bringing_back(node), instead_of=done_by_taking_down(node))
-    if context.scope.withdraw(not_ready_promise(node)):
-        reason = f"service {service} was started again before the cluster missed it"
-        context.emit(ProofMissing(subject=not_ready_promise(node), reason=reason))
-
-
-def _bare(service: str) -> str:
-    return unit_of(service).removesuffix(".service")
 
 
 ACTION = NodeActionType(

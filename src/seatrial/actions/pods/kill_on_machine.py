@@ -92,20 +92,17 @@ async def _kill_containers(pod: Pod, watch: Watch[Pod], context: Context, comman
             context.emit(
                 ContainerSignalled(pod=before.pod, container=before.container, signal=signal, via=context.executor.name)
             )
-        context.emit(
-            PodKilled(
-                pod=pod_ref(pod),
-                force=force,
-                replaced=False,
-                duration_ms=(asyncio.get_running_loop().time() - sent) * 1000,
-                on_machine=pod.spec.node_name,
-            )
-        )
+        duration_ms = (asyncio.get_running_loop().time() - sent) * 1000
         await asyncio.wait({following}, timeout=_END_SECONDS)
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
-    return _judge(running, ends, context, sent=sent, signal=signal)
+    if problem := _judge(running, ends, context, sent=sent, signal=signal):
+        return problem
+    context.emit(
+        PodKilled(pod=pod_ref(pod), force=force, replaced=False, duration_ms=duration_ms, on_machine=pod.spec.node_name)
+    )
+    return ""
 
 
 async def _send(before: ContainerBefore, node: str, command: str, context: Context) -> str:
@@ -119,10 +116,17 @@ class _Ends:
 
     def __init__(self, running: Sequence[ContainerBefore]) -> None:
         self.seen: dict[str, tuple[float, str]] = {}
+        self.lost = ""
         self._running = running
 
     async def follow(self, watch: Watch[Pod]) -> None:
-        """Until all have ended."""
+        """Until all have ended, or nobody can see it any more; `lost` says why."""
+        try:
+            await self._follow(watch)
+        except ClusterError as error:
+            self.lost = error.message
+
+    async def _follow(self, watch: Watch[Pod]) -> None:
         async for event in watch:
             if event.object.metadata.uid != self._running[0].pod.uid:
                 continue
@@ -146,7 +150,8 @@ def _judge(running: Sequence[ContainerBefore], ends: _Ends, context: Context, *,
             context.emit(FaultProven(subject=before.subject, proof=end[1]))
             expect_return(before, context, sent=sent, ended=end[0])
         else:
-            reason = f"it was not seen to end within {_END_SECONDS:g} s of {signal}"
+            within = f"within {_END_SECONDS:g} s of {signal}"
+            reason = f"it was not seen to end{f': {ends.lost}' if ends.lost else f' {within}'}"
             context.emit(ProofMissing(subject=before.subject, reason=reason))
             missing.append(f"container {before.container}: {reason}")
     return "; ".join(missing)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 from seatrial.actions.created_objects import RUN_LABEL, deletion_of, refuse_leftover, with_run_label
 from seatrial.actions.pods.exec import EXEC_PERMISSIONS
@@ -73,14 +73,15 @@ async def plan(spec: Partition, context: Context) -> StepPlan:
     refused = (survey.problem,) if survey.problem else await _reasons_to_refuse(spec, survey, context)
     unseen = [each for each in spec.directions if each not in {probe.direction for probe in spec.probes}]
     doubts = [f"nobody would see whether connections {in_words(each)} the pods are cut: no probe" for each in unseen]
+    pods = tuple(pod_ref(pod) for pod in survey.pods)
     return StepPlan(
         summary=str(spec),
         matched=len(survey.pods),
         notes=(*survey.notes, *_CAVEATS, *doubts),
-        victims=tuple(pod_ref(pod) for pod in survey.pods),
-        owners=await owner_impacts(survey.pods, context.cluster),
+        targets=pods,
+        victims=pods,
+        owners=tuple(replace(each, replaced=False) for each in await owner_impacts(survey.pods, context.cluster)),
         budgets=await budget_impacts(survey.pods, context.cluster),
-        unowned=tuple(pod_ref(pod) for pod in survey.pods if pod.metadata.controller is None),
         changes=tuple(
             f"create NetworkPolicy {cut.selects.namespace}/{_name(cut, context)} ({cut})" for cut in survey.cuts
         ),
