@@ -65,7 +65,7 @@ def test_every_flag_is_understood(command, given, hosts):
     """On each command that has it in PowerfulSeal; what click makes of it is a valid command line."""
     arguments = [hosts if each == "INVENTORY" else each for each in given]
     needed = ["--policy-file", "p.yml"] if command is autonomous and "--policy-file" not in arguments else []
-    with command.make_context("seatrial", [*needed, *arguments]) as context:
+    with command.make_context("seatrial", [*needed, *arguments], **seatrial.context_settings) as context:
         assert context.params
 
 

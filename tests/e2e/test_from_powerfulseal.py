@@ -49,7 +49,8 @@ def test_its_command_lines_are_valid(command):
         (seatrial.get_command(context, arguments[at]), arguments[at + 1 :]),
     ):
         # The parser knows the flags; what they are given need not be there.
-        group.make_parser(click.Context(group, info_name=group.name)).parse_args(list(given))
+        inside = click.Context(group, info_name=group.name, **seatrial.context_settings)
+        group.make_parser(inside).parse_args(list(given))
 
 
 def test_there_is_something_to_test():

@@ -46,7 +46,7 @@ RULES_BEYOND_A_SCHEMA = re.compile(
     r"|is no way to a Service|does not get through the API server"
     r"|no URL with a host"
     r"|the strategy 'failures'|no scenario is called|'direction' leaves them alone"
-    r"|can't be (true|given) with|compares by size"
+    r"|can't be (true|given) with|compares by size|must be more than the"
 )
 
 TEXTS = [
