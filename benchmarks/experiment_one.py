@@ -54,7 +54,8 @@ class Audit:
             lines = file.readlines()
             self._read = file.tell()
         events = [json.loads(line) for line in lines]
-        mine = [each for each in events if not each["user"]["username"].startswith("system:")]
+        names = [each["user"].get("username", "system:unknown") for each in events]  # cut off before it was known
+        mine = [each for each, name in zip(events, names, strict=True) if not name.startswith("system:")]
         return sorted(mine, key=lambda each: str(each["requestReceivedTimestamp"]))
 
 
