@@ -14,6 +14,7 @@ from seatrial.actions.parallel import in_parallel
 from seatrial.actions.pod_moves import MoveTracker, expect_moves, expect_no_moves
 from seatrial.actions.scaling_group_holds import foresee, hold_off, replacing_groups
 from seatrial.errors import ClusterError, MachineError, StateError
+from seatrial.kube.objects import Pod
 from seatrial.machines.driver import Capability, Machine, MachineState
 from seatrial.machines.scaling_groups import ScalingGroup
 from seatrial.machines.stop_review import review_stops
@@ -28,8 +29,9 @@ from seatrial.runtime.events import (
 from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.undo import Undo
 from seatrial.runtime.verdict import PASSED, Outcome, combine, not_carried_out, nothing_to_do
+from seatrial.targets.guardrails import Reasons, guard_nodes
 from seatrial.targets.node_limits import done_by_bringing_back, done_by_taking_down
-from seatrial.targets.nodes import NodeTarget
+from seatrial.targets.nodes import NodeTarget, pods_on_nodes
 
 _ALREADY_DOWN = nothing_to_do("its machine is down already")
 
@@ -133,6 +135,22 @@ def stoppable(targets: Sequence[NodeTarget]) -> list[NodeTarget]:
     return [each for each in targets if each.machine is not None and each.machine.state is MachineState.UP]
 
 
+async def pods_on_machines(targets: Sequence[NodeTarget], context: Context) -> Sequence[Pod]:
+    """Everything that runs on the machines that are up: what a fault of these machines hits."""
+    return await pods_on_nodes([each.name for each in stoppable(targets) if each.has_node], context)
+
+
+async def guard_machines(targets: Sequence[NodeTarget], context: Context) -> Reasons:
+    """Why these machines may not go down: what runs on them is lost to its owners and budgets, if only for a while."""
+    return await guard_nodes([each.node for each in stoppable(targets) if each.has_node], context)
+
+
+def left_alone(targets: Sequence[NodeTarget]) -> tuple[str, ...]:
+    """Which machines a fault leaves as they are, and why, for a plan."""
+    stopped = stoppable(targets)
+    return tuple(f"{each}: {each.problem or f'its machine is {each.state}'}" for each in targets if each not in stopped)
+
+
 def capabilities_to_stop(*, auto_restart: bool) -> Sequence[Capability]:
     """What the driver has to be able to do."""
     return (Capability.STOP, Capability.START) if auto_restart else (Capability.STOP,)
@@ -151,13 +169,16 @@ async def plan_stops(
     needed = capabilities_to_stop(auto_restart=auto_restart)
     review = await review_stops(context.machines, _ids(stopped), needed, force=force)
     groups = await replacing_groups(_ids(stopped), context)
-    left = (f"{each}: {each.problem or f'its machine is {each.state}'}" for each in targets if each not in stopped)
     return ActionPlan(
         changes=(
             *(_suspension(group) for group in groups if suspend_processes),
             *(f"stop machine {each.machine.id} of {each}, {after}" for each in stopped if each.machine is not None),
         ),
-        notes=(*left, *review.notes, *(_replacement(group) for group in groups if not suspend_processes)),
+        notes=(
+            *left_alone(targets),
+            *review.notes,
+            *(_replacement(group) for group in groups if not suspend_processes),
+        ),
         refused=tuple(_impeded(each, why) for each, why in review.impediments.items()),
         missing_permissions=review.missing_permissions,
     )

@@ -7,6 +7,7 @@ before its verdict, at most as long as it waits for recoveries.
 import asyncio
 from functools import partial
 
+from seatrial.actions.expectations import expect, expect_no_more
 from seatrial.actions.node_readiness import wait_for_readiness
 from seatrial.errors import ClusterError
 from seatrial.runtime.context import Context
@@ -25,26 +26,18 @@ async def expect_not_ready(node: str, context: Context) -> "asyncio.Future[float
     Raises:
         ClusterError: the node can't be watched; nothing was changed.
     """
-    loop = asyncio.get_running_loop()
-    begun: asyncio.Future[float] = loop.create_future()
-    if not context.settings.recovery_timeout_seconds:
-        reason = "with a recovery timeout of 0 nobody waits for it"
-        context.emit(ProofMissing(subject=not_ready_promise(node), reason=reason))
-        return begun
-    opened: asyncio.Future[None] = loop.create_future()
-    context.scope.promise(
-        _follow(node, begun, opened, context),
-        name=not_ready_promise(node),
+    return await expect(
+        not_ready_promise(node),
+        lambda begun, opened: _follow(node, begun, opened, context),
         give_up=partial(_give_up, node, context),
+        unwatched="with a recovery timeout of 0 nobody waits for it",
+        context=context,
     )
-    await opened
-    return begun
 
 
 def expect_nothing(node: str, begun: "asyncio.Future[float]", context: Context) -> None:
     """Let nobody wait for the cluster to miss a node to which nothing was done."""
-    context.scope.withdraw(not_ready_promise(node))
-    begun.cancel()
+    expect_no_more(not_ready_promise(node), begun, context)
 
 
 async def _follow(

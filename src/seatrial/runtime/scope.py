@@ -28,6 +28,20 @@ class Observation(msgspec.Struct, frozen=True):
     begun: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     ending: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
+    async def follow(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Begin at once, and do endless work until the scenario ends; what the work raises is raised here."""
+        self.begun.set()
+        following = asyncio.create_task(work, name=name)
+        ending = asyncio.create_task(self.ending.wait())
+        try:
+            await asyncio.wait({following, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if following.done():
+                following.result()
+        finally:
+            ending.cancel()
+            following.cancel()
+            await asyncio.gather(following, ending, return_exceptions=True)
+
 
 class _Promise(msgspec.Struct, frozen=True):
     task: asyncio.Task[Outcome]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from seatrial.actions.machine_starts import START_MACHINE
-from seatrial.actions.machine_stops import stoppable
+from seatrial.actions.machine_stops import guard_machines, left_alone, pods_on_machines, stoppable
 from seatrial.actions.missed_nodes import expect_not_ready, expect_nothing
 from seatrial.actions.node_action_type import NodeActionType
 from seatrial.actions.parallel import in_parallel
@@ -23,9 +23,9 @@ from seatrial.runtime.events import FaultProven, MachinePaused, MachineSkipped, 
 from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.undo import Undo
 from seatrial.runtime.verdict import PASSED, Outcome, combine, not_carried_out
-from seatrial.targets.guardrails import Reasons, guard_nodes
+from seatrial.targets.guardrails import Reasons
 from seatrial.targets.node_limits import done_by_bringing_back, done_by_taking_down
-from seatrial.targets.nodes import NodeTarget, pods_on
+from seatrial.targets.nodes import NodeTarget
 from seatrial.targets.permissions import Permission
 
 
@@ -41,28 +41,23 @@ async def run(spec: Pause, targets: tuple[NodeTarget, ...], context: Context) ->
 
 async def victims(spec: Pause, targets: tuple[NodeTarget, ...], context: Context) -> Sequence[Pod]:  # noqa: ARG001 -- every action gets it
     """Everything that runs on the machines."""
-    return [pod for target in stoppable(targets) for pod in await pods_on(target.name, context)]
+    return await pods_on_machines(targets, context)
 
 
 async def guard(spec: Pause, targets: tuple[NodeTarget, ...], context: Context) -> Reasons:  # noqa: ARG001 -- every action gets it
     """What runs on the machines is lost to its owners and budgets."""
-    return await guard_nodes([target.node for target in stoppable(targets)], context)
+    return await guard_machines(targets, context)
 
 
 async def plan(spec: Pause, targets: tuple[NodeTarget, ...], context: Context) -> ActionPlan:  # noqa: ARG001 -- every action gets it
     """Which machines it would freeze, and which it would leave, and why."""
-    chosen = stoppable(targets)
     return ActionPlan(
         changes=tuple(
             f"pause machine {each.machine.id} of node {each.name}, let it go on at clean-up"
-            for each in chosen
+            for each in stoppable(targets)
             if each.machine is not None
         ),
-        notes=tuple(
-            f"node {each.name}: {each.problem or f'its machine is {each.state}'}"
-            for each in targets
-            if each not in chosen
-        ),
+        notes=left_alone(targets),
     )
 
 

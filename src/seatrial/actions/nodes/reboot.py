@@ -9,8 +9,9 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
+from seatrial.actions.expectations import expect, expect_no_more
 from seatrial.actions.machine_starts import START_MACHINE
-from seatrial.actions.machine_stops import stoppable
+from seatrial.actions.machine_stops import guard_machines, left_alone, pods_on_machines, stoppable
 from seatrial.actions.node_action_type import NodeActionType
 from seatrial.actions.parallel import in_parallel
 from seatrial.errors import ClusterError, MachineError, StateError
@@ -30,8 +31,8 @@ from seatrial.runtime.events import (
 from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.undo import Undo
 from seatrial.runtime.verdict import PASSED, Outcome, combine, not_carried_out, nothing_to_do
-from seatrial.targets.guardrails import Reasons, guard_nodes
-from seatrial.targets.nodes import NodeTarget, pods_on
+from seatrial.targets.guardrails import Reasons
+from seatrial.targets.nodes import NodeTarget
 from seatrial.targets.permissions import Permission
 
 
@@ -50,27 +51,24 @@ async def run(spec: Reboot, targets: tuple[NodeTarget, ...], context: Context) -
 
 async def victims(spec: Reboot, targets: tuple[NodeTarget, ...], context: Context) -> Sequence[Pod]:  # noqa: ARG001 -- every action gets it
     """Everything that runs on the machines."""
-    return [pod for target in stoppable(targets) for pod in await pods_on(target.name, context)]
+    return await pods_on_machines(targets, context)
 
 
 async def guard(spec: Reboot, targets: tuple[NodeTarget, ...], context: Context) -> Reasons:  # noqa: ARG001 -- every action gets it
     """What runs on the machines is lost to its owners and budgets for a while."""
-    return await guard_nodes([target.node for target in stoppable(targets)], context)
+    return await guard_machines(targets, context)
 
 
 async def plan(spec: Reboot, targets: tuple[NodeTarget, ...], context: Context) -> ActionPlan:  # noqa: ARG001 -- every action gets it
     """Which machines it would restart, and which it would leave, and why."""
-    chosen = stoppable(targets)
     how = " by force" if spec.force else ""
     return ActionPlan(
         changes=tuple(
-            f"reboot machine {each.machine.id} of node {each.name}{how}" for each in chosen if each.machine is not None
+            f"reboot machine {each.machine.id} of node {each.name}{how}"
+            for each in stoppable(targets)
+            if each.machine is not None
         ),
-        notes=tuple(
-            f"node {each.name}: {each.problem or f'its machine is {each.state}'}"
-            for each in targets
-            if each not in chosen
-        ),
+        notes=left_alone(targets),
     )
 
 
@@ -108,8 +106,7 @@ async def _restart(
             proof.set_result(begun)
         await context.machines.reboot(machine.id, force=spec.force)
     except (StateError, MachineError, ClusterError):
-        context.scope.withdraw(_promise(target.name))
-        proof.cancel()
+        expect_no_more(_promise(target.name), proof, context)
         raise
     ms = (context.clock.monotonic() - begun) * 1000
     context.emit(MachineRebooted(id=machine.id, name=target.name, force=spec.force, duration_ms=ms))
@@ -126,20 +123,13 @@ async def _expect_another_boot(node: str, machine: Machine, context: Context) ->
     Raises:
         ClusterError: the node can't be watched; nothing was changed.
     """
-    loop = asyncio.get_running_loop()
-    begun: asyncio.Future[float] = loop.create_future()
-    if not context.settings.recovery_timeout_seconds:
-        reason = "with a recovery timeout of 0 nobody waits for the node's other boot id"
-        context.emit(ProofMissing(subject=_promise(node), reason=reason))
-        return begun
-    opened: asyncio.Future[None] = loop.create_future()
-    context.scope.promise(
-        _follow(node, machine, begun, opened, context),
-        name=_promise(node),
+    return await expect(
+        _promise(node),
+        lambda begun, opened: _follow(node, machine, begun, opened, context),
         give_up=partial(_give_up, node, context),
+        unwatched="with a recovery timeout of 0 nobody waits for the node's other boot id",
+        context=context,
     )
-    await opened
-    return begun
 
 
 async def _follow(

@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from seatrial.actions.machine_stops import capabilities_to_stop, plan_stops, stop_machines, stoppable
+from seatrial.actions.machine_stops import (
+    capabilities_to_stop,
+    guard_machines,
+    plan_stops,
+    pods_on_machines,
+    stop_machines,
+)
 from seatrial.actions.node_action_type import NodeActionType
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import NODES
@@ -11,8 +17,8 @@ from seatrial.policy.base import Model
 from seatrial.runtime.context import Context
 from seatrial.runtime.plan import ActionPlan
 from seatrial.runtime.verdict import Outcome
-from seatrial.targets.guardrails import Reasons, guard_nodes
-from seatrial.targets.nodes import NodeTarget, pods_on_nodes
+from seatrial.targets.guardrails import Reasons
+from seatrial.targets.nodes import NodeTarget
 from seatrial.targets.permissions import Permission
 
 
@@ -42,12 +48,12 @@ async def run(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> 
 
 async def victims(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> Sequence[Pod]:  # noqa: ARG001 -- every action gets it
     """Everything that runs on the machines."""
-    return await pods_on_nodes([target.name for target in stoppable(targets) if target.has_node], context)
+    return await pods_on_machines(targets, context)
 
 
 async def guard(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> Reasons:  # noqa: ARG001 -- every action gets it
     """What runs on the machines is lost to its owners and budgets."""
-    return await guard_nodes([target.node for target in stoppable(targets) if target.has_node], context)
+    return await guard_machines(targets, context)
 
 
 async def plan(spec: Stop, targets: tuple[NodeTarget, ...], context: Context) -> ActionPlan:

@@ -66,17 +66,7 @@ class Keeper:
         Raises:
             SeatrialError: the pods can't be watched, or a sidecar refuses what it is told.
         """
-        observation.begun.set()
-        following = asyncio.create_task(self._follow(), name=f"pods of {self.copy.name}")
-        ending = asyncio.create_task(observation.ending.wait())
-        try:
-            await asyncio.wait({following, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if following.done():
-                following.result()
-        finally:
-            ending.cancel()
-            following.cancel()
-            await asyncio.gather(following, ending, return_exceptions=True)
+        await observation.follow(self._follow(), name=f"pods of {self.copy.name}")
         return not_carried_out("; ".join(self.problems)) if self.problems else PASSED
 
     async def wait_until_in_place(self) -> None:

@@ -5,7 +5,6 @@ is left out of them; when one comes or goes, the policy is patched. It is safe t
 meanwhile, and only where a plugin works so.
 """
 
-import asyncio
 from collections.abc import Iterable
 
 import msgspec
@@ -36,17 +35,7 @@ class Keeper(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ClusterError: the pods can't be watched, or the policy can't be patched.
         """
-        observation.begun.set()
-        following = asyncio.create_task(self._follow(), name=f"addresses of {self.name}")
-        ending = asyncio.create_task(observation.ending.wait())
-        try:
-            await asyncio.wait({following, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if following.done():
-                following.result()
-        finally:
-            ending.cancel()
-            following.cancel()
-            await asyncio.gather(following, ending, return_exceptions=True)
+        await observation.follow(self._follow(), name=f"addresses of {self.name}")
         return PASSED
 
     async def _follow(self) -> None:
