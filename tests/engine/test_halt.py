@@ -28,7 +28,7 @@ class Obeying:
     async def running(self):
         with self.interrupts.guarding(self.experiment):
             async with obeying_halts(
-                self._cluster, self.interrupts, self.events.append, namespace="default"
+                self._cluster, self.interrupts.halt, self.events.append, namespace="default"
             ) as self.switch:
                 yield self
         self.experiment.cancel()
@@ -176,7 +176,7 @@ async def test_while_the_api_server_is_away_nothing_may_begin(unused_tcp_port, t
 async def test_what_happened_while_the_watch_was_away_is_seen(control):
     """Between two watches each question is a request."""
     obeying = Obeying(control.cluster)
-    switch = HaltWatch(control.cluster, obeying.interrupts, obeying.events.append, namespace="default")
+    switch = HaltWatch(control.cluster, obeying.interrupts.halt, obeying.events.append, namespace="default")
     switch._first_look.set()
     await switch.check()
     await set_mark(control.cluster, MARK, namespace="default")

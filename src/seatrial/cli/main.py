@@ -31,6 +31,7 @@ class _Subcommand(NamedTuple):
 
 COMMANDS = {
     "autonomous": _Subcommand("seatrial.cli.autonomous:autonomous", "Run the experiments of a policy."),
+    "interactive": _Subcommand("seatrial.cli.interactive:interactive", "Look at a cluster and break it by hand."),
     "label": _Subcommand("seatrial.cli.label:label", "Kill the pods that ask for it by their labels."),
     "plan": _Subcommand("seatrial.cli.plan:plan", "Show what a policy would hit, and touch nothing."),
     "recover": _Subcommand("seatrial.cli.recover:recover", "Undo what runs that died left behind."),

@@ -8,14 +8,15 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import msgspec
 
 from seatrial.actions.manifest_text import Manifest
 from seatrial.actions.manifests import apply_manifests, wait_until_ready
 from seatrial.actions.node_shell_pods import keep_books
 from seatrial.cli.machine_options import MachineChoice
-from seatrial.engine.halt import obeying_halts
+from seatrial.engine.halt import HaltWatch, Stop, obeying_halts
 from seatrial.engine.halt_mark import DEFAULT_NAMESPACE
 from seatrial.engine.interrupts import Interrupts
 from seatrial.engine.plan import make_plan
@@ -40,8 +41,7 @@ from seatrial.runtime.world import World
 from seatrial.state_directory import state_directory
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionOptions:
+class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says about a run."""
 
     policy: Policy
@@ -56,8 +56,8 @@ class SessionOptions:
     max_parallel: int = 50
     state_directory: Path | None = None
     halt_namespace: str = DEFAULT_NAMESPACE
-    guardrails: Guardrails = field(default_factory=Guardrails)
-    machines: MachineChoice = field(default_factory=MachineChoice)
+    guardrails: Guardrails = msgspec.field(default_factory=Guardrails)
+    machines: MachineChoice = msgspec.field(default_factory=MachineChoice)
     plan: SavedPlan | None = None
 
 
@@ -90,6 +90,35 @@ async def _run(
     options: SessionOptions, listeners: Sequence[Listener], interrupts: Interrupts, finished: list[RunResult]
 ) -> None:
     """Run; the result is in `finished` before anything is taken down, so that no signal can lose it."""
+    async with opened(options, listeners, interrupts, stop=interrupts.halt) as ground:
+
+        async def prepare(context: Context) -> None:
+            await load(options, context)
+
+        finished.append(
+            await run_policy(
+                options.policy, ground.context, interrupts, prepare=prepare, earlier_failures=ground.earlier_failures
+            )
+        )
+
+
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run stands on: its context, and what could not be undone of earlier runs on the cluster."""
+
+    context: Context
+    halts: HaltWatch
+    earlier_failures: Sequence[str]
+
+
+@asynccontextmanager
+async def opened(
+    options: SessionOptions, listeners: Sequence[Listener], interrupts: Interrupts, *, stop: Stop
+) -> AsyncIterator[Ground]:
+    """Reach the cluster, clean up after runs that died, and begin a run in the journal; `stop` is told of halts.
+
+    Raises:
+        SeatrialError: it could not begin.
+    """
     directory = state_directory(options.state_directory)
     async with AsyncExitStack() as stack:
         journal = await Journal.open(directory)
@@ -117,19 +146,16 @@ async def _run(
         if options.plan is not None:
             await _hold_to(options.plan, options, context)
         await journal.begin(entry)
-        halts = obeying_halts(cluster, interrupts, context.emit, namespace=options.halt_namespace)
-        context = replace(context, halt=await stack.enter_async_context(halts))
+        halts = obeying_halts(cluster, stop, context.emit, namespace=options.halt_namespace)
+        watch = await stack.enter_async_context(halts)
+        context = msgspec.structs.replace(context, halt=watch)
         context.emit(_started(entry, options.policy))
-
-        async def prepare(context: Context) -> None:
-            await _load(options, context)
-
-        finished.append(await run_policy(options.policy, context, interrupts, prepare=prepare, earlier_failures=left))
+        yield Ground(context=context, halts=watch, earlier_failures=left)
 
 
 async def _hold_to(plan: SavedPlan, options: SessionOptions, context: Context) -> None:
     """Refuse to run where the cluster is no longer as the plan found it; how that is worked out is told to nobody."""
-    unheard = replace(context, events=EventStream(context.clock))
+    unheard = msgspec.structs.replace(context, events=EventStream(context.clock))
     hold_to(plan, await make_plan(options.policy, unheard, name=options.policy_name))
 
 
@@ -223,7 +249,12 @@ def _started(entry: RunEntry, policy: Policy) -> RunStarted:
     )
 
 
-async def _load(options: SessionOptions, context: Context) -> None:
+async def load(options: SessionOptions, context: Context) -> None:
+    """Apply the manifests of the command line, and wait until they are ready.
+
+    Raises:
+        ClusterError: the API server refused them, or they are not ready in time.
+    """
     if not options.manifests:
         return
     applied = await apply_manifests(options.manifests, context, journaled=not options.sandbox)

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from seatrial.engine.halt_mark import NAME, mark_of, read_mark
-from seatrial.engine.interrupts import Interrupts
 from seatrial.errors import ClusterError
 from seatrial.kube.client import Client
 from seatrial.kube.errors import Forbidden
@@ -19,13 +18,16 @@ from seatrial.kube.watch import Watch
 from seatrial.runtime.events import Event, HaltUnreadable, RunHalted
 from seatrial.runtime.halt import HaltMark, halted
 
+Stop = Callable[[str], None]
+"""Ends a run at once; it is told the words of the halt."""
+
 
 @asynccontextmanager
 async def obeying_halts(
-    cluster: Client, interrupts: Interrupts, emit: Callable[[Event], None], *, namespace: str
+    cluster: Client, stop: Stop, emit: Callable[[Event], None], *, namespace: str
 ) -> AsyncIterator["HaltWatch"]:
-    """While the block runs, a halt ends the run through `interrupts`; gives the switch to ask before each action."""
-    watch = HaltWatch(cluster, interrupts, emit, namespace=namespace)
+    """While the block runs, `stop` is told of each halt; gives the switch to ask before each action."""
+    watch = HaltWatch(cluster, stop, emit, namespace=namespace)
     task = asyncio.create_task(watch.follow(), name="halt")
     try:
         yield watch
@@ -37,17 +39,20 @@ async def obeying_halts(
 class HaltWatch:
     """The `HaltSwitch` of a run on a cluster."""
 
-    def __init__(
-        self, cluster: Client, interrupts: Interrupts, emit: Callable[[Event], None], *, namespace: str
-    ) -> None:
+    def __init__(self, cluster: Client, stop: Stop, emit: Callable[[Event], None], *, namespace: str) -> None:
         self._cluster = cluster
-        self._interrupts = interrupts
+        self._stop = stop
         self._emit = emit
         self._namespace = namespace
         self._first_look = asyncio.Event()
         self._watch: Watch[dict[str, object]] | None = None
         self._mark: HaltMark | None = None
         self._is_unreadable = False
+
+    @property
+    def mark(self) -> HaltMark | None:
+        """The mark as it was last seen; None where experiments may run."""
+        return self._mark
 
     async def check(self) -> None:
         """Return when experiments may run.
@@ -98,5 +103,5 @@ class HaltWatch:
     def _see(self, mark: HaltMark | None) -> None:
         if mark is not None and self._mark is None:
             self._emit(RunHalted(by=mark.by, reason=mark.reason, since=mark.since))
-            self._interrupts.halt(str(mark))
+            self._stop(str(mark))
         self._mark = mark

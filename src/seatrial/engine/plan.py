@@ -6,7 +6,8 @@ planned yet, because what it acts on isn't there, doesn't spoil the plan of the 
 
 import hashlib
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from seatrial.engine.planned_watches import plan_watches
 from seatrial.engine.runner import pick
@@ -69,14 +70,17 @@ async def _plan_scenario(scenario: Scenario, context: Context, *, number: int) -
     steps: list[tuple[str, StepPlan]] = []
     for index, step in enumerate(scenario.steps):
         here = context.at(where=Where(round=number, scenario=scenario.name, step=index))
-        steps.append((step.key, await _plan_step(step.key, step.spec, here)))
+        steps.append((step.key, await plan_step(step.key, step.spec, here)))
     beside = context.at(where=Where(round=number, scenario=scenario.name))
-    return ScenarioPlan(
-        name=scenario.name, steps=tuple(steps), watches=await plan_watches(scenario, beside, _plan_step)
-    )
+    return ScenarioPlan(name=scenario.name, steps=tuple(steps), watches=await plan_watches(scenario, beside, plan_step))
 
 
-async def _plan_step(key: str, spec: object, context: Context) -> StepPlan:
+async def plan_step(key: str, spec: object, context: Context) -> StepPlan:
+    """What one step would do; nothing is changed.
+
+    Raises:
+        ClusterError: the API server did not answer, or doesn't know us.
+    """
     try:
         planned: StepPlan = await step_types()[key].plan(spec, context)
     except (Unreachable, Unauthorized):

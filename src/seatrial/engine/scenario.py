@@ -98,7 +98,7 @@ async def _steps_and_promises(scenario: Scenario, context: Context) -> Outcome:
     outcomes: list[Outcome] = []
     for index, step in enumerate(scenario.steps):
         where = Where(round=context.where.round, scenario=scenario.name, step=index)
-        outcome = await _step(step.key, step.spec, context.at(where=where), index=index, total=len(scenario.steps))
+        outcome = await run_step(step.key, step.spec, context.at(where=where), index=index, total=len(scenario.steps))
         outcomes.append(outcome)
         if outcome.ends_scenario:
             break
@@ -106,7 +106,8 @@ async def _steps_and_promises(scenario: Scenario, context: Context) -> Outcome:
     return combine(outcomes)
 
 
-async def _step(key: str, spec: object, context: Context, *, index: int, total: int) -> Outcome:
+async def run_step(key: str, spec: object, context: Context, *, index: int, total: int) -> Outcome:
+    """Run one step, unless experiments are halted; never raises for what it comes to."""
     context.emit(StepStarted(index=index, key=key, total=total))
     begun = context.clock.monotonic()
     try:

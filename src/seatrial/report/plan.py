@@ -56,6 +56,11 @@ def print_plan(plan: Plan, console: Console, *, command: Sequence[str] = (), arg
     console.print(plain(f"  {shlex.join(whole)}"), soft_wrap=True)
 
 
+def print_step(title: str, step: StepPlan, console: Console) -> None:
+    """Print what one step would do, under a title of its own."""
+    _print_rows([("would", title, "bold"), *_rows(step)], console)
+
+
 def _print_rows(rows: Iterable[tuple[str, str, str]], console: Console) -> None:
     """Labels and texts in two columns; only a terminal has a width to wrap them at."""
     for label, text, style in rows:

@@ -45,7 +45,7 @@ class TerminalReport:
     def __call__(self, record: Record) -> None:
         """Show one event."""
         for line in self._account.lines(record):
-            self._console.print(_render(line, self._console), soft_wrap=True, highlight=False)
+            print_line(line, self._console)
         self._show_status(record)
 
     def close(self) -> None:
@@ -104,6 +104,11 @@ def print_summary(summary: Summary, console: Console) -> None:
         table.add_row(row.heading, plain(row.text, style=row.style))
     console.print()
     console.print(table)
+
+
+def print_line(line: Line, console: Console) -> None:
+    """Print one line of an account."""
+    console.print(_render(line, console), soft_wrap=True, highlight=False)
 
 
 def _render(line: Line, console: Console) -> Text:
