@@ -18,6 +18,8 @@ from seatrial.reference.event_log import event_kinds
 from seatrial.reference.language import models
 from seatrial.runtime import events
 from seatrial.runtime.events import Event
+from seatrial.shell.command_table import COMMANDS as SHELL_COMMANDS
+from seatrial.shell.command_table import by_section, group
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -55,6 +57,26 @@ def test_every_command_and_flag_is_explained(command, context, reference):
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
             assert all(f"`{name}" in page or f", {name}" in page for name in parameter.opts), parameter.opts
+
+
+@pytest.mark.parametrize("name", SHELL_COMMANDS)
+def test_every_command_of_the_shell_is_explained_with_examples(name, reference):
+    """Each has a help text, a sentence for each option, examples that call it, and a place in the reference."""
+    root = click.Context(group, info_name="", **group.context_settings)
+    command = group.get_command(root, name)
+    assert command.name == name
+    assert command.help
+    assert [each.name for each in command.params if isinstance(each, click.Option) and not each.help] == []
+    examples = (command.epilog or "").partition("Examples:\n")[2].splitlines()
+    assert [line for line in examples if re.match(rf"\s*{name}\b", line)]
+    assert f"### `{name}`\n" in reference["shell.md"]
+
+
+def test_help_of_the_shell_lists_every_command_once():
+    """Each command has a section of `help`, and a summary that fits a window of 80 columns."""
+    listed = [name for names in by_section().values() for name in names]
+    assert sorted(listed) == sorted(SHELL_COMMANDS)
+    assert [name for name, entry in SHELL_COMMANDS.items() if len(entry.summary) > 56] == []
 
 
 @pytest.mark.parametrize(("title", "model"), models(), ids=lambda each: each if isinstance(each, str) else "")

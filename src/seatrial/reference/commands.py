@@ -39,20 +39,26 @@ def walk(command: click.Command, context: click.Context) -> Iterator[tuple[click
 def _command(root: click.Command, context: click.Context) -> Iterator[str]:
     for command, where in walk(root, context):
         level = "##" if where.parent is None or where.parent.parent is None else "###"
-        usage = f"{where.command_path} {' '.join(command.collect_usage_pieces(where))}"
-        yield f"{level} `{where.command_path}`\n"
-        yield f"{_paragraphs(command.help)}\n"
-        yield f"```\n{usage}\n```\n"
-        yield from _options(command, where)
-        if command.epilog:
-            yield f"```\n{_unmarked(command.epilog)}\n```\n"
+        yield from described(command, where, level=level)
+
+
+def described(command: click.Command, where: click.Context, *, level: str) -> Iterator[str]:
+    """A section about one command: what it does, how it is called, its options, examples."""
+    usage = f"{where.command_path} {' '.join(command.collect_usage_pieces(where))}"
+    yield f"{level} `{where.command_path}`\n"
+    yield f"{_paragraphs(command.help)}\n"
+    yield f"```\n{usage}\n```\n"
+    yield from _options(command, where)
+    if command.epilog:
+        yield f"```\n{_unmarked(command.epilog)}\n```\n"
 
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
-    described = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
-    if described:
+    records = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
+    explained = [(names, meaning) for names, meaning in records if meaning]  # arguments stand in the usage
+    if explained:
         yield "| option | meaning |\n|---|---|"
-        yield from (f"| `{_cell(names)}` | {_cell(meaning)} |" for names, meaning in described)
+        yield from (f"| `{_cell(names)}` | {_cell(meaning)} |" for names, meaning in explained)
         yield ""
 
 
