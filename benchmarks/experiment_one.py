@@ -123,7 +123,7 @@ def compare(usages: dict[str, list[Usage]], first: dict[str, list[list[float]]])
         )
         yield Figure(f"time to the first {what}, in the bare script's", ratio, "x", 2.5)
     ratio = median_ratio([u.cpu_seconds for u in ours], [u.cpu_seconds for u in bare])
-    yield Figure("processor, in the bare script's", ratio, "x", 2.5)
+    yield Figure("processor, in the bare script's", ratio, "x", 2)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@
     ├── StateError            look at this machine: state directory, disk, journal
     ├── SandboxError          look at the sandbox: it can't start, isn't there, was started twice
     ├── Halted                lift the halt, when its reason is gone
+    ├── CleanUpIncomplete     undo what is left, by hand or with `seatrial recover`
     └── Interrupted           nothing: somebody asked us to stop
 
 Each holds a one-line message, a hint that says what to do, and its cause (`__cause__`). Errors of other
@@ -100,6 +101,12 @@ class Halted(SeatrialError):  # noqa: N818 -- somebody meant it
     """Somebody has halted all experiments on this cluster."""
 
     exit_code = 3
+
+
+class CleanUpIncomplete(SeatrialError):  # noqa: N818 -- it says what is the case
+    """Something that was changed could not be undone; the journal knows what."""
+
+    exit_code = 4
 
 
 class Interrupted(SeatrialError):  # noqa: N818 -- it isn't a mistake of anybody

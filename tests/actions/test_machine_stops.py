@@ -1,9 +1,9 @@
 """Switching machines off and on, as the cluster sees it."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions.machine_starts import START_MACHINE
 from seatrial.actions.machine_stops import stop_machines

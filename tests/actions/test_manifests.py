@@ -1,8 +1,8 @@
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions.created_objects import DELETE_OBJECT, RUN_LABEL, with_run_label
 from seatrial.actions.field_changes import REVERT_FIELDS

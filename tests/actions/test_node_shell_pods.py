@@ -1,8 +1,7 @@
 """The pods that commands go through, in a run's journal."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions import node_shell_pods
 from seatrial.actions.node_shell_pods import DELETE_SHELL_POD, keep_books

@@ -1,8 +1,7 @@
 """Where the pods of a machine that went down end up, as watches show it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions.machine_stops import stop_machines
 from seatrial.actions.nodes.start import Start

@@ -1,8 +1,7 @@
 """A driver or a way to machines that Seatrial doesn't have: refused where it matters, and nowhere else."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from seatrial.cli.machine_options import MachineChoice
 from seatrial.cli.session import SessionOptions, run_session

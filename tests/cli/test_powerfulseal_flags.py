@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from seatrial.choice import read_choice
 from seatrial.cli.autonomous import autonomous
+from seatrial.cli.interactive import interactive
 from seatrial.cli.label import label
 from seatrial.cli.machine_options import MachineChoice, machine_options
 from seatrial.cli.main import run, seatrial
@@ -41,6 +42,7 @@ LABEL = [
 FLAGS = [
     *((autonomous, each) for each in [["--policy-file", "FILE"], *COMMON, *METRICS, *WEB]),
     *((label, each) for each in [*COMMON, *METRICS, *LABEL]),
+    *((interactive, each) for each in COMMON),
 ]
 
 
@@ -293,6 +295,6 @@ def test_what_ssh_can_not_mean_is_said_at_once(arguments, said):
     assert made_of(*arguments)["machines"].executor is None
 
 
-def test_every_command_of_powerfulseal_but_the_interactive_one_is_there():
+def test_every_command_of_powerfulseal_is_there():
     """Under the same names."""
-    assert {"autonomous", "label", "validate"} <= set(seatrial.list_commands(click.Context(seatrial)))
+    assert {"autonomous", "interactive", "label", "validate"} <= set(seatrial.list_commands(click.Context(seatrial)))

@@ -102,6 +102,39 @@ async def test_one_run_alone(control, state, left):
     assert await colour(control) == "red"
 
 
+async def keep(state, run):
+    """What a session does that is told to keep what it did."""
+    journal = await Journal.open(state)
+    await journal.keep(run)
+    await journal.close()
+
+
+async def test_what_was_kept_on_purpose_is_undone_by_name_only(control, state, left):
+    """It is listed as kept, with the command that takes it back; without its name nothing is done to it."""
+    await keep(state, "died")
+    for arguments in (["--list"], []):
+        done = await recover(control, state, *arguments)
+        assert (done.code, done.errors) == (0, "")
+        assert "kept on purpose; take it back: seatrial recover --run died" in done.output
+        assert "by hand: kubectl patch configmaps settings -n default" in done.output
+    assert await colour(control) == "blue"
+    [listed] = json.loads((await recover(control, state, "--output", "json")).output)["runs"]
+    assert listed["outcome"] == "kept"
+    done = await recover(control, state, "--run", "died")
+    assert (done.code, await colour(control)) == (0, "red")
+    assert "all undone: 1" in done.output
+
+
+async def test_what_is_kept_is_nothing_left_to_undo(control, state, left):
+    """`status` names it, and does not call it a leftover (exit code 4)."""
+    await keep(state, "died")
+    known = ["--state-dir", state, "--kubeconfig", control.directory / "kubeconfig"]
+    done = await seatrial("status", *known)
+    assert done.code == 0
+    assert "1 change kept" in done.output
+    assert "take back what is kept: seatrial recover --run died" in done.output
+
+
 async def test_a_run_that_is_alive_is_left_alone(control, state):
     """What it changed is its own to undo: that is said, and asking for it by name is exit code 3."""
     await write_run(control, state, "alive", deletion_of(MADE, "alive"))

@@ -3,9 +3,9 @@ import os
 import signal
 import sqlite3
 import threading
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.cli.session import SessionOptions, _absolute, own_identity, run_session
 from seatrial.engine.halt_mark import set_mark

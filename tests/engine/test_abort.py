@@ -1,8 +1,8 @@
 import asyncio
 import shutil
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.engine.scenario import run_scenario
 from seatrial.policy.load import load_policy

@@ -1,9 +1,9 @@
 """The run strategy `failures`: rounds that come of themselves."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.engine.plan import make_plan
 from seatrial.kube.resources import CLUSTERROLEBINDINGS, NODES
@@ -16,7 +16,7 @@ from seatrial.runtime.events import (
     ScenarioStarted,
 )
 from seatrial.runtime.verdict import PASSED, Verdict, failed
-from seatrial.steps.registry import model_for
+from seatrial.steps.registry import policy_model
 from seatrial.testing import FakeClock
 
 ALL_NODES = {"nodes": [{"property": {"name": "name", "value": ".*"}}], "mttf": "5y", "scenario": "scenario 1"}
@@ -44,7 +44,7 @@ def policy(bench, *kinds, scenarios=(["a"],), config=None, **strategy):
     said = {"strategy": "failures", "accelerate": A_YEAR_A_MINUTE, "failures": list(kinds or [ALL_NODES]), **strategy}
     whole = {**(config or {}), "runStrategy": said}
     names = [{"name": f"scenario {number}", "steps": []} for number in range(1, len(scenarios) + 1)]
-    read = model_for({"config": whole}).model_validate({"config": whole, "scenarios": names})
+    read = policy_model().model_validate({"config": whole, "scenarios": names})
     return read.model_copy(update={"scenarios": bench.policy(*scenarios).scenarios})
 
 
@@ -295,7 +295,7 @@ async def test_the_plan_says_what_the_first_failure_would_hit(control, on_cluste
             {"name": "never", "steps": []},
         ],
     }
-    made = await make_plan(model_for(document).model_validate(document), on_cluster.context, name="p")
+    made = await make_plan(policy_model().model_validate(document), on_cluster.context, name="p")
     [scenario] = made.scenarios
     [(_, step)] = scenario.steps
     assert (scenario.name, step.nodes) == ("lose it", made.failures.first[0].units)
@@ -308,7 +308,7 @@ async def test_a_plan_of_nothing_says_so(control, on_cluster):
         "config": {"runStrategy": {"strategy": "failures", "failures": [{**ALL_NODES, "scenario": "lose it"}]}},
         "scenarios": [{"name": "lose it", "steps": []}],
     }
-    made = await make_plan(model_for(document).model_validate(document), on_cluster.context, name="p")
+    made = await make_plan(policy_model().model_validate(document), on_cluster.context, name="p")
     [rate] = made.failures.rates
     assert (rate.units, rate.mean_seconds_between, rate.note) == (
         0,

@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from seatrial.engine.plan import make_plan
 from seatrial.runtime.randomness import Randomness

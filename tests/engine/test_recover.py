@@ -111,6 +111,22 @@ class Way:
         self.closed = True
 
 
+async def test_what_was_kept_on_purpose_stays(bench, left_behind, tmp_path):
+    """No start undoes it; who asks for that very run has it undone."""
+    await left_behind("a")
+    die(tmp_path)
+    journal = bench.context.journal.journal
+    await journal.keep("earlier")
+    assert (await recovered(bench), bench.undone) == ([], [])
+
+    async def connect(run):
+        return World(cluster=Cluster(run.server))
+
+    [run] = [each for each in await journal.runs() if each.entry.id == "earlier"]
+    await recovery(bench, connect).finish(run)
+    assert bench.undone == ["a"]
+
+
 async def test_the_ways_to_machines_are_let_go_of(bench, left_behind, tmp_path):
     """What recovery opened to reach another run's machines does not stay open."""
     await left_behind("a")

@@ -1,8 +1,10 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.errors import ClusterError
+from seatrial.runtime.context import Settings
 from seatrial.runtime.events import (
     PauseStarted,
     RoundStarted,
@@ -288,7 +290,7 @@ async def test_the_verdict_waits_for_measurements_bounded(bench):
         return PASSED
 
     bench.steps["step"] = step
-    object.__setattr__(bench.context.settings, "recovery_timeout_seconds", 0.01)
+    bench.context = replace(bench.context, settings=Settings(recovery_timeout_seconds=0.01))
     result = await bench.run(bench.policy(["step"]))
     assert (result.exit_code, result.reasons) == (3, ("not seen within the time",))
 

@@ -1,7 +1,7 @@
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.engine.saved_plan import drift, hold_to, read_plan
 from seatrial.errors import ClusterError, ConfigurationError

@@ -1,5 +1,6 @@
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from seatrial.engine.scenario import run_scenario
 from seatrial.runtime.context import Settings

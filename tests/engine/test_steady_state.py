@@ -1,7 +1,7 @@
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.engine.scenario import run_scenario
 from seatrial.policy.load import load_policy

@@ -34,7 +34,7 @@ async def test_the_namespace_of_the_caller_goes_before_the_context_s(
     """`--namespace` of a command means more than the kubeconfig."""
     async with await connect(kubeconfig=write_kubeconfig(server), namespace="mine") as client:
         assert client.default_namespace == "mine"
-        assert client.context_name == "test"
+        assert (client.context_name, client.cluster_name) == ("test", "c")
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,17 @@ async def test_logs_are_read(client):
     assert await client.logs("talk", most_bytes=4) == "star"
 
 
+async def test_logs_are_streamed(client):
+    """In pieces as they come: to the end of what there is, or on and on until somebody has read enough."""
+    async with client.log_stream("talk", tail_lines=5) as pieces:
+        assert b"".join([piece async for piece in pieces]) == b"started\n"
+    async with asyncio.timeout(60), client.log_stream("talk", follow=True) as pieces:
+        assert await anext(pieces) == b"started\n"
+    with pytest.raises(NotFound):
+        async with client.log_stream("nobody"):
+            pass
+
+
 async def test_an_ephemeral_container_is_added(client):
     """It runs beside the others, and its words are in its log."""
     container = {"name": "guest", "image": "busybox:1.36", "command": ["echo", "hello"], "targetContainerName": "main"}

@@ -339,3 +339,23 @@ async def test_a_server_that_comes_back_after_a_while_is_found(
         await server.start(port=port)
         await reader.read_until_last()
     assert ("DELETED", "a") in reader.told
+
+
+async def test_it_says_until_when_it_has_seen_everything(server: FakeApiServer, client: Client) -> None:
+    """This moment while a stream is open; when it broke, since then."""
+    collection = Collection(server)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with client.watch(PODS, type=Pod) as watch:
+        assert began <= watch.seen_until <= loop.time()
+        await collection.seen(lambda: bool(collection.watches))
+        collection.change("a")
+        await anext(watch)
+        assert watch.seen_until == pytest.approx(loop.time(), abs=0.5)
+        await server.stop()
+        async with asyncio.timeout(30):
+            while watch.is_streaming:  # noqa: ASYNC110 -- nothing tells when it breaks
+                await asyncio.sleep(0)
+        broke = watch.seen_until
+        await asyncio.sleep(0.01)
+        assert watch.seen_until == broke < loop.time()

@@ -1,11 +1,12 @@
 """Nodes and machines as the API server and a cloud describe them, and a cloud of such machines."""
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from seatrial.errors import MachineError
 from seatrial.kube.objects import Node, NodeAddress, NodeSpec, NodeStatus, ObjectMeta
-from seatrial.machines.driver import Capability, Machine, MachineState
+from seatrial.machines.driver import Capability, Machine, MachineGone, MachineState
 
 
 def node(name, *, provider_id="", ip="", hostname=""):
@@ -47,6 +48,8 @@ class MemoryCloud:
         return list(self.machines.values())
 
     async def describe(self, machine_id):
+        if machine_id not in self.machines:
+            raise MachineGone(f"the memory cloud knows no machine {machine_id}")
         return self.machines[machine_id]
 
     async def start(self, machine_id):
@@ -60,6 +63,7 @@ class MemoryCloud:
         self._become(machine_id, MachineState.UP)
 
     async def delete(self, machine_id):
+        self._become(machine_id, MachineState.DOWN)
         del self.machines[machine_id]
 
     async def start_command(self, machine_id):

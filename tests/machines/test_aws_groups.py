@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions.machine_starts import START_MACHINE
 from seatrial.actions.machine_stops import plan_stops, stop_machines

@@ -1,17 +1,20 @@
 """What other packages add is found, and said by name where it is broken."""
 
+from collections.abc import Iterator
 from importlib.metadata import Distribution
 from pathlib import Path
 
 import pytest
 
 from seatrial.errors import UsageError
-from seatrial.policy.extensions import load_extensions
+from seatrial.policy.extensions import Extensions
+from seatrial.policy.load import load_policy
+from seatrial.policy.problems import InvalidPolicy
 from seatrial.steps.registry import policy_model, step_types
 from seatrial.steps.step_type import StepType
 
 MODULE = """
-from dataclasses import replace
+from msgspec.structs import replace
 
 from seatrial.policy.base import Model
 from seatrial.steps.wait import STEP as WAIT
@@ -54,31 +57,56 @@ class Installer:
 def test_a_step_of_another_package(install: Installer) -> None:
     """An entry point is all that a package needs to add a step."""
     install(name="choir", entry="sing = singing_steps:STEP")
-    assert load_extensions("test.songs", StepType)["sing"].key == "sing"
+    assert Extensions("test.songs", StepType)["sing"].key == "sing"
 
 
 def test_what_nobody_asks_for_is_not_loaded(install: Installer) -> None:
     """A package that is broken is in nobody's way who doesn't use it."""
     install(name="choir", entry="sing = singing_steps:STEP")
     install(name="opera", entry="shout = no_such_module:STEP")
-    found = load_extensions("test.songs", StepType)
+    found = Extensions("test.songs", StepType)
     assert list(found) == ["shout", "sing"]
     assert found["sing"].key == "sing"
     with pytest.raises(UsageError, match="can't load 'shout'"):
         found["shout"]
 
 
-def test_a_step_of_another_package_becomes_part_of_policies(install: Installer) -> None:
-    """A policy can use the step like a built-in one."""
+@pytest.fixture
+def choir(install: "Installer") -> Iterator[None]:
+    """A package that adds the step `sing`."""
     install(name="choir", entry="sing = singing_steps:STEP", group="seatrial.steps")
     step_types.cache_clear()
     policy_model.cache_clear()
-    try:
-        policy = policy_model().model_validate({"scenarios": [{"name": "one", "steps": [{"sing": {"song": "x"}}]}]})
-        assert policy.scenarios[0].steps[0].key == "sing"
-    finally:
-        step_types.cache_clear()
-        policy_model.cache_clear()
+    yield
+    step_types.cache_clear()
+    policy_model.cache_clear()
+
+
+@pytest.mark.usefixtures("choir")
+def test_a_step_of_another_package_becomes_part_of_policies() -> None:
+    """A policy can use the step beside built-in ones."""
+    steps = [{"wait": {"seconds": 1}}, {"sing": {"song": "x"}}]
+    policy = policy_model().model_validate({"scenarios": [{"name": "one", "steps": steps}]})
+    assert [step.key for step in policy.scenarios[0].steps] == ["wait", "sing"]
+    assert policy_model().model_validate(policy.model_dump()) == policy
+
+
+@pytest.mark.usefixtures("choir")
+@pytest.mark.parametrize("step", ["{}", "{sin: {}}", "{wait: {seconds: 1}, sinng: {}}", "sing"])
+def test_what_is_wrong_is_told_in_view_of_all_steps(step: str) -> None:
+    """A step that doesn't exist, or none at all, is answered with those of other packages too."""
+    with pytest.raises(InvalidPolicy) as caught:
+        load_policy(f"scenarios: [{{name: one, steps: [{step}]}}]".encode(), model=policy_model())
+    assert "scale, sing, wait, waitFor" in caught.value.details
+
+
+def test_what_is_built_in_cannot_be_replaced(install: "Installer") -> None:
+    """A package that claims a built-in name is not taken instead, and said where all are looked through."""
+    install(name="choir", entry="wait = singing_steps:STEP", group="seatrial.steps")
+    found = Extensions("seatrial.steps", StepType)
+    assert found["wait"].key == "wait"
+    with pytest.raises(UsageError, match=r"two packages define 'wait' in seatrial\.steps: .*choir 1\.2"):
+        list(found)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +121,7 @@ def test_broken_packages_are_named(install: Installer, entry: str, reason: str) 
     """The error names the package that has to be upgraded or removed, and why."""
     install(name="choir", entry=entry)
     with pytest.raises(UsageError, match=reason) as caught:
-        load_extensions("test.songs", StepType)["sing"]
+        Extensions("test.songs", StepType)["sing"]
     assert "choir 1.2" in caught.value.message
     assert caught.value.hint == "upgrade or uninstall choir 1.2"
 
@@ -103,6 +131,6 @@ def test_two_packages_of_one_name(install: Installer) -> None:
     install(name="choir", entry="sing = singing_steps:STEP")
     install(name="opera", entry="sing = singing_steps:NOTHING")
     with pytest.raises(UsageError, match="two packages define 'sing'") as caught:
-        load_extensions("test.songs", StepType)
+        Extensions("test.songs", StepType)["sing"]
     assert "choir 1.2" in caught.value.message
     assert "opera 1.2" in caught.value.message

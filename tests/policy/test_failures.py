@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from seatrial.policy.models import Policy
-from seatrial.steps.registry import model_for, policy_model
+from seatrial.steps.registry import policy_model
 
 NODES = [{"labels": {"selector": "pool=web"}}]
 FAILS: dict[str, Any] = {"nodes": NODES, "mttf": "5y", "scenario": "one"}
@@ -102,7 +102,7 @@ def test_a_policy_with_failures_can_be_written_and_read_back() -> None:
 
 def test_the_matchers_are_loaded_where_failures_are_named() -> None:
     """The model that knows only what a file names reads its failures, too."""
-    [failure] = model_for(document(FAILS)).model_validate(document(FAILS)).config.run_strategy.failures
+    [failure] = policy_model().model_validate(document(FAILS)).config.run_strategy.failures
     assert failure.nodes[0].spec.selector == "pool=web"
 
 

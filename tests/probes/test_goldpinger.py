@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from seatrial.probes.goldpinger import read_check_all
+from seatrial.probes.goldpinger import sample_of
+from seatrial.probes.goldpinger_graph import read_graph
 
 
 def peer(*, ok, ms=1):
@@ -32,19 +33,22 @@ def instance(**peers):
 def test_a_whole_graph_has_no_failed_pairs():
     """Two instances that reach each other and themselves: four calls, none failed, the slowest delay known."""
     body = check_all(a=instance(a=peer(ok=True), b=peer(ok=True, ms=7)), b=instance(a=peer(ok=True), b=peer(ok=True)))
-    sample = read_check_all(body)
+    sample = sample_of(read_graph(body))
     assert (sample.instances, sample.pairs, sample.failed, sample.slowest_ms) == (2, 4, (), 7)
 
 
 def test_a_peer_that_fails_is_named_with_its_caller():
     """Who can't reach whom is told for each direction."""
-    sample = read_check_all(check_all(a=instance(a=peer(ok=True), b=peer(ok=False)), b=instance(a=peer(ok=True))))
+    graph = read_graph(check_all(a=instance(a=peer(ok=True), b=peer(ok=False)), b=instance(a=peer(ok=True))))
+    sample = sample_of(graph)
     assert sample.failed == ("a -> b",)
 
 
 def test_an_instance_that_could_not_be_asked_counts_as_one_failure():
     """The asking instance didn't reach it; what it sees itself is unknown."""
-    sample = read_check_all(check_all(a=instance(a=peer(ok=True)), b={"OK": False, "error": "timeout"}))
+    graph = read_graph(check_all(a=instance(a=peer(ok=True)), b={"OK": False, "error": "timeout"}))
+    sample = sample_of(graph)
+    assert graph.silent == {"b": "timeout"}
     assert sample.failed == ("goldpinger -> b",)
     assert sample.pairs == 2
 
@@ -53,4 +57,15 @@ def test_an_instance_that_could_not_be_asked_counts_as_one_failure():
 def test_anything_else_is_an_error(body):
     """What is no answer to /check_all is said to be none."""
     with pytest.raises(ValueError):  # noqa: PT011 -- whatever the decoder says
-        read_check_all(body)
+        read_graph(body)
+
+
+def test_each_call_is_told_with_its_delay_or_its_error():
+    """The graph names caller and peer, how long an answer took, and why there was none."""
+    broken = {**peer(ok=False), "error": "connection refused"}
+    graph = read_graph(check_all(a=instance(a=peer(ok=True, ms=3), b=broken)))
+    assert [(call.caller, call.peer, call.ms, call.error) for call in graph.calls] == [
+        ("a", "a", 3, ""),
+        ("a", "b", None, "connection refused"),
+    ]
+    assert [call.peer for call in graph.failed] == ["b"]

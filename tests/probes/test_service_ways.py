@@ -1,9 +1,9 @@
 """Every way to a Service on a whole cluster, with ports that have names and pods that come and go."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.kube.client import connect
 from seatrial.kube.errors import Forbidden

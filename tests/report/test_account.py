@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from seatrial.reference.event_log import event_kinds
 from seatrial.report.account import Account, Line

@@ -10,6 +10,7 @@ from seatrial.runtime.events import (
     FaultCleared,
     FaultProven,
     GuardrailHeld,
+    MachineDeleted,
     MachinePaused,
     MachineRebooted,
     MachineSkipped,
@@ -21,6 +22,7 @@ from seatrial.runtime.events import (
     NodeRef,
     NodesChosen,
     NodeTainted,
+    NodeUncordoned,
     PodEvicted,
     PodMoved,
     PodRef,
@@ -79,6 +81,10 @@ def told(*events):
             MachineRebooted(id="i-1", name="n1", force=True, duration_ms=12),
             Line(2, "rebooted", "machine i-1 of node n1, by force, in 12 ms"),
         ),
+        (
+            MachineDeleted(id="i-1", name="n1", duration_ms=12),
+            Line(2, "deleted", "machine i-1 of node n1, for good, in 12 ms"),
+        ),
         (MachinePaused(id="i-1", name="n1", duration_ms=12), Line(2, "paused", "machine i-1 of node n1, in 12 ms")),
         (
             ProcessesSignalled(id="u1", name="n1", signal="SIGKILL", processes=("7 etcd", "9 etcd")),
@@ -103,6 +109,8 @@ def told(*events):
         (MOVE, Line(2, "moved", MOVED, "good")),
         (NodeCordoned(node=NODE), Line(2, "cordoned", "n1")),
         (NodeCordoned(node=NODE, already=True), Line(2, "cordoned", "n1 (it was before, and stays so)")),
+        (NodeUncordoned(node=NODE), Line(2, "uncordoned", "n1", "good")),
+        (NodeUncordoned(node=NODE, already=True), Line(2, "uncordoned", "n1 (it was not cordoned)", "good")),
         (NodeTainted(node=NODE, taint="k:NoSchedule"), Line(2, "tainted", "n1 with k:NoSchedule")),
         (
             PodEvicted(pod=POD, duration_ms=3),

@@ -1,12 +1,12 @@
 import io
 import json
 import shlex
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
-from seatrial.report.plan import plan_as_json, print_plan
+from seatrial.report.plan import plan_as_json, print_plan, print_step
 from seatrial.runtime.events import PodRef
 from seatrial.runtime.plan import BudgetImpact, OwnerImpact, Plan, ScenarioPlan, StepPlan, WatchPlan
 
@@ -179,3 +179,46 @@ def test_as_json_it_has_what_is_worked_out_as_well():
     made = json.loads(plan_as_json(plan(step)))
     [step] = made["scenarios"][0]["steps"]
     assert (step["owners"][0]["left"], step["budgets"][0]["broken"], made["allowed"]) == (2, True, False)
+
+
+def step_shown(step, **options):
+    stream = io.StringIO()
+    print_step("kill them", step, Console(file=stream, width=80), **options)
+    return rows(stream.getvalue())
+
+
+def pods(count):
+    return tuple(PodRef(namespace="shop", name=f"cart-{number}", uid=str(number), node="n") for number in range(count))
+
+
+def test_a_step_of_its_own_has_a_title_and_no_number_of_matches():
+    """What was chosen stands in its title: only where fewer are left than matched, that is said."""
+    step = StepPlan(summary="kill", matched=2, targets=(A, B), victims=(A, B))
+    assert step_shown(step) == ["would kill them", "would hit shop/cart-a on node1", "would hit shop/cart-b on no node"]
+    assert "matched 3 pods, 2 chosen" in step_shown(replace(step, matched=3))
+    assert "matched 0 pods, 0 chosen" in step_shown(StepPlan(summary="kill", matched=0))
+
+
+def test_a_step_that_changes_nothing_is_summed_up():
+    """Below its title stands what it does."""
+    assert step_shown(StepPlan(summary="GET http://x/, expecting 200")) == [
+        "would kill them",
+        "GET http://x/, expecting 200",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "named", "rest"), [(3, 3, ""), (4, 4, ""), (5, 3, "and 2 more"), (90, 3, "and 87 more")]
+)
+def test_of_many_a_few_are_named(count, named, rest):
+    """At most so many of each kind, and how many more; "and 1 more" would take as much room as that one."""
+    step = StepPlan(summary="kill", victims=pods(count), targets=pods(count), nodes=("n1", "n2"))
+    lines = step_shown(step, most=3, rest=": look there")
+    assert sum(line.startswith("would hit") for line in lines) == named
+    assert [line for line in lines if "more" in line] == ([f"{rest}: look there"] if rest else [])
+    assert sum(line.startswith("node") for line in lines) == 2
+
+
+def test_a_plan_advises_nobody_who_is_asked_anyway():
+    """Who confirms it next needs no command."""
+    assert "seatrial" not in shown(plan(StepPlan(summary="wait")), advises=False)

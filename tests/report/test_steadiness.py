@@ -1,4 +1,4 @@
-from dataclasses import replace
+from msgspec.structs import replace
 
 from seatrial.report.account import Account
 from seatrial.report.summary import Summary

@@ -1,6 +1,7 @@
 import asyncio
 import logging
 import threading
+import time
 
 from seatrial.runtime.clock import SystemClock
 from seatrial.runtime.events import EventStream, RoundStarted, Where
@@ -64,3 +65,31 @@ async def test_closing_at_any_moment_loses_nothing():
         await stream.close(deadline_seconds=5)
         assert asyncio.get_running_loop().time() - begun < 4
         assert len(seen) == 2
+
+
+async def test_who_waits_sees_that_every_listener_has_caught_up():
+    """What was published before is heard by all when it returns, however slowly they hear."""
+    stream, seen = EventStream(SystemClock()), []
+
+    def slow(record):
+        time.sleep(0.01)
+        seen.append(record)
+
+    stream.subscribe(slow)
+    stream.subscribe(seen.append)
+    for number in range(1, 11):
+        stream.publish(RoundStarted(number=number))
+        await stream.caught_up()
+        assert len(seen) == 2 * number
+    await stream.close()
+
+
+async def test_a_listener_that_stands_still_is_waited_for_within_bounds():
+    """A terminal that nobody reads must not hold up the next prompt for good."""
+    stream, release = EventStream(SystemClock()), threading.Event()
+    stream.subscribe(lambda _record: release.wait())
+    stream.publish(RoundStarted(number=1))
+    async with asyncio.timeout(30):
+        await stream.caught_up(deadline_seconds=0.05)
+    release.set()
+    await stream.close()

@@ -171,6 +171,62 @@ async def test_marks_tell_a_scenarios_undos_from_those_before(tmp_path):
     await journal.close()
 
 
+async def test_what_is_settled_meanwhile_moves_no_mark(tmp_path):
+    """An undo before the mark that is done leaves those after it where they are."""
+    journal = await Journal.open(tmp_path)
+    await journal.begin(entry())
+    mine = RunJournal(journal, "run-1")
+    first = await mine.write(undo("a"))
+    mark = mine.mark
+    await mine.write(undo("b"))
+    await mine.settle(first)
+    assert [each.undo.args["name"] for each in mine.newer_than(mark)] == ["b"]
+    await journal.close()
+
+
+async def test_what_failed_may_be_opened_again(tmp_path):
+    """For another try: in its old place among the open ones, and no failure any more."""
+    journal = await Journal.open(tmp_path)
+    await journal.begin(entry())
+    mine = RunJournal(journal, "run-1")
+    written = [await mine.write(undo(name)) for name in "abc"]
+    await mine.settle(written[1], error="refused")
+    assert mine.failed == [written[1]]
+    mine.open_again(mine.failed)
+    assert (mine.newer_than(0), mine.failed, mine.failures) == (written[::-1], [], [])
+    await journal.close()
+
+
+async def test_somebody_is_there_before_an_undo_is_written(tmp_path):
+    """And so before anything is changed."""
+    journal = await Journal.open(tmp_path)
+    await journal.begin(entry())
+    mine = RunJournal(journal, "run-1")
+    found = []
+
+    async def guard():
+        found.append(await journal.open_undos("run-1"))
+
+    mine.guard = guard
+    await mine.write(undo("a"))
+    assert found == [[]]
+    await journal.close()
+
+
+async def test_a_run_that_is_kept_says_so(tmp_path):
+    """Its undos stay open, and whoever reads the journal knows that they are meant to."""
+    journal = await Journal.open(tmp_path)
+    for name in ("kept", "left"):
+        await journal.begin(entry(name))
+        await journal.write(name, undo(name))
+    await journal.keep("kept")
+    assert {run.entry.id: (run.kept, run.open_undos) for run in await journal.runs()} == {
+        "kept": (True, 1),
+        "left": (False, 1),
+    }
+    await journal.close()
+
+
 async def test_a_journal_of_a_later_version_is_left_alone(tmp_path):
     """A file with a later schema is refused with a hint instead of being misread."""
     journal = await Journal.open(tmp_path)

@@ -3,10 +3,10 @@ import logging
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.errors import StateError
 from seatrial.runtime.liveness import HEARTBEAT_SECONDS, SILENCE_SECONDS, Liveness, Sighting, heartbeat

@@ -160,3 +160,15 @@ def test_what_was_done_is_remembered_until_its_opposite_is():
     assert scope.has_done("stop of machine a")
     scope.did("start of machine a", instead_of="stop of machine a")
     assert not scope.has_done("stop of machine a")
+
+
+def test_what_was_done_before_counts_until_the_opposite_is_done():
+    """The scopes of a session by hand go on from each other; one that is taken back is left out."""
+    stopped = ScenarioScope()
+    stopped.did("stop of a", instead_of="start of a")
+    started = ScenarioScope(done=stopped.all_done(()))
+    assert started.has_done("stop of a")
+    started.did("start of a", instead_of="stop of a")
+    assert not started.has_done("stop of a")
+    assert started.all_done(stopped.all_done(())) == {"start of a"}
+    assert started.all_done(()) == {"start of a"}

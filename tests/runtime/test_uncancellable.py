@@ -26,6 +26,20 @@ async def test_work_goes_on_through_any_number_of_cancellations():
     assert steps == ["begun", "done"]
 
 
+async def test_whoever_wants_to_know_of_cancellations_is_told():
+    """Each time, and how many there were: who asks twice may be in a hurry."""
+    told, may_finish = [], asyncio.Event()
+    task = asyncio.create_task(uncancellable(may_finish.wait(), on_cancel=told.append))
+    for _ in range(2):
+        await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.sleep(0)
+    may_finish.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert told == [1, 2]
+
+
 async def test_its_result_comes_back():
     """Undisturbed, it is an ordinary call."""
 

@@ -1,8 +1,8 @@
 import asyncio
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions.created_objects import RUN_LABEL
 from seatrial.actions.kubectl_program import KubectlProgram

@@ -1,9 +1,9 @@
 """The step nodeAction, on an API server with nodes and a cloud in memory."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.engine.unwind import unwind
 from seatrial.errors import Halted, MachineError

@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from seatrial.errors import Halted
 from seatrial.kube.objects import Pod

@@ -1,9 +1,9 @@
 import asyncio
-from dataclasses import replace
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from seatrial.runtime.verdict import Verdict

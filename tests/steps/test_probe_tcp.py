@@ -1,8 +1,8 @@
 import asyncio
 import contextlib
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from seatrial.kube.errors import NotFound

@@ -1,8 +1,7 @@
 """What may fail of itself, and how a scenario finds what did."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from seatrial.kube.resources import NODES
 from seatrial.policy.failures import Failure

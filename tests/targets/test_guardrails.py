@@ -1,7 +1,7 @@
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.kube.objects import Node, ObjectMeta, Pod
 from seatrial.kube.resources import NODES, PODS

@@ -123,3 +123,38 @@ async def test_pods_of_two_replica_sets_of_one_deployment_have_one_owner(control
     await make_ready(control, "web-1-a", "web-2-a", "web-2-b")
     [impact] = await owner_impacts(await pods(control, "web-1-a", "web-1-b"), control.cluster)
     assert (impact.owner, impact.ready, impact.hit, impact.left) == ("Deployment/web", 3, 2, 2)
+
+
+async def test_many_namespaces_are_read_at_once_or_one_by_one_to_the_same_end(control):
+    """Pods of a node may be in a hundred of them; who may not list everything may list each."""
+    spaces = [f"team-{number}" for number in range(5)]
+    await control.connect_as("jane")
+    for space in (*spaces, "other"):
+        await control.server.api.create("namespaces", {"metadata": {"name": space}})
+        await control.create_pods("a", "b", namespace=space, owner={**OWNER, "uid": f"owner-of-{space}"}, app="web")
+        spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}
+        await control.server.api.create(
+            "poddisruptionbudgets.policy", {"metadata": {"name": "web"}, "spec": spec}, space
+        )
+    for space in spaces:
+        await may_list(control, "jane", space)
+    listed = (await control.cluster.list(PODS, type=Pod)).items
+    victims = [pod for pod in listed if pod.metadata.name == "a" and pod.metadata.namespace in spaces]
+    async with await control.connect_as("jane") as jane:
+        for cluster in (control.cluster, jane):
+            owners = await owner_impacts(victims, cluster)
+            assert [(each.namespace, each.hit) for each in owners] == [(space, 1) for space in spaces]
+            budgets = await budget_impacts(victims, cluster, strictly=True)
+            assert [(each.namespace, each.hit) for each in budgets] == [(space, 1) for space in spaces]
+
+
+async def may_list(control, user, namespace):
+    group = "rbac.authorization.k8s.io"
+    rules = [{"apiGroups": ["", "apps", "policy"], "resources": ["*"], "verbs": ["list"]}]
+    await control.server.api.create(f"roles.{group}", {"metadata": {"name": user}, "rules": rules}, namespace)
+    binding = {
+        "metadata": {"name": user},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": user},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+    }
+    await control.server.api.create(f"rolebindings.{group}", binding, namespace)

@@ -1,8 +1,7 @@
 """Guardrails on how many nodes may be out of service at once, on an API server with nodes and etcd's pods."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from seatrial.kube.objects import ZONE_LABEL, Node, ObjectMeta
 from seatrial.kube.resources import NODES

@@ -1,8 +1,7 @@
 """Which nodes and machines there are to choose from, and what they are called."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from seatrial.kube.resources import NODES
 from seatrial.runtime.context import Identity, Settings

@@ -1,8 +1,10 @@
-from dataclasses import replace
+import asyncio
 
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 
+from seatrial.kube.client import Client
 from seatrial.kube.objects import ObjectMeta, OwnerReference, Pod, PodSpec
 from seatrial.runtime.context import Identity
 from seatrial.runtime.events import PodRef
@@ -93,6 +95,21 @@ async def test_a_matcher_that_finds_nothing_does_not_spoil_the_others(control, o
     matched = await match_pods([labels("app=web"), labels("app=web", "nowhere")], on_cluster.context)
     assert names(matched) == ["default/x"]
     assert matched.notes == ("there is no namespace 'nowhere'",)
+
+
+async def test_many_matchers_are_asked_at_once(on_cluster, control, monkeypatch):
+    """Hundreds of pods that were named one by one take no longer than a few: each list waits for the others here."""
+    await control.create_pods("a", "b", "c")
+    listed, everybody = Client.list, asyncio.Barrier(3)
+
+    async def list_together(*arguments, **options):
+        await everybody.wait()
+        return await listed(*arguments, **options)
+
+    monkeypatch.setattr(Client, "list", list_together)
+    matchers = [matcher({"field": {"namespace": "default", "selector": f"metadata.name={name}"}}) for name in "abc"]
+    async with asyncio.timeout(30):
+        assert names(await match_pods(matchers, on_cluster.context)) == ["default/a", "default/b", "default/c"]
 
 
 async def test_a_deployment_without_pods_matches_none(control, on_cluster):

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from msgspec.structs import replace
 
 from seatrial.runtime.events import TargetsChosen, TargetsFiltered, Where
 from seatrial.targets.filters import PodFilter

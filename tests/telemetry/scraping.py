@@ -3,8 +3,9 @@
 import socket
 import urllib.request
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from seatrial.cli.session import SessionOptions, run_session

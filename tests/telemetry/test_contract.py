@@ -1,8 +1,7 @@
 """What PowerfulSeal's dashboards and alerts count on, seen from outside after each kind of scenario."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from seatrial.cli.session import SessionOptions
 from seatrial.runtime.guardrails import Guardrails

@@ -1,8 +1,9 @@
 """What the registry of actions holds: a key of the policy language, its model, and what carries it out."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from seatrial.kube.objects import Pod
 from seatrial.policy.base import Model
@@ -20,8 +21,7 @@ async def _nothing_unmet(_spec: Any, _context: Context) -> tuple[str, ...]:
     return ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ActionType:
+class ActionType(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of action, such as `kill`: the object that an entry point of `seatrial.pod_actions` names.
 
     `run(spec, targets, context)` carries it out; the step has looked at the guardrails for its victims before that.

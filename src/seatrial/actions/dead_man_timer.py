@@ -10,8 +10,9 @@ What arms and disarms it are lists of words, for whatever runs commands there. A
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, Self
+
+import msgspec
 
 _TOKEN_BYTES = 8
 _HALF = _TOKEN_BYTES  # of its hexadecimal digits
@@ -50,8 +51,7 @@ DISARMED = "disarmed"
 """What the disarming command prints where the timer was there."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeadManTimer:
+class DeadManTimer(msgspec.Struct, frozen=True):
     """One timer: its token, and after how many seconds it fires."""
 
     token: str
@@ -69,7 +69,7 @@ class DeadManTimer:
 
     def as_json(self) -> dict[str, Any]:
         """What stands in the journal."""
-        return asdict(self)
+        return msgspec.structs.asdict(self)
 
     def arming(self, undo: Sequence[str]) -> list[str]:
         """The command that starts it; it ends with 0 when the timer runs, and otherwise has started nothing."""

@@ -1,8 +1,9 @@
 """What the registry of node actions holds: a key of the policy language, its model, and what carries it out."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from seatrial.kube.objects import Pod
 from seatrial.machines.driver import Capability
@@ -27,8 +28,7 @@ async def _no_pods(_spec: Any, _targets: Any, _context: Context) -> Sequence[Pod
     return ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class NodeActionType:
+class NodeActionType(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of action, such as `stop`: the object that an entry point of `seatrial.node_actions` names.
 
     Each function is called with the spec, the targets and the context. `run` carries the action out; the step has asked

@@ -4,24 +4,23 @@ Others add theirs with an entry point in the group `seatrial.pod_actions` or `se
 are there too.
 """
 
-from collections.abc import Mapping
 from functools import cache
 
 from seatrial.actions.action_type import ActionType
 from seatrial.actions.node_action_type import NodeActionType
-from seatrial.policy.extensions import load_extensions
+from seatrial.policy.extensions import Extensions
 
 POD_ACTIONS = "seatrial.pod_actions"
 NODE_ACTIONS = "seatrial.node_actions"
 
 
 @cache
-def pod_actions() -> Mapping[str, ActionType]:
+def pod_actions() -> Extensions[ActionType]:
     """All pod actions by their key; asking for one that can't be loaded raises `UsageError`."""
-    return load_extensions(POD_ACTIONS, ActionType)
+    return Extensions(POD_ACTIONS, ActionType)
 
 
 @cache
-def node_actions() -> Mapping[str, NodeActionType]:
+def node_actions() -> Extensions[NodeActionType]:
     """All node actions by their key; asking for one that can't be loaded raises `UsageError`."""
-    return load_extensions(NODE_ACTIONS, NodeActionType)
+    return Extensions(NODE_ACTIONS, NodeActionType)

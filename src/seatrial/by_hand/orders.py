@@ -13,7 +13,7 @@ from seatrial.errors import UsageError
 from seatrial.policy.base import OneKey
 from seatrial.policy.load import load_policy
 from seatrial.policy.problems import InvalidPolicy
-from seatrial.steps.registry import model_for
+from seatrial.steps.registry import policy_model
 
 NAME = "by hand"
 """What the scenario is called that orders are steps of."""
@@ -24,16 +24,18 @@ _PLACE = "scenarios[0].steps[0]."
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to do, in a person's words (`title`) and as a step of a policy.
 
-    `recorded` is the step as a recorded policy has it, where that is another: a pod that was killed by its name is
-    gone, and a policy that is to run again names its owner instead. `note` explains that in the policy, in one line.
-    What `is_destructive` is shown and confirmed before it is done.
+    `recorded` has the steps of a recorded policy, where those are others: a pod that was killed by its name is gone,
+    and a policy that is to run again names its owner instead. `note` explains that in the policy, in one line.
+    What `is_destructive` is shown and confirmed before it is done; the names of what is `irrevocable`, which nothing
+    brings back, are to be typed in full.
     """
 
     title: str
     step: Mapping[str, Any]
-    recorded: Mapping[str, Any] | None = None
+    recorded: tuple[Mapping[str, Any], ...] = ()
     note: str = ""
     is_destructive: bool = True
+    irrevocable: tuple[str, ...] = ()
 
 
 def parsed_step(order: Order) -> OneKey:
@@ -44,7 +46,7 @@ def parsed_step(order: Order) -> OneKey:
     """
     document = {"scenarios": [{"name": NAME, "steps": [order.step]}]}
     try:
-        policy = load_policy(msgspec.json.encode(document), model=model_for, name=NAME)
+        policy = load_policy(msgspec.json.encode(document), model=policy_model(), name=NAME)
     except InvalidPolicy as error:
         problem = error.problems[0]
         place = problem.path.removeprefix(_PLACE)

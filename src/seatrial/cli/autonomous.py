@@ -20,6 +20,8 @@ from seatrial.cli.options import (
 from seatrial.cli.reporting import ReportChoice, report_options, run_and_show
 
 if TYPE_CHECKING:
+    from seatrial.actions.manifest_text import Manifest
+    from seatrial.engine.saved_plan import SavedPlan
     from seatrial.runtime.guardrails import Guardrails
 
 _EPILOG = """\b
@@ -82,24 +84,22 @@ def autonomous(
 
     Ctrl-C (or SIGTERM) stops the run and cleans up; a second one hurries the clean-up.
     """
-    from seatrial.actions.manifest_text import read_manifests
     from seatrial.cli.session import SessionOptions
-    from seatrial.engine.saved_plan import read_plan
     from seatrial.policy.load import load_policy
-    from seatrial.steps.registry import model_for
+    from seatrial.steps.registry import policy_model
 
     if sandbox and (kubeconfig or kube_context):
         raise click.UsageError("--sandbox goes without --kubeconfig and --context", click.get_current_context())
     if plan_file and (sandbox or manifests):
         raise click.UsageError("--plan goes without --sandbox and --load", click.get_current_context())
-    plan = read_plan(plan_file) if plan_file else None
+    plan = _plan_in(plan_file) if plan_file else None
     options = SessionOptions(
-        policy=load_policy(policy_file, model=model_for),
+        policy=load_policy(policy_file, model=policy_model()),
         policy_name=str(policy_file),
         kubeconfig=kubeconfig,
         kube_context=kube_context,
         sandbox=sandbox,
-        manifests=tuple(manifest for file in manifests for manifest in read_manifests(file)),
+        manifests=tuple(manifest for file in manifests for manifest in _manifests_in(file)),
         load_timeout_seconds=load_timeout,
         seed=plan.seed if plan and run.seed is None else run.seed,
         recovery_timeout_seconds=run.recovery_timeout_seconds,
@@ -111,3 +111,15 @@ def autonomous(
         plan=plan,
     )
     return run_and_show(options, report=report, metrics=metrics, warnings=[web] if web else [])
+
+
+def _plan_in(file: Path) -> "SavedPlan":
+    from seatrial.engine.saved_plan import read_plan
+
+    return read_plan(file)
+
+
+def _manifests_in(file: Path) -> "list[Manifest]":
+    from seatrial.actions.manifest_text import read_manifests
+
+    return read_manifests(file)

@@ -27,20 +27,14 @@ def halt(reason: str, halt_namespace: str, kubeconfig: Path | None, kube_context
     """
     import asyncio
     import json
-    import socket
-    from dataclasses import asdict
-    from datetime import UTC, datetime
 
-    from seatrial.engine.halt_mark import set_mark
+    from msgspec.structs import asdict
+
+    from seatrial.engine.halt_mark import own_mark, set_mark
     from seatrial.kube.client import connect
     from seatrial.runtime.halt import HaltMark
-    from seatrial.runtime.process_identity import user_name
 
-    wanted = HaltMark(
-        by=f"{user_name()}@{socket.gethostname()}",
-        since=datetime.now(UTC).isoformat(timespec="seconds"),
-        reason=reason,
-    )
+    wanted = own_mark(reason)
 
     async def mark() -> HaltMark:
         async with await connect(kubeconfig=kubeconfig, context=kube_context) as cluster:

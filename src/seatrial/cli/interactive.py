@@ -1,19 +1,28 @@
 """`seatrial interactive`: look at a cluster and break it by hand; what was done is taken back at the end."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import gc
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from seatrial import __version__
 from seatrial.cli.machine_options import MachineChoice, machine_options
 from seatrial.cli.option_group import SectionedCommand
 from seatrial.cli.options import FILE, RunChoice, cluster_options, guardrail_options, run_options
 
 if TYPE_CHECKING:
     from seatrial.runtime.guardrails import Guardrails
-    from seatrial.shell.shell import Connection
+    from seatrial.shell.shell import Connection, Shell, ShellSettings
+
+_GREETING = f"Seatrial {__version__}. 'help' lists the commands; what you do is undone when you leave."
+
+_OF_A_SESSION = ("seatrial.cli.hand_session", "seatrial.by_hand.live.cluster", "seatrial.report.terminal")
 
 _EPILOG = """\b
 Exit codes:
@@ -34,10 +43,19 @@ Examples:
 @click.option("--command", "-c", "commands", multiple=True, metavar="COMMANDS", help="Carry these out, and leave.")
 @click.option("--namespace", "-n", metavar="NAME", default="", help="Where commands look that name no namespace.")
 @click.option("--yes", "-y", is_flag=True, help="Answer yes to every question.")
+@click.option(
+    "--plain", is_flag=True, help="Line by line, with nothing coloured or drawn: for screen readers and Emacs."
+)
+@click.option("--no-pager", is_flag=True, help="Print long tables instead of paging them.")
 @click.option("--keep", is_flag=True, help="Leave what was done as it is at the end.")
 @click.option(
     "--production-pattern", metavar="GLOB", default="*prod*", show_default=True,
-    help="Contexts called like this are production: to break something, type the name in full.",
+    help="Clusters that are called like this in the kubeconfig, or whose context or server is, are production: before "
+    "something is broken there, the context's name has to be typed in full, with --yes too.",
+)  # fmt: skip
+@click.option(
+    "--production", metavar="NAME", default="",
+    help="The production cluster that a script may break things on, with --yes: the name that a person would type.",
 )  # fmt: skip
 @cluster_options
 @click.option("--sandbox", is_flag=True, help="Start an embedded cluster for this, and take it down afterwards.")
@@ -53,8 +71,11 @@ def interactive(
     commands: tuple[str, ...],
     namespace: str,
     yes: bool,
+    plain: bool,
+    no_pager: bool,
     keep: bool,
     production_pattern: str,
+    production: str,
     kubeconfig: Path | None,
     kube_context: str | None,
     sandbox: bool,
@@ -64,51 +85,103 @@ def interactive(
     guardrails: "Guardrails",
     machines: MachineChoice,
 ) -> int:
-    """Look at a cluster and break things by hand. What was done is taken back when the shell ends, however it ends."""
+    """Look at a cluster and break things by hand. What was done is taken back when the shell ends, however it ends.
+
+    Tab completes, Ctrl-R looks for an earlier line by some of its letters, Ctrl-C stops a command and takes back what
+    it did, Ctrl-D leaves. A line that begins with a blank is not kept in the history. Without a terminal, or with -c,
+    it is a script: nobody is asked, and the first command that fails ends it.
+    """
     import asyncio
 
+    from seatrial.engine.interrupts import Interrupts
     from seatrial.shell.loop import run_shell
-    from seatrial.shell.output import Output
-    from seatrial.shell.script import ScriptFront
-    from seatrial.shell.shell import Shell, ShellSettings
+    from seatrial.shell.shell import ShellSettings
+    from seatrial.state_directory import state_directory
 
     if sandbox and (kubeconfig or kube_context):
         raise click.UsageError("--sandbox goes without --kubeconfig and --context", click.get_current_context())
-    output = Output()
+    if sandbox and keep:
+        raise click.UsageError("--sandbox goes without --keep: it is gone with the shell", click.get_current_context())
+    is_plain = plain or os.environ.get("TERM") == "dumb"
+    settings = ShellSettings(
+        assume_yes=yes,
+        plain=is_plain,
+        keep=keep,
+        namespace=namespace,
+        production_pattern=production_pattern,
+        production=production,
+        halt_namespace=run.halt_namespace,
+    )
+    interrupts = Interrupts()
+
+    async def work() -> int:
+        history = state_directory(run.state_directory) / "interactive_history"
+        with _shell(settings, commands, is_plain=is_plain, has_pager=not no_pager, history=history) as shell:
+            return await run_shell(shell, lambda: opening(shell), interrupts)
 
     @asynccontextmanager
-    async def opening() -> "AsyncIterator[Connection]":
-        from seatrial.actions.manifest_text import read_manifests
+    async def opening(shell: "Shell") -> "AsyncIterator[Connection]":
+        await shell.front.shown()
+        await asyncio.to_thread(_load)  # in a thread, so that one can type meanwhile
         from seatrial.by_hand.live.cluster import LiveCluster
-        from seatrial.by_hand.orders import NAME
-        from seatrial.cli.hand_session import EMPTY_POLICY, hand_session
-        from seatrial.cli.session import SessionOptions
-        from seatrial.engine.interrupts import Interrupts
+        from seatrial.cli.hand_session import hand_options, hand_session
+        from seatrial.kube.errors import Forbidden
         from seatrial.shell.shell import Connection
 
-        options = SessionOptions(
-            policy=EMPTY_POLICY,
-            policy_name=NAME,
+        options = hand_options(
             kubeconfig=kubeconfig,
             kube_context=kube_context,
             sandbox=sandbox,
-            manifests=tuple(manifest for file in manifests for manifest in read_manifests(file)),
+            manifests=manifests,
             load_timeout_seconds=load_timeout,
-            seed=run.seed,
-            recovery_timeout_seconds=run.recovery_timeout_seconds,
-            max_parallel=run.max_parallel,
-            state_directory=run.state_directory,
-            halt_namespace=run.halt_namespace,
+            run=run,
             guardrails=guardrails,
             machines=machines,
         )
-        async with hand_session(options, [output], Interrupts(), keeps=lambda: shell.keeps) as session:
+        async with hand_session(options, [shell.output], interrupts, keeps=lambda: shell.keeps) as session:
             cluster = session.context.cluster
-            async with LiveCluster(cluster) as live:
+            with suppress(Forbidden):  # who may not ask for its version has reached it
+                await cluster.version()
+            async with LiveCluster(cluster, namespace=lambda: shell.namespace) as live:
+                if shell.front.is_interactive:
+                    live.open_usual()  # for completion
                 yield Connection(
                     session=session, live=live, namespace=cluster.default_namespace, context_name=cluster.context_name
                 )
 
-    settings = ShellSettings(assume_yes=yes, keep=keep, namespace=namespace, production_pattern=production_pattern)
-    shell = Shell(ScriptFront(commands or None), output, settings)
-    return asyncio.run(run_shell(shell, opening))
+    return asyncio.run(work())
+
+
+def _load() -> None:
+    """Import what a session is made of, and what its first words are written with."""
+    for module in _OF_A_SESSION:
+        import_module(module)
+    gc.freeze()  # what is loaded stays: to look through it for garbage would stop the prompt for 40 ms now and then
+
+
+@contextmanager
+def _shell(
+    settings: "ShellSettings", commands: Sequence[str], *, is_plain: bool, has_pager: bool, history: Path
+) -> "Iterator[Shell]":
+    """A shell for a script, for a person with a prompt, or for one who wants plain lines."""
+    from seatrial.shell.output import Output
+    from seatrial.shell.shell import Shell
+
+    has_input = sys.stdin is not None  # it is None where the descriptor was closed, which may be another file by now
+    if commands or not has_input or not sys.stdin.isatty():
+        from seatrial.shell.script import ScriptFront
+
+        yield Shell(ScriptFront(None if has_input and not commands else commands), Output(), settings)
+        return
+    click.echo(_GREETING)
+    if is_plain or not sys.stdout.isatty():
+        from seatrial.shell.plain import plain_front
+
+        with plain_front() as front:
+            yield Shell(front, Output(has_colour=False), settings)
+        return
+    from seatrial.shell.terminal import prompting_shell
+
+    has_colour = not os.environ.get("NO_COLOR")
+    with prompting_shell(settings, history=history, has_colour=has_colour, has_pager=has_pager) as shell:
+        yield shell

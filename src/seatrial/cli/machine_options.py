@@ -5,20 +5,19 @@ Those of SSH stand in `ssh_options`.
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from seatrial.cli.option_group import F, flag, in_section, is_given, option_group
-from seatrial.cli.ssh_options import SSH_OPTIONS, SshChoice, ssh_choice
+from seatrial.cli.ssh_options import SSH_OPTIONS, Secretive, SshChoice, ssh_choice
 
 _CLOUDS = ("openstack", "aws", "azure", "gcp")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineChoice:
+class MachineChoice(Secretive, frozen=True, kw_only=True):
     """How the machines under the nodes are reached.
 
     None leaves `cloud` and `executor` to what recognizes the cluster. `settings` are what flags say to the cloud's
@@ -29,11 +28,10 @@ class MachineChoice:
     """
 
     cloud: str | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = msgspec.field(default_factory=dict)
     executor: str | None = None
     inventory: Mapping[str, Sequence[str]] | None = None
     inventory_cloud: bool = False
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     kill_command: str | None = None
 
     @property

@@ -21,7 +21,7 @@ from seatrial.errors import SeatrialError
 _BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 _INTERRUPTED = 130
 _NOT_SHOWN = 3
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000  # more than a small run makes
 
 
 class _Subcommand(NamedTuple):
@@ -32,6 +32,7 @@ class _Subcommand(NamedTuple):
 COMMANDS = {
     "autonomous": _Subcommand("seatrial.cli.autonomous:autonomous", "Run the experiments of a policy."),
     "interactive": _Subcommand("seatrial.cli.interactive:interactive", "Look at a cluster and break it by hand."),
+    "dashboard": _Subcommand("seatrial.cli.dashboard:dashboard", "See a cluster on one screen, and break it by keys."),
     "label": _Subcommand("seatrial.cli.label:label", "Kill the pods that ask for it by their labels."),
     "plan": _Subcommand("seatrial.cli.plan:plan", "Show what a policy would hit, and touch nothing."),
     "recover": _Subcommand("seatrial.cli.recover:recover", "Undo what runs that died left behind."),
@@ -131,9 +132,13 @@ def seatrial(context: click.Context, /, config_file: str | None, **_for_commands
 
 def main() -> None:
     """The program's entry point."""
-    # Python looks for garbage after every 700 new objects, and what is imported is none: a twentieth of a small run.
+    # Python looks for garbage after every 700 new objects, and what is imported is none: a tenth of a small run.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    sys.exit(run(sys.argv[1:]))
+    # pydantic looks through all installed packages for plugins, which could only watch how policies are read.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    code = run(sys.argv[1:])
+    gc.freeze()  # nor need Python look through all that there is when it ends
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -4,10 +4,10 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from seatrial.cli.option_group import F, flag, option_group
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("seatrial.metrics")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricsChoice:
+class MetricsChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Where metrics go; several ways at once are fine."""
 
     stdout_collector: bool = False

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from seatrial.cli.option_group import F, flag, is_given, option_group
 
@@ -86,8 +86,7 @@ def cluster_options(command: F) -> F:
     return kubeconfig(context(command))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunChoice:
+class RunChoice(msgspec.Struct, frozen=True, kw_only=True):
     """What else the command line says of a run."""
 
     seed: int | str | None = None

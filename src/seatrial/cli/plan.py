@@ -57,10 +57,10 @@ def plan(
     from seatrial.cli.session import SessionOptions
     from seatrial.policy.load import load_policy
     from seatrial.report.plan import plan_as_json, print_plan
-    from seatrial.steps.registry import model_for
+    from seatrial.steps.registry import policy_model
 
     options = SessionOptions(
-        policy=load_policy(policy_file, model=model_for),
+        policy=load_policy(policy_file, model=policy_model()),
         policy_name=str(policy_file),
         kubeconfig=kubeconfig,
         kube_context=kube_context,

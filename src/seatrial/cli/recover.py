@@ -22,6 +22,8 @@ Examples:
   seatrial recover --list
   # undo it, as the next `seatrial autonomous` would
   seatrial recover
+  # take back what a session by hand was told to keep
+  seatrial recover --run 3f2a9c1b7d50
   # its cluster is gone for good
   seatrial recover --forget 3f2a9c1b7d50
 """
@@ -29,7 +31,7 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.option("--list", "only_list", is_flag=True, help="Show what is left, and touch nothing.")
-@click.option("--run", "run_id", metavar="RUN", help="Undo what this run left, and nothing else.")
+@click.option("--run", "run_id", metavar="RUN", help="Undo what this run left or kept, and nothing else.")
 @click.option("--forget", metavar="RUN", help="Drop what this run left: its cluster is gone, or a person mended it.")
 @click.option("--yes", "-y", is_flag=True, help="Forget without asking.")
 @state_dir_option
@@ -47,8 +49,9 @@ def recover(
 ) -> int:
     """Undo what runs that died left behind, from this machine's journal.
 
-    Each is undone on its own cluster. The cluster of --kubeconfig and --context is searched for what runs left there
-    that this journal doesn't know.
+    What a session by hand kept on purpose is undone where --run names it. Each run's changes are undone on its own
+    cluster. The cluster of --kubeconfig and --context is searched for what runs left there that this journal doesn't
+    know.
     """
     import asyncio
 
@@ -84,7 +87,8 @@ async def _recover(
         every = await journal.runs()
         runs = [await _named(journal, run_id)] if run_id else [run for run in every if run.open_undos]
         undos = {run.entry.id: await journal.open_undos(run.entry.id) for run in runs}
-        finished = {} if only_list else await finish_runs(runs, journal, shown=not as_json)
+        left = [] if only_list else [run for run in runs if run_id or not run.kept]
+        finished = await finish_runs(left, journal, shown=not as_json) if left else {}
         leftovers = None
         if not run_id:
             leftovers = await look_for_leftovers(kubeconfig, kube_context, known=[run.entry.id for run in every])

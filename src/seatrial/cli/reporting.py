@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import click
+import msgspec
 
 from seatrial.cli.metrics_options import MetricsChoice, collecting
 from seatrial.cli.option_group import F, option_group
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from seatrial.report.terminal import TerminalReport
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportChoice:
+class ReportChoice(msgspec.Struct, frozen=True, kw_only=True):
     """What is shown of a run, and in which form."""
 
     log_format: Literal["text", "json"] | None = None

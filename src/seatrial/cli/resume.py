@@ -15,7 +15,8 @@ def resume(halt_namespace: str, kubeconfig: Path | None, kube_context: str | Non
     """Lift the halt of a cluster: experiments may run again; those that were ended don't begin by themselves."""
     import asyncio
     import json
-    from dataclasses import asdict
+
+    from msgspec.structs import asdict
 
     from seatrial.engine.halt_mark import lift_mark
     from seatrial.kube.client import connect

@@ -9,20 +9,17 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from seatrial.actions.manifest_text import Manifest
-from seatrial.actions.manifests import apply_manifests, wait_until_ready
 from seatrial.actions.node_shell_pods import keep_books
 from seatrial.cli.machine_options import MachineChoice
 from seatrial.engine.halt import HaltWatch, Stop, obeying_halts
 from seatrial.engine.halt_mark import DEFAULT_NAMESPACE
 from seatrial.engine.interrupts import Interrupts
-from seatrial.engine.plan import make_plan
 from seatrial.engine.recover import Recovery
 from seatrial.engine.runner import run_policy
-from seatrial.engine.saved_plan import SavedPlan, hold_to
 from seatrial.errors import ClusterError, Halted, Interrupted
 from seatrial.kube.client import Client, connect
 from seatrial.machines.lazy import LazyMachines
@@ -40,6 +37,10 @@ from seatrial.runtime.verdict import RunResult
 from seatrial.runtime.world import World
 from seatrial.state_directory import state_directory
 
+if TYPE_CHECKING:
+    from seatrial.actions.manifest_text import Manifest
+    from seatrial.engine.saved_plan import SavedPlan
+
 
 class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says about a run."""
@@ -49,7 +50,7 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     kubeconfig: Path | None = None
     kube_context: str | None = None
     sandbox: bool = False
-    manifests: tuple[Manifest, ...] = ()
+    manifests: "tuple[Manifest, ...]" = ()
     load_timeout_seconds: float = 120
     seed: int | str | None = None
     recovery_timeout_seconds: float = 60
@@ -58,7 +59,7 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     halt_namespace: str = DEFAULT_NAMESPACE
     guardrails: Guardrails = msgspec.field(default_factory=Guardrails)
     machines: MachineChoice = msgspec.field(default_factory=MachineChoice)
-    plan: SavedPlan | None = None
+    plan: "SavedPlan | None" = None
 
 
 async def run_session(options: SessionOptions, listeners: Sequence[Listener]) -> RunResult:
@@ -153,8 +154,11 @@ async def opened(
         yield Ground(context=context, halts=watch, earlier_failures=left)
 
 
-async def _hold_to(plan: SavedPlan, options: SessionOptions, context: Context) -> None:
+async def _hold_to(plan: "SavedPlan", options: SessionOptions, context: Context) -> None:
     """Refuse to run where the cluster is no longer as the plan found it; how that is worked out is told to nobody."""
+    from seatrial.engine.plan import make_plan
+    from seatrial.engine.saved_plan import hold_to
+
     unheard = msgspec.structs.replace(context, events=EventStream(context.clock))
     hold_to(plan, await make_plan(options.policy, unheard, name=options.policy_name))
 
@@ -257,6 +261,8 @@ async def load(options: SessionOptions, context: Context) -> None:
     """
     if not options.manifests:
         return
+    from seatrial.actions.manifests import apply_manifests, wait_until_ready
+
     applied = await apply_manifests(options.manifests, context, journaled=not options.sandbox)
     context.emit(Preparing(what="waiting until what was loaded is ready"))
     late = await wait_until_ready(applied, context, timeout_seconds=options.load_timeout_seconds)

@@ -4,16 +4,25 @@ Where `--execution-mode` isn't `ssh` they are taken, and say nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
+import msgspec
 
 from seatrial.cli.option_group import flag, is_given
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SshChoice:
+class Secretive(msgspec.Struct, frozen=True, kw_only=True):
+    """A choice with `secrets`, which are shown to nobody who looks at it as text."""
+
+    secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        shown = {name: value for name, value in msgspec.structs.asdict(self).items() if name != "secrets"}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+class SshChoice(Secretive, frozen=True, kw_only=True):
     """How machines are reached over SSH.
 
     `settings` are what the flags say, under the names of the variables that say the same, and go into the journal;
@@ -21,8 +30,7 @@ class SshChoice:
     empty, by what their container runtime has for it.
     """
 
-    settings: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    settings: Mapping[str, str] = msgspec.field(default_factory=dict)
     deletes_pods: bool = False
     kill_command: str = ""
 

@@ -33,7 +33,7 @@ def status(
 
     found = asyncio.run(_look(halt_namespace, state_dir, kubeconfig, kube_context))
     click.echo(json.dumps(found, indent=2) if output == "json" else "\n".join(status_lines(found)))
-    if any(run["state"] == "dead" for run in found["runs"]):
+    if any(run["state"] == "dead" and not run["kept"] for run in found["runs"]):
         return 4
     return 0 if found["halted"] is False else 3
 
@@ -41,7 +41,7 @@ def status(
 async def _look(
     halt_namespace: str, state_dir: Path | None, kubeconfig: Path | None, kube_context: str | None
 ) -> dict[str, Any]:
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     from seatrial import __version__
     from seatrial.engine.halt_mark import read_mark
@@ -85,4 +85,5 @@ def _run(run: "JournaledRun") -> dict[str, Any]:
         "state": run.sighting.liveness.value,
         "seen": str(run.sighting),
         "openUndos": run.open_undos,
+        "kept": run.kept,
     }

@@ -58,11 +58,11 @@ def _check(file: str) -> Report:
     from seatrial.policy.load import load_policy
     from seatrial.policy.problems import InvalidPolicy
     from seatrial.policy.wording import printable
-    from seatrial.steps.registry import model_for
+    from seatrial.steps.registry import policy_model
 
     name = "<stdin>" if file == _STDIN else file
     try:
-        policy = load_policy(_read_stdin() if file == _STDIN else Path(file), model=model_for, name=name)
+        policy = load_policy(_read_stdin() if file == _STDIN else Path(file), model=policy_model(), name=name)
     except InvalidPolicy as error:
         return Report(file=name, valid=False, problems=error.to_json(), text=f"{error.details}\n{error.message}")
     except ConfigurationError as error:

@@ -48,6 +48,7 @@ class HaltWatch:
         self._watch: Watch[dict[str, object]] | None = None
         self._mark: HaltMark | None = None
         self._is_unreadable = False
+        self._changed = asyncio.Event()
 
     @property
     def mark(self) -> HaltMark | None:
@@ -68,6 +69,12 @@ class HaltWatch:
             await self._ask()
         if self._mark is not None:
             raise halted(self._mark)
+
+    async def until_seen(self, *, halted: bool) -> None:
+        """Return when it is seen that experiments are halted, or are not; at once while nobody watches."""
+        while self._watch is not None and self._watch.is_streaming and (self._mark is not None) is not halted:
+            self._changed.clear()
+            await self._changed.wait()
 
     async def follow(self) -> None:
         """Watch the mark until cancelled; where that isn't allowed, asking is left."""
@@ -91,6 +98,7 @@ class HaltWatch:
             finally:
                 self._watch = None
                 self._first_look.set()
+                self._changed.set()
             await asyncio.sleep(delay)
 
     async def _ask(self) -> None:
@@ -105,3 +113,4 @@ class HaltWatch:
             self._emit(RunHalted(by=mark.by, reason=mark.reason, since=mark.since))
             self._stop(str(mark))
         self._mark = mark
+        self._changed.set()

@@ -4,16 +4,25 @@ It outlives whoever set it, anybody can see it with kubectl, and where no Seatri
 too: `kubectl create configmap seatrial-halt --from-literal reason=...`.
 """
 
+import socket
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from seatrial.kube.client import Client
 from seatrial.kube.errors import AlreadyExists, NotFound
 from seatrial.kube.resources import CONFIGMAPS
 from seatrial.runtime.halt import HaltMark
+from seatrial.runtime.process_identity import user_name
 
 NAME = "seatrial-halt"
 DEFAULT_NAMESPACE = "default"
+
+
+def own_mark(reason: str) -> HaltMark:
+    """A mark to be set now, in the name of this process's user."""
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return HaltMark(by=f"{user_name()}@{socket.gethostname()}", since=since, reason=reason)
 
 
 async def read_mark(cluster: Client, *, namespace: str) -> HaltMark | None:

@@ -51,11 +51,12 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     async def at_start(self, *, server: str) -> list[str]:
         """Undo what dead runs left behind, and tell what could not be undone on that cluster.
 
-        What was left on another cluster is published as well, and stays in the journal for the next time.
+        What was left on another cluster is published as well, and stays in the journal for the next time. What was
+        kept on purpose stays as it is.
         """
         failures: list[str] = []
         for run in await self.journal.runs():
-            if run.open_undos and run.sighting.liveness is not Liveness.ALIVE:
+            if run.open_undos and not run.kept and run.sighting.liveness is not Liveness.ALIVE:
                 finished = await self.finish(run)
                 failures += finished.failures if run.entry.server == server else ()
         return failures

@@ -9,8 +9,9 @@ asks it to stop.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from seatrial.engine.interrupts import Interrupts
 from seatrial.engine.scenario import run_scenario

@@ -36,7 +36,7 @@ async def unwind(undos: Iterable[WrittenUndo], context: Context, *, hurry: async
 
 async def _unwind(undos: Iterable[WrittenUndo], context: Context, *, hurry: asyncio.Event) -> None:
     deadline: float | None = None
-    for written in sorted(undos, key=_serves_others):
+    for written in sorted(undos, key=serves_others):
         undo = written.undo
         work = _Work(undo, context)
         note, error = await work.outcome(hurry, deadline_seconds=deadline)
@@ -48,7 +48,8 @@ async def _unwind(undos: Iterable[WrittenUndo], context: Context, *, hurry: asyn
             context.emit(UndoDone(description=undo.description, note=note))
 
 
-def _serves_others(written: WrittenUndo) -> bool:
+def serves_others(written: WrittenUndo) -> bool:
+    """Whether an undo takes away what other undos may need, such as a way to machines."""
     try:
         return undo_kind(written.undo.kind).serves_others
     except SeatrialError:

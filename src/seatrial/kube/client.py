@@ -76,6 +76,7 @@ async def connect(
     return Client(
         transport,
         context_name=access.context_name,
+        cluster_name=access.cluster_name,
         default_namespace=namespace or access.namespace,
         kubeconfig=os.pathsep.join(str(path) for path in files),
     )
@@ -94,11 +95,16 @@ class Client(PodSubresources):
         transport: Transport,
         *,
         context_name: str = "",
+        cluster_name: str = "",
         default_namespace: str = "default",
         kubeconfig: str = "",
     ) -> None:
-        """`kubeconfig` has the files that led here, as the variable KUBECONFIG would name them."""
+        """`kubeconfig` has the files that led here, as the variable KUBECONFIG would name them.
+
+        `context_name` and `cluster_name` are what a context and its cluster are called there.
+        """
         self.context_name = context_name
+        self.cluster_name = cluster_name
         self.default_namespace = default_namespace
         self.kubeconfig = kubeconfig
         self._transport = transport
@@ -117,6 +123,7 @@ class Client(PodSubresources):
         return Client(
             self._transport.through(proxy_url),
             context_name=self.context_name,
+            cluster_name=self.cluster_name,
             default_namespace=self.default_namespace,
             kubeconfig=self.kubeconfig,
         )

@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
+from seatrial.kube.reduction import Reduced
+
 T = TypeVar("T")
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -21,11 +23,6 @@ class Change(NamedTuple, Generic[T]):
     object: T
 
 
-class _Identity(NamedTuple):
-    key: str
-    version: str
-
-
 class KnownObjects(Generic[T]):
     """The objects of a collection as far as they have been told to the reader."""
 
@@ -33,6 +30,10 @@ class KnownObjects(Generic[T]):
         self._known: dict[str, tuple[str, T]] = {}
         # An object that left a selector may come back: only events up to its deletion are repetitions.
         self._deleted: OrderedDict[str, str] = OrderedDict()
+
+    def begin_with(self, objects: list[T]) -> None:
+        """Take a list as the truth before anything else is known."""
+        self._known = {key: (version, item) for item in objects for key, version in [_identity(item)]}
 
     def apply_list(self, objects: list[T], resource_version: str) -> list[Change[T]]:
         """Take a list as the truth: what changed against what was known, deletions first."""
@@ -78,17 +79,19 @@ class KnownObjects(Generic[T]):
 
 def resource_version_of(item: Any) -> str:
     """The resourceVersion of a decoded object."""
-    return _identity(item).version
+    return _identity(item)[1]
 
 
-def _identity(item: Any) -> _Identity:
-    """Key and version of an object, be it a dictionary or a structure of `objects`."""
+def _identity(item: Any) -> tuple[str, str]:
+    """Key and version of an object, be it a dictionary, a structure of `objects` or what is kept of one."""
+    if isinstance(item, Reduced):
+        return (item.uid or f"{item.namespace}/{item.name}", item.version)
     if isinstance(item, dict):
         meta = item.get("metadata", {})
         key = meta.get("uid") or f"{meta.get('namespace', '')}/{meta.get('name', '')}"
-        return _Identity(key, meta.get("resourceVersion", ""))
+        return (key, meta.get("resourceVersion", ""))
     meta = item.metadata
-    return _Identity(meta.uid or f"{meta.namespace}/{meta.name}", meta.resource_version)
+    return (meta.uid or f"{meta.namespace}/{meta.name}", meta.resource_version)
 
 
 def _is_older(version: str, other: str) -> bool:

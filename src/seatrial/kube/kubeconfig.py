@@ -131,6 +131,7 @@ class Access(msgspec.Struct, frozen=True):
     namespace: str
     cluster: Cluster
     user: User
+    cluster_name: str = ""
     user_name: str = ""
     user_file: Path | None = None
 
@@ -188,6 +189,7 @@ class Kubeconfig:
             namespace=found.namespace or "default",
             cluster=cluster,
             user=user or User(),
+            cluster_name=found.cluster,
             user_name=found.user,
             user_file=self._user_files.get(found.user),
         )

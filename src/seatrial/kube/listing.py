@@ -5,15 +5,19 @@ then the list starts again, in the end without pages, as Kubernetes documentatio
 large results sets in chunks") advises.
 """
 
+import asyncio
 import functools
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from seatrial.kube import errors
-from seatrial.kube.transport import JSON, Transport, decoded
+from seatrial.kube.reduction import is_reduced
+from seatrial.kube.transport import JSON, Decoder, Transport, decoded
 
 T = TypeVar("T")
+
+_AT_A_STRETCH = 100
 
 
 class ObjectList(msgspec.Struct, Generic[T], frozen=True):
@@ -80,21 +84,43 @@ async def _all_pages(
     params = {**selection.params, "limit": page_size or None, "resourceVersion": resource_version}
     while True:
         answer = await transport.request("GET", selection.path, params=params, headers=headers)
-        page: _Page[T] = decoded(decoder, answer.body)
-        items += page.items or ()
+        page: _Page[Any] = decoded(decoder, answer.body)
+        items += await _reduced(page.items or [], object_type) if is_reduced(object_type) else page.items or []
         if not page.metadata.continue_:
             return ObjectList(items, page.metadata.resource_version)
         # The token holds the version; the server refuses both together.
         params = {**params, "resourceVersion": None, "continue": page.metadata.continue_}
 
 
-@functools.lru_cache(maxsize=64)
-def page_decoder(object_type: Any) -> msgspec.json.Decoder[Any]:
-    """The decoder of a page of such objects."""
-    return msgspec.json.Decoder(_Page[object_type])
+async def _reduced(items: list[msgspec.Raw], object_type: type[T]) -> list[T]:
+    """What is kept of a page's objects: others have their turn between some of them."""
+    decoder = object_decoder(object_type)  # type: ignore[arg-type]  # types are hashable
+    kept: list[T] = []
+    for start in range(0, len(items), _AT_A_STRETCH):
+        await asyncio.sleep(0)
+        kept += [decoded(decoder, item) for item in items[start : start + _AT_A_STRETCH]]
+    return kept
 
 
 @functools.lru_cache(maxsize=64)
-def object_decoder(object_type: Any) -> msgspec.json.Decoder[Any]:
+def page_decoder(object_type: Any) -> Decoder[Any]:
+    """The decoder of a page of such objects; of a page of which little is kept, to objects that are still JSON."""
+    kept: Any = msgspec.Raw if is_reduced(object_type) else object_type
+    return msgspec.json.Decoder(_Page[kept])
+
+
+@functools.lru_cache(maxsize=64)
+def object_decoder(object_type: Any) -> Decoder[Any]:
     """The decoder of such an object."""
-    return msgspec.json.Decoder(object_type)
+    return _ReducedObjects(object_type) if is_reduced(object_type) else msgspec.json.Decoder(object_type)
+
+
+class _ReducedObjects:
+    """Decodes an object and keeps what is wanted of it."""
+
+    def __init__(self, object_type: Any) -> None:
+        self._of = object_type.of
+        self._whole = msgspec.json.Decoder(object_type.whole)
+
+    def decode(self, body: bytes | msgspec.Raw) -> Any:
+        return self._of(self._whole.decode(body))

@@ -344,6 +344,7 @@ class NodeInfo(_Part, frozen=True):
     """What a node's kubelet says of its system; `boot_id` is made anew each time that boots."""
 
     boot_id: str = field(name="bootID", default="")
+    kubelet_version: str = ""
 
 
 class NodeStatus(_Part, frozen=True):

@@ -3,7 +3,7 @@
 Part of `Client`, in a file of its own because only pods have these.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -89,6 +89,34 @@ class PodSubresources:
             headers={"Accept": "*/*"},
         )
         return answer.body.decode(errors="replace")
+
+    def log_stream(
+        self,
+        name: str,
+        *,
+        namespace: str | None = None,
+        container: str | None = None,
+        previous: bool = False,
+        follow: bool = False,
+        tail_lines: int | None = None,
+        since_seconds: int | None = None,
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """What a container has written, all of it, in pieces as they come; with `follow` also what it goes on to write.
+
+        That ends when the container does.
+        """
+        return self._transport.stream(
+            self._pod_path(name, namespace, "log"),
+            params={
+                "container": container,
+                "previous": previous or None,
+                "follow": follow or None,
+                "tailLines": tail_lines,
+                "sinceSeconds": since_seconds,
+            },
+            headers={"Accept": "*/*"},
+            silence_seconds=None if follow else self._transport.timeout_seconds,
+        )
 
     async def ephemeral_container(
         self, name: str, container: Mapping[str, Any], *, namespace: str | None = None

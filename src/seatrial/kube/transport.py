@@ -178,9 +178,11 @@ class Transport:
 
     @asynccontextmanager
     async def stream(
-        self, path: str, *, params: Params, headers: Mapping[str, str], silence_seconds: float
+        self, path: str, *, params: Params, headers: Mapping[str, str], silence_seconds: float | None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open a long answer and hand out its bytes as they arrive; not repeated, not counted as in flight.
+
+        Without `silence_seconds` it may stay silent for ever, as long as the network says that its peer is there.
 
         Raises:
             ClusterError: also while iterating, when the connection breaks or stays silent.
@@ -403,13 +405,26 @@ async def _keep_refusal(response: aiohttp.ClientResponse) -> None:
 
 
 _T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 _WEBSOCKET_TIMEOUT = aiohttp.ClientWSTimeout(ws_close=2.0)
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
 # A peer that vanished is noticed after 15 s + 3 x 5 s, also on a watch on which nothing happens for long.
 _KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPALIVE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 
 
-def decoded(decoder: msgspec.json.Decoder[_T], body: bytes | msgspec.Raw) -> _T:
+class Decoder(Protocol[_T_co]):
+    """Makes objects of JSON: one of msgspec, or one that keeps only part of what it read."""
+
+    def decode(self, body: bytes | msgspec.Raw, /) -> _T_co:
+        """The object.
+
+        Raises:
+            DecodeError: msgspec's; what was read is no such object.
+        """
+        ...
+
+
+def decoded(decoder: Decoder[_T], body: bytes | msgspec.Raw) -> _T:
     """Decode an answer's body.
 
     Raises:

@@ -96,6 +96,7 @@ class Watch(Generic[T]):
         self.snapshot: list[T] = []
         self.is_streaming = False
         """Whether a stream is open: what happens arrives at once."""
+        self._seen_until = 0.0
         self._openings = 0
         self._suspects = 0
         self._transport = transport
@@ -113,7 +114,9 @@ class Watch(Generic[T]):
 
     async def __aenter__(self) -> Self:
         listed = await self._list()
-        self._known.apply_list(listed.items, listed.resource_version)
+        await asyncio.sleep(0)  # a long list was decoded, and will be looked through: others have their turn between
+        self._known.begin_with(listed.items)
+        self._seen_until = asyncio.get_running_loop().time()
         self.snapshot = listed.items
         self._resource_version = listed.resource_version
         self._task = asyncio.create_task(self._follow(), name=f"watch {self._selection.path}")
@@ -132,6 +135,16 @@ class Watch(Generic[T]):
     def reconnections(self) -> int:
         """How often the stream had to be opened again; what happened meanwhile was received late."""
         return max(0, self._openings - 1)
+
+    @property
+    def has_streamed(self) -> bool:
+        """Whether a stream was opened so far: what may be listed need not be allowed to be watched."""
+        return self._openings > 0
+
+    @property
+    def seen_until(self) -> float:
+        """The event loop's time up to which changes have been seen: this moment, while a stream is open."""
+        return asyncio.get_running_loop().time() if self.is_streaming else self._seen_until
 
     def __aiter__(self) -> Self:
         return self
@@ -185,7 +198,7 @@ class Watch(Generic[T]):
 
     async def _relist(self) -> None:
         listed = await self._list()
-        received = asyncio.get_running_loop().time()
+        received = self._seen_until = asyncio.get_running_loop().time()
         for change in self._known.apply_list(listed.items, listed.resource_version):
             await self._tell(change, received)
         self._resource_version = listed.resource_version
@@ -213,6 +226,7 @@ class Watch(Generic[T]):
                         await self._take(line, received)
             finally:
                 self.is_streaming = False
+                self._seen_until = loop.time()
 
     async def _take(self, line: bytes, received: float) -> None:
         event = decoded(_line_decoder, line)

@@ -6,9 +6,10 @@ can do, so that a plan refuses what it can't before anything is touched. `none` 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+import msgspec
 
 from seatrial.errors import MachineError
 from seatrial.kube.client import Client
@@ -32,8 +33,7 @@ class Capability(StrEnum):
     PAUSE = "pause"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """A machine as its cloud knows it. `id` is what the driver's methods take.
 
     `provider_id` is what the cloud's own Kubernetes provider writes into `spec.providerID` of the node;
@@ -49,7 +49,7 @@ class Machine:
     zone: str = ""
     region: str = ""
     groups: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class MachineGone(MachineError):  # noqa: N818 -- a fact, which clean-up lives with
@@ -109,8 +109,7 @@ class MachineDriver(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class DriverType:
+class DriverType(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of driver: the object that an entry point of `seatrial.machines` names.
 
     `connect(cluster, settings)` makes one for the machines of that cluster. The settings are environment variables;

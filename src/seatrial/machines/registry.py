@@ -14,7 +14,7 @@ from seatrial.kube.client import Client
 from seatrial.kube.errors import Forbidden
 from seatrial.machines.driver import DriverType, MachineDriver
 from seatrial.machines.none import NoMachines
-from seatrial.policy.extensions import load_extensions
+from seatrial.policy.extensions import Extensions
 
 MACHINES = "seatrial.machines"
 
@@ -22,7 +22,7 @@ MACHINES = "seatrial.machines"
 @cache
 def driver_types() -> Mapping[str, DriverType]:
     """All kinds of drivers by name; asking for one that can't be loaded raises `UsageError`."""
-    return load_extensions(MACHINES, DriverType)
+    return Extensions(MACHINES, DriverType)
 
 
 async def find_driver(name: str | None, cluster: Client) -> MachineDriver:

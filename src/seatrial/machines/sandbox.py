@@ -5,6 +5,7 @@ nothing. A machine's id carries the sandbox's, so that a machine of another sand
 for it.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -20,7 +21,6 @@ T = TypeVar("T")
 
 _MACHINES = "/sandbox/v1/machines"
 _STATES = {"running": MachineState.UP, "stopped": MachineState.DOWN}
-_CAPABILITIES = frozenset({Capability.START, Capability.STOP, Capability.REBOOT, Capability.PAUSE})
 
 
 class _Machine(msgspec.Struct, frozen=True):
@@ -46,14 +46,11 @@ class SandboxMachines:
         self._cluster = cluster
 
     async def capabilities(self) -> frozenset[Capability]:
-        """Everything but deleting."""
-        return _CAPABILITIES
+        """Everything."""
+        return frozenset(Capability)
 
     async def require(self, *capabilities: Capability) -> None:
-        """Refuse what the sandbox can't do."""
-        for each in capabilities:
-            if each not in _CAPABILITIES:
-                raise MachineError(f"the sandbox can't {each} machines")
+        """A sandbox's machines can be done everything to."""
 
     async def list(self) -> Sequence[Machine]:
         """All machines, in the order in which they were made."""
@@ -82,9 +79,10 @@ class SandboxMachines:
         """Freeze it; `start` lets it go on."""
         await self._act(machine_id, "pause", wanted="paused")
 
-    async def delete(self, machine_id: str) -> None:  # noqa: ARG002 -- the protocol's
-        """Refuse: a sandbox's machines are as many as it was started with."""
-        await self.require(Capability.DELETE)
+    async def delete(self, machine_id: str) -> None:
+        """Pull the plug and throw it away; the Node stays, as in any cluster without a cloud's controller."""
+        with contextlib.suppress(MachineGone):
+            await self._act(machine_id, "delete", wanted="stopped")
 
     async def start_command(self, machine_id: str) -> str:
         """Kubectl's raw request: it reaches this sandbox, whatever its name is."""

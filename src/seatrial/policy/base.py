@@ -11,7 +11,7 @@ sees the values as they were written, whatever else is wrong, so that all proble
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
-from typing import Any, NamedTuple, Self, cast
+from typing import Annotated, Any, NamedTuple, Self, cast
 
 from pydantic import (
     BaseModel,
@@ -29,7 +29,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from seatrial.policy.documentation import documentation_of
+from seatrial.policy.documentation import documentation_of, summary_of
+from seatrial.policy.late_models import LateModel
 
 UNKNOWN_KEY = "unknown_key"
 RULE = "rule"
@@ -53,6 +54,7 @@ class Model(BaseModel):
 
     model_config = ConfigDict(
         alias_generator=to_camel,
+        defer_build=True,
         extra="forbid",
         frozen=True,
         serialize_by_alias=True,
@@ -205,22 +207,26 @@ def option(**constraints: Any) -> Any:
 def one_key(name: str, options: Mapping[str, Any], *, doc: str) -> type[OneKey]:
     """Make a `OneKey` from a table of keys and types, such as one that a registry holds.
 
+    A `LateModel` is loaded when a value has its key.
+
     Args:
         name: the class's name, which is also its title in the schema.
-        options: the key as it stands in the file, and its type: a `Model` or anything a field may be.
+        options: the key as it stands in the file, and its type: a `Model`, a late one, or anything a field may be.
         doc: one sentence for the reference page.
     """
     fields: dict[str, Any] = {
-        f"option_{key}": (kind, Field(default=None, alias=key, description=_summary(kind)))
+        f"option_{key}": (
+            Annotated[Any, kind] if isinstance(kind, LateModel) else kind,
+            # A table has no room for the documentation of its keys.
+            Field(default=None, alias=key, description=summary_of(kind) if _is_model(kind) else None),
+        )
         for key, kind in options.items()
     }
     return create_model(name, __base__=OneKey, __doc__=doc, __module__=__name__, **fields)
 
 
-def _summary(kind: Any) -> str | None:
-    """The first paragraph of a model's docstring: a table has no room for the documentation of its keys."""
-    documentation = kind.__doc__ if isinstance(kind, type) and issubclass(kind, Model) else None
-    return documentation.strip().partition("\n\n")[0] if documentation else None
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Model)
 
 
 def _alias(model: type[Model], name: str) -> str:

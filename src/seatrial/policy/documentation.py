@@ -14,14 +14,25 @@ from itertools import pairwise
 
 from pydantic import BaseModel
 
+from seatrial.policy.late_models import late_model_of
+
 
 def documentation_of(model: type[BaseModel]) -> dict[str, str]:
-    """The documentation of each field that has any, those of the classes that the model is derived from included."""
-    found: dict[str, str] = {}
+    """The documentation of each field that has any, those of the classes that the model is derived from included.
+
+    A field of which nothing is written has the first paragraph of its model, where that is loaded late.
+    """
+    late = {name: late_model_of(field) for name, field in model.model_fields.items()}
+    found = {name: summary_of(each.model) for name, each in late.items() if each}
     for cls in reversed(model.__mro__):
         found |= _written_in(cls)
     said = {name: field.description for name, field in model.model_fields.items() if field.description}
     return {name: text for name, text in (found | said).items() if name in model.model_fields}
+
+
+def summary_of(model: type[BaseModel]) -> str:
+    """The first paragraph of a model's docstring."""
+    return (model.__doc__ or "").strip().partition("\n\n")[0]
 
 
 @cache

@@ -2,12 +2,16 @@
 
 The built-in steps and actions come through the same door as those of others: a group of entry points in
 `pyproject.toml`, each naming an object in a module. `steps.registry` and `actions.registry` say which groups.
+
+All packages that are installed are looked through when a name is asked for that isn't built in, or all names are: that
+takes longer than reading the one file of our own. No package can put itself in the place of what is built in.
 """
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from collections.abc import Set as AbstractSet
+from functools import cached_property, lru_cache
+from importlib.metadata import EntryPoint, EntryPoints, distribution, entry_points
 from typing import TypeVar
 
 from seatrial.errors import SeatrialError, UsageError
@@ -21,47 +25,56 @@ class Extensions(Mapping[str, T]):
     What nobody asks for costs nothing at start-up, and doesn't matter where it is broken.
 
     Args:
-        entries: where the objects are.
+        group: the entry points' group, such as `seatrial.steps`.
         expected: the class that each object must be an instance of.
     """
 
-    def __init__(self, entries: Mapping[str, EntryPoint], expected: type[T]) -> None:
-        self._entries = entries
+    def __init__(self, group: str, expected: type[T]) -> None:
+        self._group = group
         self._expected = expected
+        self._own = {entry.name: entry for entry in _own().select(group=group)}
         self._loaded: dict[str, T] = {}
 
     def __getitem__(self, name: str) -> T:
-        """The object of that name; raises `UsageError` where it can't be loaded or is no `expected`."""
+        """The object of that name.
+
+        Raises:
+            UsageError: it can't be loaded, or is no `expected`; two packages claim one name.
+        """
         if name not in self._loaded:
-            self._loaded[name] = _load(self._entries[name], self._expected)
+            entry = self._own.get(name) or self._all[name]
+            self._loaded[name] = _load(entry, self._expected)
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        return iter(self._all)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._all)
+
+    @property
+    def built_in(self) -> AbstractSet[str]:
+        """The names of those that come with Seatrial."""
+        return self._own.keys()
+
+    @cached_property
+    def _all(self) -> dict[str, EntryPoint]:
+        found: dict[str, EntryPoint] = {}
+        installed = _installed(tuple(sys.path)).select(group=self._group)
+        for entry in sorted(installed, key=lambda each: each.name):
+            other = found.setdefault(entry.name, entry)
+            if other.value != entry.value:
+                raise UsageError(
+                    f"two packages define '{entry.name}' in {self._group}: "
+                    f"{_distribution(other)} and {_distribution(entry)}",
+                    hint="uninstall one of them",
+                )
+        return found
 
 
-def load_extensions(group: str, expected: type[T]) -> Extensions[T]:
-    """Find all objects of a group.
-
-    Args:
-        group: the entry points' group, such as `seatrial.steps`.
-        expected: the class that each object must be an instance of.
-
-    Raises:
-        UsageError: two packages claim one name.
-    """
-    found: dict[str, EntryPoint] = {}
-    for entry in sorted(_installed(tuple(sys.path)).select(group=group), key=lambda each: each.name):
-        other = found.setdefault(entry.name, entry)
-        if other.value != entry.value:
-            raise UsageError(
-                f"two packages define '{entry.name}' in {group}: {_distribution(other)} and {_distribution(entry)}",
-                hint="uninstall one of them",
-            )
-    return Extensions(found, expected)
+@lru_cache(maxsize=1)
+def _own() -> EntryPoints:
+    return distribution("seatrial").entry_points
 
 
 @lru_cache(maxsize=1)

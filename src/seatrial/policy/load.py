@@ -1,8 +1,7 @@
 """From a file to a policy, or to everything that is wrong with it."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -15,13 +14,12 @@ from seatrial.policy.wording import printable
 M = TypeVar("M", bound=Model)
 
 
-def load_policy(source: Path | bytes, *, model: type[M] | Callable[[Any], type[M]], name: str | None = None) -> M:
+def load_policy(source: Path | bytes, *, model: type[M], name: str | None = None) -> M:
     """Read and check a whole file.
 
     Args:
         source: the file, or what stands in it.
-        model: what the file must be, such as `steps.registry.policy_model()`, or what tells that by what is in it, such
-            as `steps.registry.model_for`.
+        model: what the file must be, such as `steps.registry.policy_model()`.
         name: what to call the file in messages; its path where it has one.
 
     Raises:
@@ -36,8 +34,7 @@ def load_policy(source: Path | bytes, *, model: type[M] | Callable[[Any], type[M
         raise InvalidPolicy(shown, [from_flaw(error.flaw)], error.lines) from None
     problems = [from_flaw(flaw) for flaw in document.flaws]
     try:
-        must_be: type[M] = model if isinstance(model, type) else model(document.value)
-        policy = must_be.model_validate(document.value, by_alias=True, by_name=False)
+        policy = model.model_validate(document.value, by_alias=True, by_name=False)
     except ValidationError as error:
         problems += from_validation(error, document)
     else:

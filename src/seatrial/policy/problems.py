@@ -8,9 +8,9 @@ want them.
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -23,8 +23,7 @@ from seatrial.policy.wording import describe, format_path, nearest, one_line, pr
 _WIDEST_EXCERPT = 120
 
 
-@dataclass(frozen=True, kw_only=True, order=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """One thing that is wrong; `message` says all of it in one line, the other fields say it to programs."""
 
     line: int
@@ -53,7 +52,7 @@ class InvalidPolicy(PolicyError):  # noqa: N818 -- reads as what it is, beside i
 
     def to_json(self) -> list[dict[str, Any]]:
         """Each problem as plain data."""
-        return [asdict(each) for each in self.problems]
+        return [msgspec.structs.asdict(each) for each in self.problems]
 
 
 def from_flaw(flaw: Flaw) -> Problem:

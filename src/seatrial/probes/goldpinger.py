@@ -9,12 +9,12 @@ import contextlib
 from typing import Annotated
 
 import aiohttp
-import msgspec
 from pydantic import Field
 
 from seatrial.errors import ClusterError
 from seatrial.policy.base import Model
 from seatrial.policy.scalars import Number, Port, Seconds
+from seatrial.probes.goldpinger_graph import Graph, ask_route
 from seatrial.probes.http_route import NoAnswer, Route
 from seatrial.probes.observer_type import ObserverType
 from seatrial.probes.service_endpoints import ServiceAddress
@@ -23,8 +23,6 @@ from seatrial.runtime.context import Context
 from seatrial.runtime.events import MeshSampled
 from seatrial.runtime.scope import Observation
 from seatrial.runtime.verdict import PASSED, Outcome, failed, nothing_to_do
-
-_TIMEOUT_SECONDS = 5.0
 
 
 class GoldpingerService(Model):
@@ -54,55 +52,12 @@ class Goldpinger(Model):
     Without it, goldpinger is only watched."""
 
 
-class _PeerResult(msgspec.Struct, frozen=True):
-    """One call of an instance to a peer, as goldpinger's interface description names the fields."""
-
-    ok: bool | None = msgspec.field(default=None, name="OK")
-    response_time_ms: float | None = msgspec.field(default=None, name="response-time-ms")
-
-
-class _Check(msgspec.Struct, frozen=True):
-    """What an instance saw of its peers."""
-
-    pod_results: dict[str, _PeerResult] = msgspec.field(default_factory=dict, name="podResults")
-
-
-class _Instance(msgspec.Struct, frozen=True):
-    """What an instance answered when it was asked to check its peers."""
-
-    ok: bool | None = msgspec.field(default=None, name="OK")
-    response: _Check | None = None
-
-
-class _CheckAll(msgspec.Struct, frozen=True):
-    """The answer to `/check_all`."""
-
-    responses: dict[str, _Instance] = {}
-
-
-_decoder = msgspec.json.Decoder(_CheckAll)
-
-
-def read_check_all(body: bytes) -> MeshSampled:
-    """The graph in an answer to `/check_all`; an instance that could not be asked counts as one failed pair.
-
-    Raises:
-        ValueError: it is no such answer.
-    """
-    responses = _decoder.decode(body).responses
-    pairs, failed, delays = 0, [], [0.0]
-    for name, instance in responses.items():
-        if not instance.ok or instance.response is None:
-            pairs += 1
-            failed.append(f"goldpinger -> {name}")
-            continue
-        for peer, result in instance.response.pod_results.items():
-            pairs += 1
-            if result.ok:
-                delays.append(result.response_time_ms or 0.0)
-            else:
-                failed.append(f"{name} -> {peer}")
-    return MeshSampled(instances=len(responses), pairs=pairs, failed=tuple(failed), slowest_ms=max(delays))
+def sample_of(graph: Graph) -> MeshSampled:
+    """A look at the graph; an instance that could not be asked counts as one failed pair."""
+    failed = (*(f"goldpinger -> {name}" for name in graph.silent), *(f"{c.caller} -> {c.peer}" for c in graph.failed))
+    slowest = max((call.ms or 0.0 for call in graph.calls), default=0.0)
+    pairs = len(graph.calls) + len(graph.silent)
+    return MeshSampled(instances=len(graph.instances), pairs=pairs, failed=failed, slowest_ms=slowest)
 
 
 async def run(spec: Goldpinger, context: Context, observation: Observation) -> Outcome:
@@ -167,15 +122,9 @@ class _Watch:
 
 async def _sample(route: Route) -> MeshSampled:
     try:
-        answer = await route.send("get", "/check_all", timeout_seconds=_TIMEOUT_SECONDS, headers={}, body=None)
-        if answer.status == 200:
-            return read_check_all(answer.body)
-        error = f"/check_all answered {answer.status}"
+        return sample_of(await ask_route(route))
     except NoAnswer as problem:
-        error = str(problem)
-    except ValueError as problem:
-        error = f"/check_all answered what can't be read: {problem}"
-    return _nothing_seen(error)
+        return _nothing_seen(str(problem))
 
 
 def _nothing_seen(error: str) -> MeshSampled:

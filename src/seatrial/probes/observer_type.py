@@ -1,8 +1,9 @@
 """What the registry of observers holds: a key of the policy language, its model, and what carries it out."""
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from seatrial.policy.base import Model
 from seatrial.runtime.context import Context
@@ -14,8 +15,7 @@ def _nothing_more(_spec: Any) -> str:
     return ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ObserverType:
+class ObserverType(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of observer, such as `goldpinger`: the object that an entry point of `seatrial.observers` names.
 
     `run(spec, context, observation)` watches until `observation.ending` is set and then tells what it saw.

@@ -3,16 +3,15 @@
 Others add theirs with an entry point in the group `seatrial.observers`; the built-in ones are there too.
 """
 
-from collections.abc import Mapping
 from functools import cache
 
-from seatrial.policy.extensions import load_extensions
+from seatrial.policy.extensions import Extensions
 from seatrial.probes.observer_type import ObserverType
 
 OBSERVERS = "seatrial.observers"
 
 
 @cache
-def observer_types() -> Mapping[str, ObserverType]:
+def observer_types() -> Extensions[ObserverType]:
     """All observers by their key; asking for one that can't be loaded raises `UsageError`."""
-    return load_extensions(OBSERVERS, ObserverType)
+    return Extensions(OBSERVERS, ObserverType)

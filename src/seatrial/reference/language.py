@@ -2,14 +2,16 @@
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from seatrial.policy.base import Model, OneKey
 from seatrial.policy.documentation import documentation_of
+from seatrial.policy.late_models import LateModel, type_of
 from seatrial.steps.registry import policy_model
 
 _INTRODUCTION = """# The policy language
@@ -39,7 +41,7 @@ def models() -> list[tuple[str, type[Model]]]:
             continue
         found[model] = path
         for name, field in model.model_fields.items():
-            waiting += [((*path, field.alias or name), inner) for inner in _models_in(field.annotation)]
+            waiting += [((*path, field.alias or name), inner) for inner in _models_in(type_of(field))]
     paths = list(found.values())
     return [(_title(path, paths), model) for model, path in found.items()]
 
@@ -75,7 +77,7 @@ def _fields(model: type[Model]) -> Iterator[tuple[str, FieldInfo, str]]:
 
 def _kind(field: FieldInfo) -> str:
     bounds = [words for each in field.metadata for words in _bounds(each)]
-    return _type_words(field.annotation) + (f", {', '.join(bounds)}" if bounds else "")
+    return _type_words(type_of(field)) + (f", {', '.join(bounds)}" if bounds else "")
 
 
 def _bounds(constraint: Any) -> Iterator[str]:
@@ -90,6 +92,8 @@ def _bounds(constraint: Any) -> Iterator[str]:
 def _type_words(kind: Any) -> str:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
+        if late := _late_models_in(arguments):
+            return _type_words(late[0])
         return ", ".join([_type_words(arguments[0]), *(words for each in arguments[1:] for words in _bounds(each))])
     if origin is Literal:
         return " or ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in arguments)
@@ -106,8 +110,12 @@ def _type_words(kind: Any) -> str:
 def _models_in(kind: Any) -> Iterator[type[Model]]:
     if isinstance(kind, type) and issubclass(kind, Model):
         yield kind
-    for inner in typing.get_args(kind):
+    for inner in (*typing.get_args(kind), *_late_models_in(typing.get_args(kind))):
         yield from _models_in(inner)
+
+
+def _late_models_in(arguments: Sequence[Any]) -> list[type[BaseModel]]:
+    return [each.model for each in arguments if isinstance(each, LateModel)]
 
 
 def _default(field: FieldInfo) -> str:

@@ -1,7 +1,6 @@
 """The protocol of executors: what runs a shell command on a node's machine."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 import msgspec
@@ -54,8 +53,7 @@ class Executor(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExecutorType:
+class ExecutorType(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of executor: the object that an entry point of `seatrial.executors` names.
 
     `connect(cluster, settings)` makes one for the machines of that cluster. The settings are environment variables;

@@ -14,7 +14,7 @@ from seatrial.choice import read_choice
 from seatrial.errors import UsageError
 from seatrial.kube.client import Client
 from seatrial.kube.errors import Forbidden
-from seatrial.policy.extensions import load_extensions
+from seatrial.policy.extensions import Extensions
 from seatrial.remote.books import Books, KeepsBooks
 from seatrial.remote.executor import CommandResult, Executor, ExecutorType, NoExecutor
 from seatrial.remote.output import LineListener
@@ -27,7 +27,7 @@ _NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 @cache
 def executor_types() -> Mapping[str, ExecutorType]:
     """All kinds of executors by name; asking for one that can't be loaded raises `UsageError`."""
-    return load_extensions(EXECUTORS, ExecutorType)
+    return Extensions(EXECUTORS, ExecutorType)
 
 
 async def find_executor(name: str | None, cluster: Client, *, secrets: Mapping[str, str] = _NO_SECRETS) -> Executor:

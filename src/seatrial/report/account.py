@@ -13,6 +13,7 @@ from seatrial.report.failures import awaited, how_long, struck
 from seatrial.report.summary import is_background
 from seatrial.runtime.events import (
     AlertsMuted,
+    ChangesKept,
     CommandExecuted,
     ContainerRestarted,
     ContainerSignalled,
@@ -27,6 +28,7 @@ from seatrial.runtime.events import (
     FaultProven,
     GuardrailHeld,
     HaltUnreadable,
+    MachineDeleted,
     MachinePaused,
     MachineRebooted,
     MachineSkipped,
@@ -39,6 +41,7 @@ from seatrial.runtime.events import (
     NodeRef,
     NodesChosen,
     NodeTainted,
+    NodeUncordoned,
     ObjectApplied,
     ObjectDeleted,
     PauseStarted,
@@ -92,12 +95,16 @@ _MOST_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the account: how deep, what kind of thing happened, in words, and its tone."""
+    """A line of the account: how deep, what kind of thing happened, in words, and its tone.
+
+    What is `verbatim` is somebody else's text, such as a table, and stays as wide as it is.
+    """
 
     depth: int
     label: str
     text: str
     tone: Tone = "plain"
+    verbatim: bool = False
 
 
 class Account:
@@ -270,6 +277,8 @@ class Account:
             case MachineRebooted(id=machine, name=name, force=force, duration_ms=ms):
                 how = ", by force" if force else ""
                 return [Line(2, "rebooted", f"machine {machine} of node {name}{how}, in {duration(ms)}")]
+            case MachineDeleted(id=machine, name=name, duration_ms=ms):
+                return [Line(2, "deleted", f"machine {machine} of node {name}, for good, in {duration(ms)}")]
             case MachinePaused(id=machine, name=name, duration_ms=ms):
                 return [Line(2, "paused", f"machine {machine} of node {name}, in {duration(ms)}")]
             case ProcessesSignalled(name=name, signal=signal, processes=processes) as sent:
@@ -288,6 +297,8 @@ class Account:
         match event:
             case NodeCordoned(node=node, already=already):
                 return [Line(2, "cordoned", f"{node}{' (it was before, and stays so)' if already else ''}")]
+            case NodeUncordoned(node=node, already=already):
+                return [Line(2, "uncordoned", f"{node}{' (it was not cordoned)' if already else ''}", "good")]
             case NodeTainted(node=node, taint=taint, already=already):
                 return [Line(2, "tainted", f"{node} with {taint}{' (it had it before)' if already else ''}")]
             case PodEvicted(pod=pod, duration_ms=ms):
@@ -403,6 +414,9 @@ class Account:
                 return [Line(1, "undone", f"{description}{f' ({note})' if note else ''}", "good")]
             case UndoFailed(description=description, error=error, manual=manual):
                 return [Line(1, "NOT undone", f"{description}: {error}", "bad"), Line(2, "by hand", manual, "bad")]
+            case ChangesKept(run_id=run, changes=changes):
+                text = f"{counted(len(changes), 'change')}; take back: seatrial recover --run {run}"
+                return [Line(0, "kept", text, "warn")]
         return None
 
 

@@ -15,6 +15,7 @@ from seatrial.runtime.events import (
     FaultCleared,
     FaultProven,
     GuardrailHeld,
+    MachineDeleted,
     MachinePaused,
     MachineRebooted,
     MachineStarted,
@@ -45,7 +46,12 @@ class FaultFigures:
     def add(self, event: Event) -> None:
         """Take in one event; most are none of ours."""
         match event:
-            case MachineStopped(name=name) | MachineRebooted(name=name) | MachinePaused(name=name):
+            case (
+                MachineStopped(name=name)
+                | MachineRebooted(name=name)
+                | MachinePaused(name=name)
+                | MachineDeleted(name=name)
+            ):
                 self._counts[_TO_MACHINES[type(event)]] += 1
                 self._machines.append(name)
             case CommandExecuted(exit_code=code) | PodCommandExecuted(exit_code=code):
@@ -74,6 +80,7 @@ class FaultFigures:
                 "notStopped": counts["not stopped"],
                 "rebooted": counts["rebooted"],
                 "paused": counts["paused"],
+                "deleted": counts["deleted"],
                 "started": counts["started"],
                 "names": list(self._machines),
             },
@@ -104,7 +111,7 @@ class FaultFigures:
     def lines(self) -> Iterator[tuple[str, str]]:
         """The figures for people: of what there was, a heading and what it says."""
         counts = self._counts
-        if told := self._told(("stopped", "not stopped", "rebooted", "paused", "started")):
+        if told := self._told(("stopped", "not stopped", "rebooted", "paused", "deleted", "started")):
             yield "machines", told + (f": {_named(self._machines)}" if self._machines else "")
         if self._moves:
             yield "moved", self._moved_line()
@@ -144,6 +151,7 @@ _TO_MACHINES: dict[type[Event], str] = {
     MachineStopped: "stopped",
     MachineRebooted: "rebooted",
     MachinePaused: "paused",
+    MachineDeleted: "deleted",
 }
 _MOVE_MOMENTS = ("evicted", "created", "ready")
 _COUNTED: dict[type[Event], str] = {

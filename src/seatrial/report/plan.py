@@ -3,6 +3,8 @@
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from rich.console import Console
 from rich.text import Text
@@ -17,16 +19,27 @@ _MARGIN = "   "
 _LABEL_WIDTH = 11
 _NARROWEST = 20
 
+_Row = tuple[str, str, str]
+"""A label, a text and its style."""
+
 
 def plan_as_json(plan: Plan) -> str:
     """The plan as `--output json` prints it."""
     return json.dumps(plan_as_data(plan), indent=2)
 
 
-def print_plan(plan: Plan, console: Console, *, command: Sequence[str] = (), arguments: Sequence[str] = ()) -> None:
-    """Print a plan and the command that carries out exactly this one; `arguments` say which cluster it is.
+def print_plan(
+    plan: Plan,
+    console: Console,
+    *,
+    command: Sequence[str] = (),
+    arguments: Sequence[str] = (),
+    advises: bool = True,
+) -> None:
+    """Print a plan and, unless nobody is to be advised, the command that carries out exactly this one.
 
-    `command` is the command and what it is given; without it, `autonomous` with the policy.
+    `command` is the command and what it is given; without it, `autonomous` with the policy. `arguments` say which
+    cluster it is.
     """
     console.print(plain(f"plan of {plan.policy} on {plan.server}, seed {plan.seed}", style="bold"))
     if plan.failures:
@@ -43,6 +56,11 @@ def print_plan(plan: Plan, console: Console, *, command: Sequence[str] = (), arg
             _print_rows([(place, f"{key}: {step.summary}", ""), *_rows(step)], console)
     if not plan.scenarios:
         console.print("nothing would fail" if plan.failures else "the policy has no scenarios")
+    if advises:
+        _advise(plan, console, command=command, arguments=arguments)
+
+
+def _advise(plan: Plan, console: Console, *, command: Sequence[str], arguments: Sequence[str]) -> None:
     carried_out_by = command or ("autonomous", "--policy-file", plan.policy)
     whole = ["seatrial", *carried_out_by, *arguments, "--seed", plan.seed]
     console.print()
@@ -56,27 +74,48 @@ def print_plan(plan: Plan, console: Console, *, command: Sequence[str] = (), arg
     console.print(plain(f"  {shlex.join(whole)}"), soft_wrap=True)
 
 
-def print_step(title: str, step: StepPlan, console: Console) -> None:
-    """Print what one step would do, under a title of its own."""
-    _print_rows([("would", title, "bold"), *_rows(step)], console)
+def print_step(title: str, step: StepPlan, console: Console, *, most: int | None = None, rest: str = "") -> None:
+    """Print what one step would do, under a title of its own, which says what was chosen.
+
+    Of each kind of thing at most so many are named; `rest` says where the others can be seen.
+    """
+    rows = [row for row in _rows(step) if row[0] != "matched" or not step.matched or step.matched != _chosen(step)]
+    shown = rows if most is None else _cut(rows, most, rest)
+    # In the columns of an account: what comes of it is told below.
+    _print_rows(
+        [("would", title, "bold"), *(shown or [("", step.summary, "dim")])], console, margin=" ", label_width=13
+    )
 
 
-def _print_rows(rows: Iterable[tuple[str, str, str]], console: Console) -> None:
+def _cut(rows: Iterable[_Row], most: int, rest: str) -> list[_Row]:
+    """The rows, of each label at most so many, and how many there are more."""
+    kept: list[_Row] = []
+    for _, group in groupby(rows, key=itemgetter(0)):
+        of_a_kind = list(group)
+        more = len(of_a_kind) - most
+        # A line that says "and 1 more" takes the place of the one it hides.
+        kept += of_a_kind if more <= 1 else [*of_a_kind[:most], ("", f"and {more} more{rest}", "dim")]
+    return kept
+
+
+def _print_rows(
+    rows: Iterable[_Row], console: Console, *, margin: str = _MARGIN, label_width: int = _LABEL_WIDTH
+) -> None:
     """Labels and texts in two columns; only a terminal has a width to wrap them at."""
     for label, text, style in rows:
         shown = plain(text, style=style)
-        width = max(_NARROWEST, console.width - len(_MARGIN) - _LABEL_WIDTH)
+        width = max(_NARROWEST, console.width - len(margin) - label_width)
         parts = shown.wrap(console, width, overflow="fold") if console.is_terminal else shown.split(allow_blank=True)
-        head = Text(_MARGIN).append(label.ljust(_LABEL_WIDTH), style="dim")
+        head = Text(margin).append(label.ljust(label_width), style="dim")
         for part in parts or [shown]:
             part.rstrip()
             line = head.append_text(part)
             line.rstrip()
             console.print(line, soft_wrap=True)
-            head = Text(" " * (len(_MARGIN) + _LABEL_WIDTH))
+            head = Text(" " * (len(margin) + label_width))
 
 
-def _failure_rows(failures: FailuresPlan) -> Iterator[tuple[str, str, str]]:
+def _failure_rows(failures: FailuresPlan) -> Iterator[_Row]:
     for rate in failures.rates:
         yield "expected", f"{counted(rate.units, rate.kind)} with an MTTF of {rate.mttf}: {rate.scenario}", ""
         if rate.mean_seconds_between is None:
@@ -99,20 +138,23 @@ def _failure_rows(failures: FailuresPlan) -> Iterator[tuple[str, str, str]]:
 _WATCH_LABELS = {"observe": "observes", "steadyState": "steady", "abortWhen": "aborts"}
 
 
-def _watch_rows(watch: WatchPlan) -> list[tuple[str, str, str]]:
+def _watch_rows(watch: WatchPlan) -> list[_Row]:
     return [(_WATCH_LABELS[watch.key], watch.summary, ""), *_obstacles(watch.unknown, watch.missing_permissions)]
 
 
-def _obstacles(unknown: str, missing_permissions: Sequence[str]) -> list[tuple[str, str, str]]:
+def _obstacles(unknown: str, missing_permissions: Sequence[str]) -> list[_Row]:
     rows = [("UNKNOWN", unknown, "yellow")] if unknown else []
     return rows + [("FORBIDDEN", f"you may not {what}", "red") for what in missing_permissions]
 
 
-def _rows(step: StepPlan) -> list[tuple[str, str, str]]:
+def _chosen(step: StepPlan) -> int:
+    return len(step.nodes if step.kind == "node" else step.targets)
+
+
+def _rows(step: StepPlan) -> list[_Row]:
     rows = []
     if step.matched is not None:
-        chosen = len(step.nodes if step.kind == "node" else step.targets)
-        rows.append(("matched", f"{step.matched} {step.kind}{'' if step.matched == 1 else 's'}, {chosen} chosen", ""))
+        rows.append(("matched", f"{counted(step.matched, step.kind)}, {_chosen(step)} chosen", ""))
     rows += [("", note, "dim") for note in step.notes]
     victims = set(step.victims)
     rows += [("would hit", f"{pod} on {pod.node or 'no node'}", "bold") for pod in step.victims]

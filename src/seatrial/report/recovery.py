@@ -44,10 +44,10 @@ class RecoveryReport:
         }
 
     def outcome(self, run: JournaledRun) -> str:
-        """What became of a run's undos: open, undone, incomplete, left alone."""
+        """What became of a run's undos: open, kept (on purpose), undone, incomplete, left alone."""
         finished = self.finished.get(run.entry.id)
         if finished is None:
-            return "open"
+            return "kept" if run.kept else "open"
         if finished.left_alone:
             return "left alone"
         return "incomplete" if finished.failures else "undone"
@@ -101,6 +101,8 @@ def _lines(report: RecoveryReport) -> Iterator[str]:
         yield from (f"  NOT undone: {each}" for each in finished.failures)
         if finished.left_alone:
             yield f"  left alone: {finished.left_alone}"
+        if outcome == "kept":
+            yield f"  kept on purpose; take it back: seatrial recover --run {entry.id}"
     yield from _leftover_lines(report.leftovers)
 
 

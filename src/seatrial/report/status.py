@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from seatrial.policy.wording import printable
+from seatrial.policy.wording import counted, printable
 from seatrial.runtime.halt import halt_in_words
 
 
@@ -19,10 +19,13 @@ def _rows(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not status["runs"]:
         yield "runs", "none at work, nothing left to undo"
     for run in status["runs"]:
-        undos = f"{run['openUndos']} change{'' if run['openUndos'] == 1 else 's'} to undo"
+        undos = f"{counted(run['openUndos'], 'change')} {'kept' if run['kept'] else 'to undo'}"
         yield "run", f"{run['run']} of {run['policy']} on {run['server']}, {undos}: {run['seen']}"
-    if any(run["state"] == "dead" for run in status["runs"]):
+    if any(run["state"] == "dead" and not run["kept"] for run in status["runs"]):
         yield "", "undo what is left: seatrial recover"
+    for run in status["runs"]:
+        if run["state"] == "dead" and run["kept"]:
+            yield "", f"take back what is kept: seatrial recover --run {run['run']}"
     yield "journal", status["journal"]
 
 

@@ -106,14 +106,16 @@ def print_summary(summary: Summary, console: Console) -> None:
     console.print(table)
 
 
-def print_line(line: Line, console: Console) -> None:
-    """Print one line of an account."""
-    console.print(_render(line, console), soft_wrap=True, highlight=False)
+def print_line(line: Line, console: Console, *, wraps: bool = True) -> None:
+    """Print one line of an account; one that isn't wrapped is as long as it is, as programs like it."""
+    console.print(_render(line, console, wraps=wraps), soft_wrap=True, highlight=False)
 
 
-def _render(line: Line, console: Console) -> Text:
+def _render(line: Line, console: Console, *, wraps: bool) -> Text:
     """A line wrapped inside its column, without blanks at its ends that would be copied along."""
     style = _STYLES[line.tone]
+    if line.verbatim:
+        return plain(line.text, style=style)
     if line.tone == "heading":
         return Text("\n").append_text(plain(line.text, style=style))
     margin = " " * (2 * line.depth + 1)
@@ -122,6 +124,8 @@ def _render(line: Line, console: Console) -> Text:
         label.append(" " * max(1, _LABEL_WIDTH + 1 - label.cell_len))
     head = Text(margin).append_text(label)
     text = plain(line.text, style=style if line.tone != "good" else "")
+    if not wraps:
+        return head.append_text(text)
     parts = text.wrap(console, max(_NARROWEST, console.width - head.cell_len), overflow="fold")
     for part in parts:
         part.rstrip()

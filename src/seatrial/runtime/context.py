@@ -7,7 +7,8 @@ their own.
 import random
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import astuple, dataclass, field, replace
+
+import msgspec
 
 from seatrial.kube.client import Client
 from seatrial.machines.driver import MachineDriver
@@ -26,8 +27,7 @@ from seatrial.runtime.undo import Undo
 from seatrial.runtime.world import World
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """Where Seatrial itself runs, so that it never hits its own pod or node; empty outside a cluster."""
 
     pod_name: str = ""
@@ -35,8 +35,7 @@ class Identity:
     host_ip: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says for the whole run.
 
     `recovery_timeout_seconds` is how long a scenario waits for the replacements of the pods it killed; 0 doesn't wait.
@@ -48,14 +47,13 @@ class Settings:
 
     max_parallel: int = 50
     recovery_timeout_seconds: float = 60
-    guardrails: Guardrails = field(default_factory=Guardrails)
+    guardrails: Guardrails = msgspec.field(default_factory=Guardrails)
     inventory: Mapping[str, Sequence[str]] | None = None
     inventory_cloud: bool = False
     kill_command: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What a step, action or probe is handed beside its spec; `failed` in a scenario that is a failure.
 
     `named_nodes` are those of the nodes that an action is done to which the policy names exactly.
@@ -67,19 +65,19 @@ class Context:
     events: EventStream
     randomness: Randomness
     clock: Clock
-    machines: MachineDriver = field(default_factory=NoMachines)
-    executor: Executor = field(default_factory=NoExecutor)
-    halt: HaltSwitch = field(default_factory=NeverHalted)
-    identity: Identity = field(default_factory=Identity)
-    settings: Settings = field(default_factory=Settings)
-    scope: ScenarioScope = field(default_factory=ScenarioScope)
-    where: Where = field(default_factory=Where)
+    machines: MachineDriver = msgspec.field(default_factory=NoMachines)
+    executor: Executor = msgspec.field(default_factory=NoExecutor)
+    halt: HaltSwitch = msgspec.field(default_factory=NeverHalted)
+    identity: Identity = msgspec.field(default_factory=Identity)
+    settings: Settings = msgspec.field(default_factory=Settings)
+    scope: ScenarioScope = msgspec.field(default_factory=ScenarioScope)
+    where: Where = msgspec.field(default_factory=Where)
     failed: FailedUnits | None = None
     named_nodes: AbstractSet[str] = frozenset()
 
     def at(self, *, where: Where, scope: ScenarioScope | None = None) -> "Context":
         """The same context at another place of the policy."""
-        return replace(self, where=where, scope=scope or self.scope)
+        return msgspec.structs.replace(self, where=where, scope=scope or self.scope)
 
     @property
     def world(self) -> World:
@@ -106,4 +104,4 @@ class Context:
 
     def random(self, *purpose: object) -> random.Random:
         """The random numbers for one decision made here."""
-        return self.randomness.stream(*astuple(self.where), *purpose)
+        return self.randomness.stream(*msgspec.structs.astuple(self.where), *purpose)

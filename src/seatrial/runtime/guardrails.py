@@ -5,10 +5,12 @@ action by `targets.guardrails`: a step that would break one is refused before it
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from seatrial.policy.models import Guardrails as GuardrailsOfPolicy
+import msgspec
+
+if TYPE_CHECKING:  # the command line has limits before anything has models
+    from seatrial.policy.models import Guardrails as GuardrailsOfPolicy
 
 Limit = TypeVar("Limit", int, float, bool)
 
@@ -16,8 +18,7 @@ DEFAULT_PROTECTED = frozenset({"kube-system"})
 """Namespaces that are left alone unless a matcher names them exactly; Seatrial's own is one more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guardrails:
+class Guardrails(msgspec.Struct, frozen=True, kw_only=True):
     """The limits. None and 0 mean no limit.
 
     `most_pods` and `most_nodes` are how many one step may hit, its retries included, `least_left` how many Ready pods
@@ -43,7 +44,7 @@ class Guardrails:
         return self.etcd_quorum is not False
 
 
-def merge_guardrails(policy: GuardrailsOfPolicy, flags: Guardrails) -> Guardrails:
+def merge_guardrails(policy: "GuardrailsOfPolicy", flags: Guardrails) -> Guardrails:
     """The stricter of what a policy and the command line say, limit by limit: neither can loosen the other."""
     return Guardrails(
         most_pods=_lower(policy.max_pods, flags.most_pods),

@@ -4,14 +4,14 @@ A run is handed a `HaltSwitch` and asks it before each action. Who reads the mar
 the middle of an action, is `engine.halt`.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from seatrial.errors import Halted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HaltMark:
+class HaltMark(msgspec.Struct, frozen=True, kw_only=True):
     """Who halted all experiments on a cluster, when (ISO 8601) and why, as far as the mark says."""
 
     by: str = ""

@@ -54,7 +54,10 @@ class RunEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JournaledRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that has not ended, or that left undos open: who began it and when, and what was last seen of it."""
+    """A run that has not ended, or that left undos open: who began it and when, and what was last seen of it.
+
+    What it left was left on purpose where it was `kept`.
+    """
 
     entry: RunEntry
     started: str
@@ -63,6 +66,7 @@ class JournaledRun(msgspec.Struct, frozen=True, kw_only=True):
     process: ProcessIdentity
     heartbeat: str
     open_undos: int
+    kept: bool = False
 
     @property
     def sighting(self) -> Sighting:
@@ -134,6 +138,10 @@ class Journal:
         """Write down that a run ended."""
         await self._write(("UPDATE run SET finished = ?, verdict = ? WHERE id = ?", (_now(), verdict, run_id)))
 
+    async def keep(self, run_id: str) -> None:
+        """Write down that what a run leaves open is left on purpose: nothing undoes it of itself."""
+        await self._write(("UPDATE run SET kept = 1 WHERE id = ?", (run_id,)))
+
     async def beat(self) -> None:
         """Write down that this process lives, for its runs and for those whose clean-up it finishes.
 
@@ -198,7 +206,7 @@ class Journal:
         """The runs that have not ended or left undos open, last started first."""
         undos = "(SELECT count(*) FROM undo WHERE run_id = run.id AND state <> 'done') AS undos"
         rows = await self._read(
-            f"SELECT finished IS NOT NULL, {undos}, {_RUN_COLUMNS} FROM run"  # noqa: S608 -- our own words
+            f"SELECT finished IS NOT NULL, {undos}, kept, {_RUN_COLUMNS} FROM run"  # noqa: S608 -- our own words
             " WHERE finished IS NULL OR undos > 0 ORDER BY started DESC, rowid DESC",
             (),
         )
@@ -250,7 +258,7 @@ class Journal:
 
 
 def _run_of(row: tuple[Any, ...]) -> JournaledRun:
-    ended, undos, *rest = row
+    ended, undos, kept, *rest = row
     run, policy, seed, server, kubeconfig, context, machines, executor, disposable, *rest = rest
     started, who, *process, heartbeat = rest
     host, boot, namespace, pid, began = process
@@ -272,6 +280,7 @@ def _run_of(row: tuple[Any, ...]) -> JournaledRun:
         process=ProcessIdentity(host=host, boot=boot, namespace=namespace, pid=pid, began=began),
         heartbeat=heartbeat,
         open_undos=undos,
+        kept=bool(kept),
     )
 
 

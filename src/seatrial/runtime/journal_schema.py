@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seatrial.errors import StateError
 
-VERSION = 2
+VERSION = 3
 
 _TABLES_1 = """
 CREATE TABLE run (
@@ -61,7 +61,12 @@ CREATE TABLE claim (
     heartbeat TEXT NOT NULL
 );
 """
-_STEPS = (_TABLES_1, _FROM_1_TO_2)
+
+# What a run that was `kept` left was left on purpose: it is undone when somebody asks for this very run.
+_FROM_2_TO_3 = """
+ALTER TABLE run ADD COLUMN kept INTEGER NOT NULL DEFAULT 0
+"""
+_STEPS = (_TABLES_1, _FROM_1_TO_2, _FROM_2_TO_3)
 
 
 def connect(path: Path | str) -> sqlite3.Connection:

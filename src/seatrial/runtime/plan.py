@@ -1,13 +1,13 @@
 """What a step would do, as data: shown by `seatrial plan`, and the same choice that a run with that seed makes."""
 
-from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from seatrial.runtime.events import PodRef
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnerImpact:
+class OwnerImpact(msgspec.Struct, frozen=True, kw_only=True):
     """How a step changes one owner: how many Ready pods it has, how many pods are hit, how many of those are Ready.
 
     Pods that are not `replaced` are the same ones after clean-up.
@@ -26,8 +26,7 @@ class OwnerImpact:
         return self.ready - self.ready_hit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetImpact:
+class BudgetImpact(msgspec.Struct, frozen=True, kw_only=True):
     """What a step means to a PodDisruptionBudget: how many disruptions it allows, how many the step makes."""
 
     budget: str
@@ -41,8 +40,7 @@ class BudgetImpact:
         return self.hit > self.allowed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionPlan:
+class ActionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What one action of a step adds to the step's plan, beside its victims; the fields mean what they do there."""
 
     notes: tuple[str, ...] = ()
@@ -52,8 +50,7 @@ class ActionPlan:
     missing_permissions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepPlan:
+class StepPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What one step would do to the cluster as it is.
 
     `matched` is None for a step that chooses no targets; `kind` is what it counts. `victims` are the pods that would be
@@ -85,8 +82,7 @@ class StepPlan:
         return not (self.refused or self.missing_permissions)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchPlan:
+class WatchPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What would be watched beside a scenario's steps, in one sentence; `key` is the policy's.
 
     `missing_permissions` and `unknown` mean what they do for a step.
@@ -98,8 +94,7 @@ class WatchPlan:
     unknown: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScenarioPlan:
+class ScenarioPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What one scenario would do; a step's place is its index, its key the policy's."""
 
     name: str
@@ -107,8 +102,7 @@ class ScenarioPlan:
     watches: tuple[WatchPlan, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureRate:
+class FailureRate(msgspec.Struct, frozen=True, kw_only=True):
     """How often something would fail: in a day of the cluster's life, and in seconds of the run between two failures.
 
     `mean_seconds_between` is None where there is nothing that could fail, and `note` says why.
@@ -123,8 +117,7 @@ class FailureRate:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedFailure:
+class PlannedFailure(msgspec.Struct, frozen=True, kw_only=True):
     """One of the first failures: after how much of the cluster's life and how many seconds of waiting, and of what."""
 
     scenario: str
@@ -135,8 +128,7 @@ class PlannedFailure:
     waiting_seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailuresPlan:
+class FailuresPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What would fail of itself in a run with this seed, if all stay that are there."""
 
     accelerate: float
@@ -144,8 +136,7 @@ class FailuresPlan:
     first: tuple[PlannedFailure, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What the first round of a run with this seed would do; `digest` tells policies apart by what they say.
 
     With the run strategy `failures`, the scenarios are those of the first failures, each with the first of its own.
@@ -155,7 +146,7 @@ class Plan:
     digest: str = ""
     seed: str
     server: str
-    scenarios: tuple[ScenarioPlan, ...] = field(default=())
+    scenarios: tuple[ScenarioPlan, ...] = ()
     failures: FailuresPlan | None = None
 
     @property
@@ -174,14 +165,14 @@ FORMAT = "seatrial.io/plan/v1"
 
 def plan_as_data(plan: Plan) -> dict[str, Any]:
     """A plan as plain data, for JSON; what is worked out from other fields (`left`, `broken`, `allowed`) is in it."""
-    described = asdict(plan)
+    described = msgspec.to_builtins(plan)
     for scenario, made in zip(described["scenarios"], plan.scenarios, strict=True):
         scenario["steps"] = [_step_as_data(key, step) for key, step in made.steps]
     return {"format": FORMAT, **described, "allowed": plan.allowed}
 
 
 def _step_as_data(key: str, step: StepPlan) -> dict[str, Any]:
-    described = asdict(step)
+    described = msgspec.to_builtins(step)
     for each, owner in zip(described["owners"], step.owners, strict=True):
         each["left"] = owner.left
     for each, budget in zip(described["budgets"], step.budgets, strict=True):

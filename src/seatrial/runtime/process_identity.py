@@ -8,16 +8,16 @@ when it began. Only where boot and namespace are our own can we look whether it 
 import getpass
 import os
 import socket
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 _NAMESPACE = Path("/proc/self/ns/pid")  # on Linux
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessIdentity:
+class ProcessIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """One process of one boot of one host; `began` is in seconds since that boot (elsewhere than on Linux: of 1970)."""
 
     host: str

@@ -3,12 +3,22 @@
 So clean-up goes on when the disk fails in the middle of a run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from seatrial.errors import StateError
 from seatrial.runtime.journal import Journal, WrittenUndo
 from seatrial.runtime.uncancellable import uncancellable
 from seatrial.runtime.undo import Undo
+
+
+class _Failed(NamedTuple):
+    written: WrittenUndo
+    error: str
+
+
+async def _unguarded() -> None:
+    """Nobody has to be there before something is changed."""
 
 
 class RunJournal:
@@ -18,9 +28,12 @@ class RunJournal:
         """`left_open` has what an earlier process left, last written first."""
         self.journal = journal
         self.run_id = run_id
-        self.failures: list[str] = []
+        self.guard: Callable[[], Awaitable[None]] = _unguarded
+        """Awaited before an undo is written, and so before each change."""
         self._disk_problems: dict[str, None] = {}
         self._open = list(left_open)[::-1]
+        self._mark = max((written.id for written in self._open), default=0)
+        self._failed: dict[int, _Failed] = {}
 
     async def write(self, undo: Undo) -> WrittenUndo:
         """Write down what undoes a change, before the change is made.
@@ -29,29 +42,46 @@ class RunJournal:
         """
 
         async def write() -> WrittenUndo:
+            await self.guard()
             written = await self.journal.write(self.run_id, undo)
             self._open.append(written)
+            self._mark = max(self._mark, written.id)
             return written
 
         return await uncancellable(write())
 
     @property
     def mark(self) -> int:
-        """How many undos are open: pass it to `newer_than` to get those written since."""
-        return len(self._open)
+        """Which undo was written last: pass it to `newer_than` to get those written since; 0 is before the first."""
+        return self._mark
 
     def newer_than(self, mark: int) -> list[WrittenUndo]:
         """The open undos written since `mark`, last in first."""
-        return self._open[mark:][::-1]
+        return [written for written in reversed(self._open) if written.id > mark]
+
+    @property
+    def failures(self) -> list[str]:
+        """What could not be undone, and why."""
+        return [f"{each.written.undo.description}: {each.error}" for each in self._failed.values()]
+
+    @property
+    def failed(self) -> list[WrittenUndo]:
+        """The undos that failed, last written first."""
+        return [self._failed[identifier].written for identifier in sorted(self._failed, reverse=True)]
+
+    def open_again(self, undos: Iterable[WrittenUndo]) -> None:
+        """Have undos that failed open again, in the order in which they were written: somebody wants another try."""
+        self._open += [self._failed.pop(each.id).written for each in undos]
+        self._open.sort(key=lambda written: written.id)
 
     async def settle(self, written: WrittenUndo, *, error: str = "") -> None:
-        """An undo was carried out, or (with an error) failed; either way it is not tried again in this run.
+        """An undo was carried out, or (with an error) failed, and is not tried again of itself in this run.
 
         Cancellation waits until file and memory agree: one that is open in the file alone would be left to recovery.
         """
         self._open.remove(written)
         if error:
-            self.failures.append(f"{written.undo.description}: {error}")
+            self._failed[written.id] = _Failed(written, error)
         await uncancellable(self._settle(written, error=error))
 
     async def _settle(self, written: WrittenUndo, *, error: str) -> None:

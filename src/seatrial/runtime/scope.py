@@ -6,7 +6,7 @@ longer than the step itself (the recovery of a killed pod): the scenario waits f
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 import msgspec
@@ -51,15 +51,18 @@ class _Promise(msgspec.Struct, frozen=True):
 class ScenarioScope:
     """Owns every task a scenario leaves running; none outlives `close`.
 
-    `since` is the journal's mark when the scenario began: newer undos are its own.
+    `since` is the journal's mark when the scenario began: newer undos are its own. `done` has what was done before it
+    and stands, where there is something before it.
     """
 
-    def __init__(self, *, since: int = 0) -> None:
+    def __init__(self, *, since: int = 0, done: Collection[str] = ()) -> None:
         self.since = since
         self._observers: dict[asyncio.Task[Outcome], Observation] = {}
         self._promises: list[_Promise] = []
         self._withdrawn: list[asyncio.Task[Outcome]] = []
+        self._done_before = frozenset(done)
         self._done: set[str] = set()
+        self._done_no_more: set[str] = set()
 
     def did(self, what: str, *, instead_of: str = "") -> None:
         """Remember what was done here: a step that is tried again and finds it so is to count it as done.
@@ -67,11 +70,17 @@ class ScenarioScope:
         `instead_of` is the opposite, which holds no more.
         """
         self._done.discard(instead_of)
+        self._done_no_more.add(instead_of)
         self._done.add(what)
+        self._done_no_more.discard(what)
 
     def has_done(self, what: str) -> bool:
         """Whether that was done in this scenario, and not taken back since by it."""
-        return what in self._done
+        return what in self.all_done(self._done_before)
+
+    def all_done(self, before: Collection[str]) -> frozenset[str]:
+        """What was done, where that was done before this scenario."""
+        return (frozenset(before) - self._done_no_more) | self._done
 
     def observe(self, watch: Callable[[Observation], Coroutine[Any, Any, Outcome]], *, name: str) -> None:
         """Start an observer; its outcome is part of the verdict."""

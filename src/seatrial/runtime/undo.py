@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from seatrial.errors import StateError
-from seatrial.policy.extensions import load_extensions
+from seatrial.policy.extensions import Extensions
 from seatrial.runtime.world import World
 
 
@@ -47,7 +47,7 @@ class UndoKind(msgspec.Struct, frozen=True, kw_only=True):
 @cache
 def undo_kinds() -> Mapping[str, UndoKind]:
     """All kinds, by name."""
-    return load_extensions("seatrial.undo", UndoKind)
+    return Extensions("seatrial.undo", UndoKind)
 
 
 def undo_kind(name: str) -> UndoKind:

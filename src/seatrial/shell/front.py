@@ -18,3 +18,11 @@ class Front(Protocol):
     async def ask(self, question: str) -> str:
         """What somebody answers to a question, without blanks at its ends; empty where nobody can be asked."""
         ...
+
+    async def shown(self) -> None:
+        """Return when the first prompt is seen: what takes long to load waits for that."""
+        ...
+
+    def interrupt(self) -> bool:
+        """Ctrl-C came while a line is awaited: forget what was typed of it. False where it means to leave."""
+        ...

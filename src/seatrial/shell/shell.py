@@ -13,7 +13,10 @@ from seatrial.shell.output import Output
 
 if TYPE_CHECKING:
     from seatrial.by_hand.live.cluster import LiveCluster
+    from seatrial.by_hand.server_time import ServerTime
     from seatrial.by_hand.session import HandSession
+    from seatrial.shell.listings.pods import PodList
+    from seatrial.shell.watching import Watching
 
 Opening = Callable[[], "AbstractAsyncContextManager[Connection]"]
 """Reaches the cluster; what it takes to do that is imported then and not before, so that the prompt comes first."""
@@ -29,12 +32,19 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShellSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line says: `assume_yes` answers every question, `production_pattern` is a glob of contexts."""
+    """What the command line says: `assume_yes` answers every question but those for the name of a production cluster.
+
+    Which those are `production_pattern` says, a glob; `production` is the name that a script gives, since it can't be
+    asked. `halt_namespace` is where the mark of a halt is. In `plain` mode nothing is drawn that can't be read aloud.
+    """
 
     assume_yes: bool = False
+    plain: bool = False
     keep: bool = False
     namespace: str = ""
     production_pattern: str = "*prod*"
+    production: str = ""
+    halt_namespace: str = "default"
 
 
 class Shell:
@@ -48,8 +58,16 @@ class Shell:
         self.numbered_pods: Sequence[tuple[str, str]] = ()
         """Namespace and name of the pods that were listed last, as `kill 1` counts them."""
         self.numbered_nodes: Sequence[str] = ()
+        self.watching: Watching | None = None
+        """What `watch` tells in the background."""
+        self.listed_pods: PodList | None = None
+        """The pods of that list as they were, for `cached_pods`."""
+        self.server_time: ServerTime | None = None
+        """The API server's clock, once it was looked at."""
         self.keeps = settings.keep
         self.is_leaving = False
+        self.is_planning = False
+        """Whether what is ordered is to be shown and not done, as under the command `plan`."""
         self._connection: Connection | None = None
         self._connected: asyncio.Future[Connection] | None = None
 
@@ -83,6 +101,11 @@ class Shell:
         assert self._connected is not None  # noqa: S101 -- `staying_connected` stands around all
         await asyncio.shield(self._connected)
 
+    async def caught_up(self) -> None:
+        """Return when what has happened so far is written."""
+        if self._connection is not None:
+            await self._connection.session.context.events.caught_up()
+
     async def stay_connected(self, opening: Opening, leaving: asyncio.Event) -> None:
         """Reach the cluster, and let go of it (undoing what was done) when `leaving` is set."""
         loop = asyncio.get_running_loop()
@@ -93,6 +116,8 @@ class Shell:
                 self.namespace = self.namespace or connection.namespace
                 self._connected.set_result(connection)
                 await leaving.wait()
+                if self.watching is not None:
+                    self.watching.end()
         except BaseException as error:
             if not self._connected.done():
                 self._connected.set_exception(error)

@@ -1,9 +1,9 @@
 """The step `alertManagerAction`: keep Alertmanagers quiet while an experiment breaks what they watch."""
 
-from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
 from pydantic import AfterValidator, Field
 
 from seatrial.actions.alerts.alertmanager import Address

@@ -7,8 +7,9 @@ touched.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from seatrial.actions.created_objects import object_in_words
 from seatrial.actions.deletions import delete_victims, find_victims

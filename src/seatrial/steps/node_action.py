@@ -5,15 +5,17 @@ what it is about to hit. Whether there is a way to the machines is asked before 
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec.structs import replace
 
 from seatrial.actions.machine_needs import unmet_needs
 from seatrial.actions.node_action_type import NodeActionType
 from seatrial.actions.node_shell_pods import planned_pods
 from seatrial.actions.registry import node_actions
 from seatrial.kube.objects import Pod
-from seatrial.policy.base import Model, OneKey, one_key
+from seatrial.policy.base import Model, OneKey
+from seatrial.policy.key_tables import KeyTable
 from seatrial.policy.scalars import FilledItems, Items
 from seatrial.runtime.context import Context
 from seatrial.runtime.plan import ActionPlan, StepPlan
@@ -31,11 +33,10 @@ from seatrial.targets.pods import pod_ref
 if TYPE_CHECKING:
     NodeActionChoice = OneKey
 else:
-    NodeActionChoice = one_key(
-        "NodeActionChoice",
-        {key: action.model for key, action in node_actions().items()},
-        doc="Does one thing to the nodes.",
-    )
+    NodeActionChoice = Annotated[
+        Any,
+        KeyTable("NodeActionChoice", node_actions(), lambda each: each.model, doc="Does one thing to the nodes."),
+    ]
 
 
 class NodeAction(Model):

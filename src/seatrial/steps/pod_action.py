@@ -6,13 +6,15 @@ to hit; in between, no other code of a run decides about victims.
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec.structs import replace
 
 from seatrial.actions.action_type import ActionType
 from seatrial.actions.registry import pod_actions
 from seatrial.kube.objects import Pod
-from seatrial.policy.base import Model, OneKey, one_key
+from seatrial.policy.base import Model, OneKey
+from seatrial.policy.key_tables import KeyTable
 from seatrial.policy.scalars import FilledItems, Items
 from seatrial.runtime.context import Context
 from seatrial.runtime.plan import ActionPlan, StepPlan
@@ -30,11 +32,10 @@ from seatrial.targets.selection import select_pods
 if TYPE_CHECKING:
     PodActionChoice = OneKey
 else:
-    PodActionChoice = one_key(
-        "PodActionChoice",
-        {key: action.model for key, action in pod_actions().items()},
-        doc="Does one thing to the pods.",
-    )
+    PodActionChoice = Annotated[
+        Any,
+        KeyTable("PodActionChoice", pod_actions(), lambda each: each.model, doc="Does one thing to the pods."),
+    ]
 
 
 class PodAction(Model):

@@ -3,16 +3,16 @@
 Others add steps with an entry point in the group `seatrial.steps`; the built-in ones are there too.
 """
 
-from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from copy import copy
 from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import create_model
 
-from seatrial.policy.base import Model, one_key
-from seatrial.policy.extensions import load_extensions
+from seatrial.policy.base import Model, OneKey, one_key
+from seatrial.policy.extensions import Extensions
+from seatrial.policy.key_tables import KeyTable
+from seatrial.policy.late_models import LateModel
 from seatrial.policy.models import AbortCondition, Config, Policy, RunStrategy, Scenario, SteadyState
 from seatrial.policy.scalars import FilledItems, Items
 from seatrial.probes.registry import observer_types
@@ -24,78 +24,53 @@ M = TypeVar("M", bound=Model)
 
 
 @cache
-def step_types() -> Mapping[str, StepType]:
+def step_types() -> Extensions[StepType]:
     """All steps by their key; asking for one that can't be loaded raises `UsageError`."""
-    return load_extensions(STEPS, StepType)
+    return Extensions(STEPS, StepType)
 
 
 @cache
 def policy_model() -> type[Policy]:
-    """The model of a whole policy file, with every installed step."""
-    return _model_with({*step_types(), *observer_types()}, config=_config_with_failures())
-
-
-def model_for(document: Any) -> type[Policy]:
-    """The same for what stands in one file: only the steps and observers that it names are loaded.
-
-    Loading all of them takes longer than a small experiment. Of the others only the names are known, which is enough to
-    tell what is no step.
-    """
-    named = frozenset(_names_in(document))
-    if _NEEDS_ALL & named:
-        return policy_model()
-    return _model_with(named, config=_config_with_failures() if _names_failures(document) else Config)
-
-
-# What may stand in these are the steps that change nothing, which only those that are loaded can tell.
-_NEEDS_ALL = frozenset({"steadyState", "abortWhen"})
-
-
-def _model_with(named: AbstractSet[str], *, config: type[Config]) -> type[Policy]:
-    steps, observers = step_types(), observer_types()
-    models = {key: steps[key].model if key in named else Any for key in steps}
-    step = one_key("Step", models, doc="One thing that a scenario does.")
-    seen = {key: observers[key].model if key in named else Any for key in observers}
-    observer = one_key("Observer", seen, doc="Watches something through the scenario.")
-    looks = {key: steps[key].model for key in steps if key in named and steps[key].changes_nothing}
-    probe = one_key("Probe", looks, doc="Looks at something and changes nothing.")
-    steady = _refine(SteadyState, probes=FilledItems[probe])  # type: ignore[valid-type] # made above
-    abort = _refine(AbortCondition, probe=probe)
+    """The model of a whole policy file, with every installed step; what a file doesn't name is never loaded."""
+    step = KeyTable("Step", step_types(), lambda each: each.model, doc="One thing that a scenario does.")
+    observer = KeyTable(
+        "Observer", observer_types(), lambda each: each.model, doc="Watches something through the scenario."
+    )
     scenario = _refine(
         Scenario,
-        steps=Items[step],  # type: ignore[valid-type] # made above
-        observe=Items[observer],  # type: ignore[valid-type] # made above
-        steady_state=steady | None,
-        abort_when=Items[abort],  # type: ignore[valid-type] # made above
+        steps=Items[Annotated[Any, step]],
+        observe=Items[Annotated[Any, observer]],
+        steady_state=Annotated[Any, LateModel(_steady_state)] | None,
+        abort_when=Items[Annotated[Any, LateModel(_abort_condition)]],
     )
+    strategy = _refine(RunStrategy, failures=Items[Annotated[Any, LateModel(_failure)]])
+    config = _refine(Config, run_strategy=strategy)
     return _refine(Policy, config=config, scenarios=Items[scenario])  # type: ignore[valid-type] # made above
 
 
-def _config_with_failures() -> type[Config]:
-    """With the matchers that say what fails, which take a while to load."""
+@cache
+def _probe() -> type[OneKey]:
+    """The steps that change nothing, which only those that are loaded can tell."""
+    steps = step_types()
+    looks = {key: steps[key].model for key in steps if steps[key].changes_nothing}
+    return one_key("Probe", looks, doc="Looks at something and changes nothing.")
+
+
+def _steady_state() -> type[SteadyState]:
+    return _refine(SteadyState, probes=FilledItems[_probe()])  # type: ignore[misc] # made above
+
+
+def _abort_condition() -> type[AbortCondition]:
+    return _refine(AbortCondition, probe=_probe())
+
+
+def _failure() -> type[Model]:
+    """With the matchers that say what fails."""
     from seatrial.policy.failures import Failure  # noqa: PLC0415 -- few policies name failures
     from seatrial.targets.node_selection import NodeTargetMatcher  # noqa: PLC0415 -- likewise
     from seatrial.targets.pods import PodMatcher  # noqa: PLC0415 -- likewise
 
-    failure = _refine(Failure, nodes=FilledItems[NodeTargetMatcher] | None, pods=FilledItems[PodMatcher] | None)
-    strategy = _refine(RunStrategy, failures=Items[failure])  # type: ignore[valid-type] # made above
-    return _refine(Config, run_strategy=strategy)
-
-
-def _names_failures(document: Any) -> bool:
-    config = document.get("config") if isinstance(document, dict) else None
-    strategy = config.get("runStrategy") if isinstance(config, dict) else None
-    return isinstance(strategy, dict) and "failures" in strategy
-
-
-def _names_in(document: Any) -> Iterator[str]:
-    """The keys of a file's scenarios, and those of the items of their lists."""
-    scenarios = document.get("scenarios") if isinstance(document, dict) else None
-    for scenario in scenarios if isinstance(scenarios, list) else ():
-        if isinstance(scenario, dict):
-            yield from scenario
-            lists = [each for each in scenario.values() if isinstance(each, list)]
-            yield from (key for items in lists for item in items if isinstance(item, dict) for key in item)
+    return _refine(Failure, nodes=FilledItems[NodeTargetMatcher] | None, pods=FilledItems[PodMatcher] | None)
 
 
 def _refine(model: type[M], **annotations: Any) -> type[M]:

@@ -173,7 +173,7 @@ async def _scale(spec: Scale, change: _Change, context: Context) -> None:
             description=f"scale {change} back to {change.before}",
         )
     except ClusterError:
-        if written and context.journal.mark == mark:
+        if written and not context.journal.newer_than(mark):
             await context.journal.settle(written)  # nothing of ours was changed: there is nothing to wait for
         raise
 

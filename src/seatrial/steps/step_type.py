@@ -1,8 +1,9 @@
 """What the registry of steps holds: a key of the policy language, its model, and what carries it out."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from seatrial.policy.base import Model
 from seatrial.runtime.context import Context
@@ -14,8 +15,7 @@ async def _nothing_unmet(_spec: Any, _context: Context) -> tuple[str, ...]:
     return ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepType:
+class StepType(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of step, such as `podAction`: the object that an entry point of `seatrial.steps` names.
 
     `run(spec, context)` carries it out; `plan(spec, context)` tells what it would do, changing nothing.

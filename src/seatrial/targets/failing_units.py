@@ -5,10 +5,10 @@ a node is up says its machine where a matcher has the cloud asked, else whether 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import cast
 
 import msgspec
+from msgspec.structs import replace
 
 from seatrial.kube.objects import ZONE_LABEL, PartialObject
 from seatrial.kube.resources import NODES

@@ -5,60 +5,73 @@ a rollout, during which pods belong to two ReplicaSets, counts as one.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import TypeVar
 
+from seatrial.errors import ClusterError
 from seatrial.kube.client import Client
 from seatrial.kube.errors import Forbidden, NotFound
 from seatrial.kube.objects import OwnerReference, PartialObject, Pod, PodDisruptionBudget
-from seatrial.kube.resources import PODDISRUPTIONBUDGETS, PODS, REPLICASETS
+from seatrial.kube.resources import PODDISRUPTIONBUDGETS, PODS, REPLICASETS, Resource
 from seatrial.kube.selectors import LabelSelector
 from seatrial.runtime.plan import BudgetImpact, OwnerImpact
+
+_T = TypeVar("_T", Pod, PartialObject, PodDisruptionBudget)
+
+_ASKED_ONE_BY_ONE = 3
+"""Of more namespaces than these everything is listed at once: a node's pods may be in a hundred of them."""
 
 
 async def owner_impacts(victims: Iterable[Pod], cluster: Client) -> tuple[OwnerImpact, ...]:
     """How many Ready pods each owner has, and how many of them would be hit."""
-    victims = list(victims)
-    impacts: list[OwnerImpact] = []
-    for namespace in sorted({pod.metadata.namespace for pod in victims}):
-        hit = [pod for pod in victims if pod.metadata.namespace == namespace]
-        impacts += await _owner_impacts_in(namespace, hit, cluster)
-    return tuple(impacts)
+    owned = _owned(victims)
+    above = await _owners_of_replica_sets(owned, cluster)
+    pods = await _in_namespaces(PODS, owned, cluster, Pod)
+    return tuple(
+        impact
+        for namespace, hit in sorted(owned.items())
+        for impact in _owner_impacts_in(namespace, hit, pods[namespace], above)
+    )
 
 
 async def owner_names(pods: Iterable[Pod], cluster: Client) -> Mapping[str, str]:
     """Who decides how many of these pods there are, in words, by the UIDs of the pods' controllers."""
-    names: dict[str, str] = {}
-    spaces: dict[str, set[OwnerReference]] = defaultdict(set)
-    for pod in pods:
+    owned = _owned(pods)
+    above = await _owners_of_replica_sets(owned, cluster)
+    names = {}
+    for pod in (each for theirs in owned.values() for each in theirs):
         if controller := pod.metadata.controller:
-            spaces[pod.metadata.namespace].add(controller)
-    for namespace, controllers in sorted(spaces.items()):
-        above = await _owners_of_replica_sets(namespace, controllers, cluster)
-        for controller in controllers:
             owner = above.get(controller.uid, controller)
-            names[controller.uid] = f"{owner.kind}/{owner.name} in {namespace}"
+            names[controller.uid] = f"{owner.kind}/{owner.name} in {pod.metadata.namespace}"
     return names
 
 
-async def _owner_impacts_in(namespace: str, victims: list[Pod], cluster: Client) -> Iterator[OwnerImpact]:
-    controllers = {owner for pod in victims if (owner := pod.metadata.controller)}
-    if not controllers:
-        return iter(())
-    above = await _owners_of_replica_sets(namespace, controllers, cluster)
+def _owned(pods: Iterable[Pod]) -> Mapping[str, list[Pod]]:
+    """Those of the pods that somebody owns, by namespace."""
+    owned: dict[str, list[Pod]] = defaultdict(list)
+    for pod in pods:
+        if pod.metadata.controller:
+            owned[pod.metadata.namespace].append(pod)
+    return owned
 
+
+def _owner_impacts_in(
+    namespace: str, victims: Sequence[Pod], pods: Iterable[Pod], above: Mapping[str, OwnerReference]
+) -> Iterable[OwnerImpact]:
     def owner_of(pod: Pod) -> OwnerReference | None:
         controller = pod.metadata.controller
         return controller and above.get(controller.uid, controller)
 
-    ready: Counter[str] = Counter()
-    for pod in (await cluster.list(PODS, namespace=namespace, type=Pod)).items:
-        if (owner := owner_of(pod)) and pod.is_ready and not pod.is_terminating:
-            ready[owner.uid] += 1
+    def counted(pods: Iterable[Pod], *, ready: bool) -> Counter[str]:
+        return Counter(
+            owner.uid
+            for pod in pods
+            if (owner := owner_of(pod)) and (not ready or (pod.is_ready and not pod.is_terminating))
+        )
+
+    ready, hit, ready_hit = counted(pods, ready=True), counted(victims, ready=False), counted(victims, ready=True)
     owners = {owner.uid: owner for pod in victims if (owner := owner_of(pod))}
-    hit = Counter(owner.uid for pod in victims if (owner := owner_of(pod)))
-    ready_hit = Counter(
-        owner.uid for pod in victims if (owner := owner_of(pod)) and pod.is_ready and not pod.is_terminating
-    )
     return (
         OwnerImpact(
             owner=f"{owner.kind}/{owner.name}",
@@ -71,17 +84,42 @@ async def _owner_impacts_in(namespace: str, victims: list[Pod], cluster: Client)
     )
 
 
-async def _owners_of_replica_sets(
-    namespace: str, controllers: Iterable[OwnerReference], cluster: Client
-) -> dict[str, OwnerReference]:
-    """Who controls each ReplicaSet of the namespace, by its UID; empty where that can't be read or isn't needed."""
-    if all(each.kind != REPLICASETS.kind for each in controllers):
-        return {}
-    try:
-        sets = await cluster.list(REPLICASETS, namespace=namespace, type=PartialObject, metadata_only=True)
-    except (Forbidden, NotFound):
-        return {}
-    return {each.metadata.uid: owner for each in sets.items if (owner := each.metadata.controller)}
+async def _owners_of_replica_sets(owned: Mapping[str, Sequence[Pod]], cluster: Client) -> Mapping[str, OwnerReference]:
+    """Who controls the ReplicaSets of these pods' namespaces, by their UIDs; without those that can't be read."""
+    of_sets = {
+        namespace
+        for namespace, pods in owned.items()
+        if any(pod.metadata.controller and pod.metadata.controller.kind == REPLICASETS.kind for pod in pods)
+    }
+    sets = await _in_namespaces(REPLICASETS, of_sets, cluster, PartialObject, leaves_out=(Forbidden, NotFound))
+    return {
+        each.metadata.uid: owner for found in sets.values() for each in found if (owner := each.metadata.controller)
+    }
+
+
+async def _in_namespaces(
+    resource: Resource,
+    namespaces: Collection[str],
+    cluster: Client,
+    object_type: type[_T],
+    *,
+    leaves_out: tuple[type[ClusterError], ...] = (),
+) -> Mapping[str, Sequence[_T]]:
+    """The objects of these namespaces; those of a namespace for which one of these errors comes are left out."""
+    found: dict[str, Sequence[_T]] = {}
+    is_partial = object_type is PartialObject
+    if len(namespaces) > _ASKED_ONE_BY_ONE:
+        with suppress(Forbidden, *leaves_out):
+            spaces: dict[str, list[_T]] = {namespace: [] for namespace in namespaces}
+            for each in (await cluster.list(resource, type=object_type, metadata_only=is_partial)).items:
+                if each.metadata.namespace in spaces:
+                    spaces[each.metadata.namespace].append(each)
+            return spaces
+    for namespace in sorted(namespaces):
+        with suppress(*leaves_out):
+            listed = await cluster.list(resource, namespace=namespace, type=object_type, metadata_only=is_partial)
+            found[namespace] = listed.items
+    return found
 
 
 async def budget_impacts(
@@ -91,25 +129,18 @@ async def budget_impacts(
 
     Those of a namespace whose budgets may not be read are left out, or (`strictly`) that is raised as `Forbidden`.
     """
-    victims = list(victims)
-    impacts = []
-    for namespace in sorted({pod.metadata.namespace for pod in victims}):
-        try:
-            budgets = await cluster.list(PODDISRUPTIONBUDGETS, namespace=namespace, type=PodDisruptionBudget)
-        except Forbidden:
-            if strictly:
-                raise
-            continue
-        except NotFound:
-            continue
-        labels = [pod.metadata.labels or {} for pod in victims if pod.metadata.namespace == namespace]
-        for budget in budgets.items:
-            selector = LabelSelector.from_dict(budget.spec.selector)
-            hit = sum(selector.matches(each) for each in labels)
-            if budget.spec.selector is not None and hit:
-                name = budget.metadata.name
-                impacts.append(BudgetImpact(budget=name, namespace=namespace, allowed=_allowed(budget), hit=hit))
-    return tuple(impacts)
+    spaces: dict[str, list[Mapping[str, str]]] = defaultdict(list)
+    for pod in victims:
+        spaces[pod.metadata.namespace].append(pod.metadata.labels or {})
+    leaves_out = (NotFound,) if strictly else (NotFound, Forbidden)
+    found = await _in_namespaces(PODDISRUPTIONBUDGETS, spaces, cluster, PodDisruptionBudget, leaves_out=leaves_out)
+    return tuple(
+        BudgetImpact(budget=budget.metadata.name, namespace=namespace, allowed=_allowed(budget), hit=hit)
+        for namespace, budgets in sorted(found.items())
+        for budget in budgets
+        if budget.spec.selector is not None
+        and (hit := sum(map(LabelSelector.from_dict(budget.spec.selector).matches, spaces[namespace])))
+    )
 
 
 def _allowed(budget: PodDisruptionBudget) -> int:

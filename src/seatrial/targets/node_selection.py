@@ -121,7 +121,7 @@ async def select_nodes(
     all_nodes, notes = await list_targets(context, needs_machines=asks)
     matched: dict[str, NodeTarget] = {}
     for matcher in matchers:
-        found = [target for target in all_nodes if _is_matched(target, matcher, context.failed)]
+        found = [target for target in all_nodes if takes(matcher, target, failed=context.failed)]
         context.emit(TargetsMatched(matcher=describe(matcher), count=len(found), kind="node"))
         if matcher.spec is True and (context.failed is None or not context.failed.nodes):
             notes.append("what failed is a pod" if context.failed else UNKNOWN)
@@ -168,7 +168,17 @@ async def matching_nodes(matchers: Sequence[NodeTargetMatcher], context: Context
         MachineError: the cloud refused or did not answer.
     """
     all_nodes, _ = await list_targets(context, needs_machines=_ask_the_cloud(matchers, ()))
-    return [each for each in all_nodes if any(_is_matched(each, matcher, context.failed) for matcher in matchers)]
+    return [each for each in all_nodes if any(takes(matcher, each, failed=context.failed) for matcher in matchers)]
+
+
+def takes(matcher: NodeTargetMatcher, target: NodeTarget, *, failed: FailedUnits | None = None) -> bool:
+    """Whether a matcher takes this node."""
+    spec = matcher.spec
+    if spec is True:
+        return failed is not None and target.name in failed.nodes
+    if isinstance(spec, NodeLabels):
+        return parse_label_selector(spec.selector).matches(target.node.metadata.labels)
+    return _has_property(target, spec)
 
 
 def describe(matcher: NodeTargetMatcher) -> str:
@@ -184,15 +194,6 @@ def describe(matcher: NodeTargetMatcher) -> str:
 def _ask_the_cloud(matchers: Sequence[NodeTargetMatcher], filters: Sequence[NodeFilter]) -> bool:
     specs = [each.spec for each in (*matchers, *filters)]
     return any(isinstance(spec, NodeProperty) and spec.name in _ASKS_THE_CLOUD for spec in specs)
-
-
-def _is_matched(target: NodeTarget, matcher: NodeTargetMatcher, failed: FailedUnits | None) -> bool:
-    spec = matcher.spec
-    if spec is True:
-        return failed is not None and target.name in failed.nodes
-    if isinstance(spec, NodeLabels):
-        return parse_label_selector(spec.selector).matches(target.node.metadata.labels)
-    return _has_property(target, spec)
 
 
 def _is_named(target: NodeTarget, matcher: NodeTargetMatcher, failed: FailedUnits | None) -> bool:

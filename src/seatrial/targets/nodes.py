@@ -80,21 +80,25 @@ class NodeTarget(msgspec.Struct, frozen=True, kw_only=True):
         return list(dict.fromkeys([*ours, *theirs]))
 
     @property
-    def groups(self) -> list[str]:
-        """Roles, node pool and the cloud's groups; with an inventory file its groups, else each label.
-
-        A label is a group by `KEY=VALUE` and by its value alone, as in PowerfulSeal's inventory from Kubernetes.
-        """
+    def given_groups(self) -> list[str]:
+        """The groups that somebody made: roles, node pool, the cloud's groups; with an inventory file its groups."""
         labels = self.node.metadata.labels or {}
         roles = [key.removeprefix(_ROLE_PREFIX) for key in labels if key.startswith(_ROLE_PREFIX)]
         pools = [labels[key] for key in _GROUP_LABELS if key in labels]
         clouds = self.machine.groups if self.machine else ()
-        return list(dict.fromkeys([*roles, *pools, *clouds, *self._inventory(labels)]))
+        return list(dict.fromkeys([*roles, *pools, *clouds, *(self.inventory_groups or ())]))
 
-    def _inventory(self, labels: Mapping[str, str]) -> Sequence[str]:
+    @property
+    def groups(self) -> list[str]:
+        """The groups that were given, and without an inventory file each label.
+
+        A label is a group by `KEY=VALUE` and by its value alone, as in PowerfulSeal's inventory from Kubernetes.
+        """
         if self.inventory_groups is not None:
-            return self.inventory_groups
-        return [each for key, value in labels.items() if value for each in (f"{key}={value}", value)]
+            return self.given_groups
+        labels = (self.node.metadata.labels or {}).items()
+        by_label = [each for key, value in labels if value for each in (f"{key}={value}", value)]
+        return list(dict.fromkeys([*self.given_groups, *by_label]))
 
 
 def node_ref(node: Node) -> NodeRef:
@@ -151,19 +155,20 @@ async def pods_on_nodes(nodes: Collection[str], context: Context) -> list[Pod]:
 
 def _target(node: Node, pairing: Pairing, inventory: Mapping[str, Sequence[str]] | None) -> NodeTarget:
     name = node.metadata.name
-    groups = _groups_of({name, *(each.address for each in node.status.addresses)}, inventory)
+    groups = groups_in({name, *(each.address for each in node.status.addresses)}, inventory)
     machine, problem = pairing.machines.get(name), pairing.problems.get(name, "")
     return NodeTarget(node=node, machine=machine, problem=problem, inventory_groups=groups)
 
 
 def _stray(machine: Machine, inventory: Mapping[str, Sequence[str]] | None) -> NodeTarget:
     """A machine that no node runs on."""
-    groups = _groups_of({machine.name, *machine.addresses}, inventory)
+    groups = groups_in({machine.name, *machine.addresses}, inventory)
     meta = ObjectMeta(name=machine.name or machine.id, uid=machine.id, labels=dict(machine.labels))
     return NodeTarget(node=Node(metadata=meta), machine=machine, inventory_groups=groups, has_node=False)
 
 
-def _groups_of(hosts: Collection[str], inventory: Mapping[str, Sequence[str]] | None) -> tuple[str, ...] | None:
+def groups_in(hosts: Collection[str], inventory: Mapping[str, Sequence[str]] | None) -> tuple[str, ...] | None:
+    """The groups of an inventory file that one of these hosts is in; None without a file."""
     if inventory is None:
         return None
     known = {each.lower() for each in hosts}

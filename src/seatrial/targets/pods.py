@@ -4,27 +4,20 @@ Each matcher names a set of pods; several matchers make one set without duplicat
 name, so that the same seed on the same cluster picks the same ones. Seatrial's own pods are never in it.
 """
 
+import asyncio
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from seatrial.kube.objects import Pod
 from seatrial.policy.base import OneKey, option
+from seatrial.policy.late_models import LateModel
 from seatrial.remote.node_shell_pod import is_shell_pod
 from seatrial.runtime.context import Context, Identity
 from seatrial.runtime.events import PodRef, TargetsMatched
 from seatrial.runtime.failed_units import UNKNOWN, FailedUnits
-from seatrial.targets.pod_matchers.by_owner import OwnerMatcher
-from seatrial.targets.pod_matchers.by_place import NodeMatcher, ZoneMatcher
-from seatrial.targets.pod_matchers.by_selector import FieldMatcher, LabelsMatcher
-from seatrial.targets.pod_matchers.by_service import ServiceMatcher
-from seatrial.targets.pod_matchers.by_workload import (
-    DaemonSetMatcher,
-    DeploymentMatcher,
-    JobMatcher,
-    ReplicaSetMatcher,
-    StatefulSetMatcher,
-)
 from seatrial.targets.pod_matchers.reader import Matched, PodReader, in_words, is_all, is_glob
+
+_MATCHERS = "seatrial.targets.pod_matchers"
 
 # The annotation of what stands for a static pod in the API.
 _MIRROR = "kubernetes.io/config.mirror"
@@ -36,37 +29,37 @@ class PodMatcher(OneKey):
     namespace: str = option()
     """Every pod of this namespace; `*` or an empty string: of all; a glob such as `team-*` matches whole names."""
 
-    deployment: DeploymentMatcher = option()
+    deployment: Annotated[Any, LateModel.at(f"{_MATCHERS}.by_workload:DeploymentMatcher")] = option()
     """The pods that a Deployment owns through its ReplicaSets."""
 
-    stateful_set: StatefulSetMatcher = option()
+    stateful_set: Annotated[Any, LateModel.at(f"{_MATCHERS}.by_workload:StatefulSetMatcher")] = option()
     """The pods of a StatefulSet."""
 
-    daemon_set: DaemonSetMatcher = option()
+    daemon_set: Annotated[Any, LateModel.at(f"{_MATCHERS}.by_workload:DaemonSetMatcher")] = option()
     """The pods of a DaemonSet."""
 
-    job: JobMatcher = option()
+    job: Annotated[Any, LateModel.at(f"{_MATCHERS}.by_workload:JobMatcher")] = option()
     """The pods of a Job."""
 
-    replica_set: ReplicaSetMatcher = option()
+    replica_set: Annotated[Any, LateModel.at(f"{_MATCHERS}.by_workload:ReplicaSetMatcher")] = option()
     """The pods of a ReplicaSet."""
 
-    owner: OwnerMatcher = option()
+    owner: Annotated[Any, LateModel.at(f"{_MATCHERS}.by_owner:OwnerMatcher")] = option()
     """The pods that an object of any kind owns, directly or through objects that it owns."""
 
-    labels: LabelsMatcher = option()
+    labels: Annotated[Any, LateModel.at(f"{_MATCHERS}.by_selector:LabelsMatcher")] = option()
     """The pods that a label selector selects."""
 
-    field: FieldMatcher = option()
+    field: Annotated[Any, LateModel.at(f"{_MATCHERS}.by_selector:FieldMatcher")] = option()
     """The pods that a field selector selects."""
 
-    service: ServiceMatcher = option()
+    service: Annotated[Any, LateModel.at(f"{_MATCHERS}.by_service:ServiceMatcher")] = option()
     """The pods behind a Service."""
 
-    node: NodeMatcher = option()
+    node: Annotated[Any, LateModel.at(f"{_MATCHERS}.by_place:NodeMatcher")] = option()
     """The pods that run on a node."""
 
-    zone: ZoneMatcher = option()
+    zone: Annotated[Any, LateModel.at(f"{_MATCHERS}.by_place:ZoneMatcher")] = option()
     """The pods that run on the nodes of a zone."""
 
     failed: Literal[True] = option()
@@ -82,12 +75,18 @@ async def match_pods(matchers: Sequence[PodMatcher], context: Context, *, metada
     found: dict[str, Pod] = {}
     notes: list[str] = []
     reader = PodReader(cluster=context.cluster, metadata_only=metadata_only)
-    for matcher in matchers:
+
+    async def match(matcher: PodMatcher) -> Matched:
         spec = matcher.spec
         if spec is True:
-            matched = await _failed_pods(reader, context)
-        else:
-            matched = await (reader.list_in(spec) if isinstance(spec, str) else spec.find(reader))
+            return await _failed_pods(reader, context)
+        return await (reader.list_in(spec) if isinstance(spec, str) else spec.find(reader))
+
+    # Hundreds of pods that somebody named are as many matchers: little time may pass between choosing and acting.
+    answers = await asyncio.gather(*map(match, matchers), return_exceptions=True)
+    for matcher, matched in zip(matchers, answers, strict=True):
+        if isinstance(matched, BaseException):
+            raise matched
         context.emit(TargetsMatched(matcher=describe(matcher), count=len(matched.pods)))
         found.update((pod.metadata.uid, pod) for pod in matched.pods)
         notes += matched.notes

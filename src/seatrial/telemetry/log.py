@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Literal, TextIO
 
 from seatrial.runtime.events import (
+    ChangesKept,
     CommandExecuted,
     CommandOutput,
     EarlierRunFound,
@@ -119,7 +120,7 @@ def _is_warning(event: Event) -> bool:
             return True
         case FailureAwaited(seconds=None):
             return True
-        case UndoRetried() | RunHalted() | HaltUnreadable() | EarlierRunFound():
+        case UndoRetried() | RunHalted() | HaltUnreadable() | EarlierRunFound() | ChangesKept():
             return True
     return False
 

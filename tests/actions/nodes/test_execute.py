@@ -1,8 +1,7 @@
 """Running a command on machines, where it does not get there."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions.nodes.execute import Execute, run
 from seatrial.errors import CommandNotStarted, MachineError

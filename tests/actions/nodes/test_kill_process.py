@@ -4,10 +4,10 @@ import asyncio
 import os
 import secrets
 import shlex
-from dataclasses import replace
 
 import psutil
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from seatrial.actions.dead_man_timer import DISARMED, DeadManTimer

@@ -1,9 +1,9 @@
 """The node action partition: rules in a machine's firewall, always with a timer, taken away whatever happens."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions.machine_firewall import Firewall
 from seatrial.actions.machine_partitions import MEND_PARTITION

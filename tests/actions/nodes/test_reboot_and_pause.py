@@ -1,9 +1,9 @@
 """The node actions reboot and pause, on an API server with one node and a cloud in memory."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions.machine_starts import START_MACHINE
 from seatrial.actions.nodes.pause import ACTION as PAUSE

@@ -1,10 +1,10 @@
 """The node actions stopService and startService, on a computer whose systemd is a few files."""
 
 import asyncio
-from dataclasses import replace
 
 import psutil
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from seatrial.actions.machine_services import START_SERVICE

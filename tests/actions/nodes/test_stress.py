@@ -2,10 +2,10 @@
 
 import shlex
 import sys
-from dataclasses import replace
 
 import psutil
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from seatrial.actions.machine_loads import END_LOAD

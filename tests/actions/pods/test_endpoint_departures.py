@@ -1,8 +1,8 @@
 import asyncio
-from dataclasses import replace
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from seatrial.actions.pods import evict, kill
 from seatrial.actions.pods.endpoint_departures import MOST_VICTIMS, EndpointDepartures, track_endpoints

@@ -1,8 +1,8 @@
 import asyncio
-from dataclasses import replace
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from seatrial.actions.pods.kill import Kill, choose, plan, run
 from seatrial.actions.pods.recovery import track_recovery

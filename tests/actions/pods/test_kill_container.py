@@ -1,12 +1,12 @@
 import shutil
 import subprocess
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from seatrial.actions.pods.container_pause import PAUSE, RESUME
-from seatrial.actions.pods.kill_container import _SIGNAL_SHARED, KillContainer, plan, run
+from seatrial.actions.pods.kill_container import _SIGNAL_SHARED, ACTION, KillContainer, plan, run
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
 from seatrial.runtime.events import (
@@ -60,6 +60,14 @@ async def test_a_signal_without_a_handler_is_refused_before_it_is_sent(whole, vi
     assert "has no handler for SIGTERM, so the kernel shields it from it" in outcome.reasons[0]
     assert (await look(whole, pod)).status.container_statuses[0].restart_count == 0
     assert [event for event in await whole.events() if isinstance(event, ContainerSignalled)] == []
+
+
+async def test_what_a_signal_cannot_reach_is_no_victim(whole):
+    """A plan that named it would be wrong, and a guardrail that counted it too strict."""
+    pods = await whole.deploy("web", replicas=1)
+    victims = ACTION.victims
+    assert victims(KillContainer(signal="SIGTERM"), pods, whole.context) == list(pods)
+    assert victims(KillContainer(signal="SIGKILL"), pods, whole.context) == []
 
 
 async def test_sigkill_is_refused_where_the_kernel_shields_the_process(whole):

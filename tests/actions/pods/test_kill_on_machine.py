@@ -1,9 +1,9 @@
 """The action `kill` where pods are killed by their containers, on the machines that they run on."""
 
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions.pods import container_end, kill_on_machine
 from seatrial.actions.pods.kill import ACTION, Kill, plan, run

@@ -2,9 +2,9 @@
 
 import base64
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions.pods.recovery import track_recovery
 from seatrial.kube.client import connect

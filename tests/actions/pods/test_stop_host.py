@@ -1,8 +1,7 @@
 """The pod action stopHost."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions.pods.stop_host import StopHost, plan, run
 from seatrial.kube.objects import Pod

@@ -115,6 +115,14 @@ def lone_pod(**spec: Any) -> Object:
     }  # fmt: skip
 
 
+def cordoned_node() -> Object:
+    """The cell's own node, as somebody has cordoned it."""
+    return {
+        "apiVersion": "v1", "kind": "Node", "metadata": {"name": "{ns}", "labels": {"team": "a"}},
+        "spec": {"unschedulable": True},
+    }  # fmt: skip
+
+
 def kubectl(action: str, *objects: Object, **others: Any) -> Object:
     return {"kubectl": {"action": action, "payload": "\n---\n".join(map(json.dumps, objects)), **others}}
 
@@ -160,6 +168,7 @@ _NODE_LOST = {
     " people wrote on it: no clean-up of ours brings that back"
 }
 
+# The node action `delete` is no row: nothing undoes it, so nothing can be as it was.
 CASES = (
     Case("--load, new objects", loaded=(config_map(), service()), changes=2),
     Case("--load over an object that is there", before=(config_map(),), loaded=(config_map(colour="blue", size="9"),)),
@@ -315,6 +324,9 @@ CASES = (
     Case(
         "stopHost", (pod_action({"stopHost": {}}),), before=(lone_pod(nodeName="{machine}"),),
         machine=True, target=("Pod", "web"), meddling=_WEB_MEDDLING,
+    ),
+    Case(
+        "uncordon", (node_action({"uncordon": {}}),), before=(cordoned_node(),), target=_NODE, meddling=_NODE_MEDDLING,
     ),
 )  # fmt: skip
 

@@ -76,6 +76,8 @@ def _shown(found: dict[str, Any], *, with_uids: bool) -> dict[str, Any]:
         )
     annotations = {key: value for key, value in (meta.pop("annotations", None) or {}).items() if key != _REVISION}
     spec = {key: value for key, value in (found.get("spec") or {}).items() if key not in {"clusterIP", "clusterIPs"}}
+    if taints := spec.get("taints"):  # their times are when the node controller put them there last
+        spec["taints"] = [{key: value for key, value in each.items() if key != "timeAdded"} for each in taints]
     rest = {key: value for key, value in found.items() if key in {"data", "stringData", "type"}}
     return {"metadata": meta, "annotations": annotations, "spec": spec, **rest}
 

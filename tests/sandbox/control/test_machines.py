@@ -1,12 +1,13 @@
 """Machines that come and go while something is done with them."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from seatrial.sandbox.control import machines as machines_module
 from seatrial.sandbox.control.freezer import FrozenTree
-from seatrial.sandbox.control.machines import Machines
+from seatrial.sandbox.control.machines import Machines, UnknownMachineError
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 
 
@@ -47,3 +48,25 @@ async def test_a_machine_that_ends_while_it_is_frozen_is_stopped_and_not_paused(
     monkeypatch.setattr(machines_module, "freeze", end_meanwhile)
     assert (await machines.pause("node1")).state == "stopped"
     assert (await machines.start("node1")).state == "running"
+
+
+async def test_a_machine_that_was_deleted_is_none_of_the_sandbox_any_more() -> None:
+    """It is not listed, nothing can be done to it, and who waited to start it learns that it is gone."""
+
+    class EndingLauncher(PaperLauncher):
+        """Ends a machine when its power is cut, and says so at once."""
+
+        def cut_power(self, name: str) -> None:
+            del self.machines[name]
+            machines.ended(name)
+
+    machines = Machines(EndingLauncher())  # type: ignore[arg-type] # as much of a Launcher as they use
+    await machines.add(config("node1"))
+    await machines.add(config("node2"))
+    deleting, starting = await asyncio.gather(machines.delete("node1"), machines.start("node1"), return_exceptions=True)
+    assert getattr(deleting, "state", None) == "stopped"
+    assert isinstance(starting, UnknownMachineError)
+    assert [each.name for each in machines.list()] == ["node2"]
+    for act in (machines.start, machines.stop, machines.reboot, machines.pause, machines.delete):
+        with pytest.raises(UnknownMachineError):
+            await act("node1")

@@ -2,10 +2,11 @@
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.engine.unwind import unwind
 from seatrial.errors import ClusterError

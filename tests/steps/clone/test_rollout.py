@@ -1,9 +1,9 @@
 """Waiting for a copy that doesn't come; on an API server without controllers, with time that flies."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.kube.resources import DEPLOYMENTS
 from seatrial.runtime.journal import RunEntry

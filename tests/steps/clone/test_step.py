@@ -1,8 +1,7 @@
 """What the step `clone` looks at before it makes anything, and what it plans; on an API server without controllers."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from seatrial.actions.created_objects import RUN_LABEL
 from seatrial.errors import ClusterError, Halted

@@ -1,9 +1,9 @@
 """The step partition on an API server: which policies it makes, when it refuses, what it leaves."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial.engine.unwind import unwind
 from seatrial.errors import ClusterError

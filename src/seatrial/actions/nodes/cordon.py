@@ -43,11 +43,16 @@ async def cordon(target: NodeTarget, context: Context) -> bool:
         manual=f"kubectl uncordon {target.name} && kubectl label node {target.name} {RUN_LABEL}-",
     )
     context.emit(NodeCordoned(node=target.ref, already=not changes))
-    done = f"cordon of node {target.name}"
+    done = done_by_cordon(target.name)
     if changes:
-        context.scope.did(done)
+        context.scope.did(done, instead_of=f"un{done}")
         await _prove(done, target, context)
     return context.scope.has_done(done)
+
+
+def done_by_cordon(node: str) -> str:
+    """What a scenario remembers of having cordoned a node."""
+    return f"cordon of node {node}"
 
 
 async def guard(spec: Cordon, targets: tuple[NodeTarget, ...], context: Context) -> Reasons:  # noqa: ARG001 -- every action gets it

@@ -5,9 +5,9 @@ long as the policy says. That a budget held is no failure of the system; but it 
 """
 
 from collections import Counter
-from dataclasses import replace
 from typing import Annotated
 
+from msgspec.structs import replace
 from pydantic import Field
 
 from seatrial.actions.action_type import ActionType

@@ -6,7 +6,8 @@ was replaced under the same name meanwhile is left alone, and said.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from seatrial.actions.action_type import ActionType
 from seatrial.actions.machine_needs import unmet_needs

@@ -304,6 +304,8 @@ def _explanation(code: int, words: str, pod: Pod, container: Container, spec: Ki
     return ""
 
 
-ACTION = ActionType(
-    key="killContainer", model=KillContainer, run=run, victims=lambda _spec, pods, _context: pods, plan=plan
-)
+def _reached(spec: KillContainer, pods: tuple[Pod, ...], _context: Context) -> list[Pod]:
+    return [pod for pod in pods if not _obstacle(pod, spec)]
+
+
+ACTION = ActionType(key="killContainer", model=KillContainer, run=run, victims=_reached, plan=plan)

@@ -8,8 +8,9 @@ what an event is and `stream` how it gets to its listeners; the events themselve
     ─ TargetsChosen | NodesChosen
     ─ ReplacementForeseen | ScalingGroupSuspended ─ ScalingGroupResumed
     ─ MachineStopped | MachineStopFailed | MachineSkipped ─ MachineStarted ─ MachineRebooted
-    ─ MachinePaused ─ CommandOutput ─ CommandExecuted ─ ProcessesSignalled ─ ServiceStopped ─ ServiceStarted
-    ─ StressStarted ─ NodeCordoned ─ NodeTainted ─ PodEvicted | EvictionBlocked | EvictionSkipped
+    ─ MachinePaused ─ MachineDeleted
+    ─ CommandOutput ─ CommandExecuted ─ ProcessesSignalled ─ ServiceStopped ─ ServiceStarted
+    ─ StressStarted ─ NodeCordoned ─ NodeUncordoned ─ NodeTainted ─ PodEvicted | EvictionBlocked | EvictionSkipped
     ─ PodCommandExecuted ─ ContainerSignalled ─ ContainerRestarted
     ─ PodKilled | PodKillSkipped | PodSpared ─ PodRecovered | RecoveryMissed ─ ProbeSampled ─ MeshSampled
     ─ ObjectApplied
@@ -17,16 +18,25 @@ what an event is and `stream` how it gets to its listeners; the events themselve
     ─ StepFinished ─ UndoWritten ─ UndoRetried ─ UndoDone | UndoFailed ─ ScenarioFinished ─ PauseStarted
     ─ StopRequested | RunHalted | HaltUnreadable ─ FailuresCounted ─ RunFinished
     ─ EarlierRunFound (what a dead run left behind is undone)
+    ─ ChangesKept (a session by hand leaves on purpose what it changed)
 """
 
 from seatrial.runtime.events.changes import AlertsMuted, ObjectApplied, ObjectDeleted
-from seatrial.runtime.events.clean_up import EarlierRunFound, UndoDone, UndoFailed, UndoRetried, UndoWritten
+from seatrial.runtime.events.clean_up import (
+    ChangesKept,
+    EarlierRunFound,
+    UndoDone,
+    UndoFailed,
+    UndoRetried,
+    UndoWritten,
+)
 from seatrial.runtime.events.event import Event, Record, Where
 from seatrial.runtime.events.evidence import FaultCleared, FaultProven, ProofMissing
 from seatrial.runtime.events.failures import FailureAwaited, FailuresCounted, FailureStruck
 from seatrial.runtime.events.machines import (
     CommandExecuted,
     CommandOutput,
+    MachineDeleted,
     MachinePaused,
     MachineRebooted,
     MachineSkipped,
@@ -35,6 +45,7 @@ from seatrial.runtime.events.machines import (
     MachineStopped,
     NodeCordoned,
     NodeTainted,
+    NodeUncordoned,
     PodMoved,
     ProcessesSignalled,
     ReplacementForeseen,
@@ -88,6 +99,7 @@ from seatrial.runtime.events.targets import GuardrailHeld, NodesChosen, TargetsC
 
 __all__ = [
     "AlertsMuted",
+    "ChangesKept",
     "CommandExecuted",
     "CommandOutput",
     "ContainerRestarted",
@@ -106,6 +118,7 @@ __all__ = [
     "GuardrailHeld",
     "HaltUnreadable",
     "Listener",
+    "MachineDeleted",
     "MachinePaused",
     "MachineRebooted",
     "MachineSkipped",
@@ -117,6 +130,7 @@ __all__ = [
     "NodeCordoned",
     "NodeRef",
     "NodeTainted",
+    "NodeUncordoned",
     "NodesChosen",
     "ObjectApplied",
     "ObjectDeleted",

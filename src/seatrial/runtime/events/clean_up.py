@@ -42,3 +42,10 @@ class EarlierRunFound(Event, frozen=True, kw_only=True):
     server: str
     undos: int
     note: str = ""
+
+
+class ChangesKept(Event, frozen=True, kw_only=True):
+    """A session by hand ends and leaves on purpose what it changed; `changes` says what undoing that would do."""
+
+    run_id: str
+    changes: tuple[str, ...]

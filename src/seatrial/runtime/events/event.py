@@ -4,7 +4,6 @@ Events are structs of msgspec, not dataclasses: every start defines all of the m
 twentieth of the time.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -14,8 +13,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The root of all events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(msgspec.Struct, frozen=True):
     """The place in a run that an event or a decision belongs to; rounds count from 1, all others from 0."""
 
     round: int = 0
@@ -25,8 +23,7 @@ class Where:
     action: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """An event with its place and its two times."""
 
     sequence: int

@@ -49,6 +49,14 @@ class MachinePaused(Event, frozen=True, kw_only=True):
     duration_ms: float
 
 
+class MachineDeleted(Event, frozen=True, kw_only=True):
+    """A machine is gone for good, as its cloud says; `duration_ms` is how long that took."""
+
+    id: str
+    name: str
+    duration_ms: float
+
+
 class MachineSkipped(Event, frozen=True, kw_only=True):
     """A machine was left as it is, and why; `error` where it should not have been."""
 
@@ -169,6 +177,13 @@ class StressStarted(Event, frozen=True, kw_only=True):
 
 class NodeCordoned(Event, frozen=True, kw_only=True):
     """A node takes no more pods; `already` tells that it took none before, and so stays that way."""
+
+    node: NodeRef
+    already: bool = False
+
+
+class NodeUncordoned(Event, frozen=True, kw_only=True):
+    """A node takes pods again; `already` tells that it did before."""
 
     node: NodeRef
     already: bool = False

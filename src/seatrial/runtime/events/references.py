@@ -1,10 +1,9 @@
 """What events call pods and nodes: enough to find them again, and to tell one from its successor."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class PodRef:
+class PodRef(msgspec.Struct, frozen=True):
     """A pod as events name it."""
 
     namespace: str
@@ -17,8 +16,7 @@ class PodRef:
         return f"{self.namespace}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRef:
+class NodeRef(msgspec.Struct, frozen=True):
     """A node as events name it."""
 
     name: str

@@ -39,6 +39,11 @@ class EventStream:
         for subscription in self._subscriptions:
             subscription.offer(record)
 
+    async def caught_up(self, *, deadline_seconds: float = 5) -> None:
+        """Return when every listener has seen what was published so far; a slow one is waited for at most that long."""
+        catching_up = (asyncio.to_thread(each.catch_up, deadline_seconds) for each in self._subscriptions)
+        await asyncio.gather(*catching_up)
+
     async def close(self, *, deadline_seconds: float = 5) -> None:
         """Let the listeners finish what is queued, at most that long."""
         subscriptions, self._subscriptions = self._subscriptions, []
@@ -54,8 +59,9 @@ class _Subscription:
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._waiting: deque[Record] = deque()
+        self._waiting: deque[Record | threading.Event] = deque()
         self._something_waits = threading.Event()
+        self._somebody_waits = threading.Event()
         self._closing = threading.Event()
         self._lost = 0
         self._failures = 0
@@ -70,8 +76,16 @@ class _Subscription:
         if not self._something_waits.is_set():
             self._something_waits.set()
 
+    def catch_up(self, deadline_seconds: float) -> None:
+        reached = threading.Event()
+        self._waiting.append(reached)
+        self._somebody_waits.set()
+        self._something_waits.set()
+        reached.wait(deadline_seconds)
+
     def close(self, deadline_seconds: float) -> None:
         self._closing.set()
+        self._somebody_waits.set()
         self._something_waits.set()
         self._thread.join(deadline_seconds)
         if self._thread.is_alive():
@@ -82,12 +96,17 @@ class _Subscription:
     def _deliver(self) -> None:
         while True:
             self._something_waits.wait()
-            self._closing.wait(_BATCH_SECONDS)
+            self._somebody_waits.wait(_BATCH_SECONDS)
+            self._somebody_waits.clear()
             self._something_waits.clear()
             # Read after the signal is cleared: whoever closes sets this first, so it is seen here or signalled anew.
             closing = self._closing.is_set()
             while self._waiting:
-                self._hand_over(self._waiting.popleft())
+                match self._waiting.popleft():
+                    case Record() as record:
+                        self._hand_over(record)
+                    case reached:
+                        reached.set()
             if closing:
                 return
 

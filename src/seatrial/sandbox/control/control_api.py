@@ -4,7 +4,7 @@ It hangs below `/sandbox/v1` of the API server, behind its authentication; RBAC 
 nobody else (a nonResourceURL). JSON in and out:
 
     GET    /sandbox/v1/machines                    {"machines": [...]}
-    POST   /sandbox/v1/machines/NAME/ACTION        start, stop, reboot, pause: the machine afterwards
+    POST   /sandbox/v1/machines/NAME/ACTION        start, stop, reboot, pause, delete: the machine afterwards
     POST   /sandbox/v1/machines/NAME/exec          {"command": C, "timeoutSeconds": 60}: what it came to
     GET    /sandbox/v1/components                  {"components": [...]}
     POST   /sandbox/v1/components/NAME/ACTION      start, stop: the component afterwards
@@ -95,6 +95,7 @@ class ControlApi:
             "stop": self._machines.stop,
             "reboot": self._machines.reboot,
             "pause": self._machines.pause,
+            "delete": self._machines.delete,
         }
         return asdict(await _chosen(acts, action)(name))
 

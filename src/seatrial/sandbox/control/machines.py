@@ -1,4 +1,4 @@
-"""The machines of a sandbox as its "cloud" sees them: listed, stopped, started, rebooted, paused.
+"""The machines of a sandbox as its "cloud" sees them: listed, stopped, started, rebooted, paused, deleted.
 
 Stopping is pulling the plug: everything on the machine is gone at once, its disk stays. Pausing freezes it: nothing on
 it runs, its connections stand open and silent, and when it goes on it believes that no time has passed. Operations on
@@ -82,8 +82,9 @@ class Machines:
 
     async def start(self, name: str) -> MachineInfo:
         """Switch a machine on, or let a paused one go on."""
-        config = self.config(name)
+        self.config(name)
         async with self._locks[name]:
+            config = self.config(name)  # it may have been deleted meanwhile
             if name in self._frozen:
                 self._frozen.pop(name).thaw()
             elif self._state(name) == "stopped":
@@ -114,6 +115,15 @@ class Machines:
                 if self._launcher.machines.get(name) == pid:
                     self._frozen[name] = frozen
         return self.info(name)
+
+    async def delete(self, name: str) -> MachineInfo:
+        """Pull the plug for good: there is no such machine from then on, whose state was this at the end."""
+        self.config(name)
+        async with self._locks[name]:
+            await self._cut_power(name)
+            last = self.info(name)
+            del self._configs[name]
+        return last
 
     def ended(self, name: str) -> None:
         """The launcher reports that a machine's process has ended."""

@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, replace
+
+from msgspec.structs import astuple, replace
 
 from seatrial.actions.created_objects import RUN_LABEL, deletion_of, refuse_leftover, with_run_label
 from seatrial.actions.pods.exec import EXEC_PERMISSIONS
@@ -57,7 +58,7 @@ async def run(spec: Partition, context: Context) -> Outcome:
         for cut in survey.cuts:
             await _close(cut, spec, survey, context)
     except ClusterError:
-        if context.journal.mark == mark:  # nothing was cut: there is no end to be seen
+        if not context.journal.newer_than(mark):  # nothing was cut: there is no end to be seen
             for written in reversed(proofs):
                 await context.journal.settle(written)
         raise

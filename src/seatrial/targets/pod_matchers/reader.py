@@ -4,7 +4,6 @@ Where nothing but names, labels and owners is needed, a list asks for the metada
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -22,8 +21,7 @@ class Matched(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodReader:
+class PodReader(msgspec.Struct, frozen=True, kw_only=True):
     """Reads pods of a cluster; with `metadata_only` their specification and status stay empty."""
 
     cluster: Client
@@ -32,7 +30,7 @@ class PodReader:
     @property
     def with_status(self) -> "PodReader":
         """The same, reading whole pods."""
-        return replace(self, metadata_only=False)
+        return msgspec.structs.replace(self, metadata_only=False)
 
     async def list(
         self, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""

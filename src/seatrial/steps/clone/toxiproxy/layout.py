@@ -106,7 +106,7 @@ def lay_out(spec: Toxiproxy, pod_spec: Mapping[str, Any], *, families: Container
         ToxicError: a toxic has no proxy to go to, or attributes that mean nothing.
     """
     declared = list(_declared_ports(pod_spec))
-    ports = list(dict.fromkeys(number for number, _, protocol in declared if protocol == "TCP"))
+    ports = tcp_ports(pod_spec)
     names = {name: number for number, name, protocol in declared if protocol == "TCP" and name}
     ports += [port for port in _undeclared(spec.toxics) if port not in ports]
     taken = {number for number, _, _ in declared} | set(ports) | {_port_of(proxy.listen) for proxy in spec.proxies}
@@ -129,6 +129,11 @@ def lay_out(spec: Toxiproxy, pod_spec: Mapping[str, Any], *, families: Container
         has_ipv4=4 in families or not has_ipv6,
         has_ipv6=has_ipv6,
     )
+
+
+def tcp_ports(pod_spec: Mapping[str, Any]) -> list[int]:
+    """The TCP ports that containers declare: those that automatic proxies stand before, each once."""
+    return list(dict.fromkeys(number for number, _, protocol in _declared_ports(pod_spec) if protocol == "TCP"))
 
 
 def _declared_ports(pod_spec: Mapping[str, Any]) -> Iterator[tuple[int, str, str]]:

@@ -1,0 +1,26 @@
+"""One copy of what many objects have in common: their labels, the names of their nodes and owners, their images."""
+
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+
+_MOST_SETS = 4096
+
+
+def shared_labels(labels: Mapping[str, str] | None) -> Mapping[str, str]:
+    """The labels; those of a ReplicaSet's pods are one mapping. It is not to be changed."""
+    return _shared_labels(tuple(labels.items())) if labels else _NONE
+
+
+@lru_cache(_MOST_SETS)
+def _shared_labels(labels: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    return {sys.intern(key): sys.intern(value) for key, value in labels}
+
+
+@lru_cache(_MOST_SETS)
+def shared_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The same texts, once for all who have them."""
+    return tuple(sys.intern(text) for text in texts)
+
+
+_NONE: Mapping[str, str] = {}

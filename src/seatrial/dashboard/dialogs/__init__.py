@@ -1,0 +1,1 @@
+"""What the dashboard asks and shows over its screen. Escape always means: nothing is done."""
