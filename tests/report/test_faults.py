@@ -59,7 +59,7 @@ def ran(code):
     ("events", "row"),
     [
         (
-            [stopped("n1"), stopped("n1"), stopped("n2"), MachineStarted(id="i-n1", name="n1", duration_ms=3)],
+            [stopped("n2"), stopped("n1"), stopped("n1"), MachineStarted(id="i-n1", name="n1", duration_ms=3)],
             ("machines", "3 stopped, 1 started: n1, n2"),
         ),
         ([MachineStopFailed(id="i", name="n1", error="locked")], ("machines", "1 could NOT be stopped")),

@@ -174,7 +174,8 @@ _WORDS = {
 
 
 def _named(names: deque[str]) -> str:
-    different = list(dict.fromkeys(names))
+    """By name: what is done to several at once ends in any order."""
+    different = sorted(set(names))
     more = f" and {len(different) - _SHOWN} more" if len(different) > _SHOWN else ""
     return ", ".join(different[:_SHOWN]) + more
 
