@@ -30,6 +30,7 @@ PODS = 10_000
 PAGE = 500
 NODES = 100
 CHANGES_A_SECOND = 200
+"""Unless the server is told otherwise."""
 NAMESPACE = "default"
 
 MOST_OFFERED = 200
@@ -62,7 +63,7 @@ def _node(number: int) -> dict[str, Any]:
     return {"metadata": meta, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
 
 
-async def serve() -> None:
+async def serve(changes_a_second: int = CHANGES_A_SECOND) -> None:
     """The server's child: prints its port, then answers until its input ends."""
     from aiohttp import web  # noqa: PLC0415 -- each child loads what it needs, and no more
 
@@ -77,7 +78,8 @@ async def serve() -> None:
         if request.query.get("watch"):
             return await stream(request)
         limit = request.query.get("limit", "")
-        body = others.get(request.path) or pages[request.query.get("continue", "")]
+        is_of_pods = request.path == "/api/v1/pods"
+        body = pages[request.query.get("continue", "")] if is_of_pods else others.get(request.path, _list([]))
         assert not limit or int(limit) <= PAGE
         return web.Response(body=body, content_type="application/json")
 
@@ -86,7 +88,7 @@ async def serve() -> None:
         await response.prepare(request)
         version = 300_000
         while request.path == "/api/v1/pods" and request.transport is not None:
-            for _ in range(CHANGES_A_SECOND // 10):
+            for _ in range(changes_a_second // 10):
                 version += 1
                 pod = _pod(version % PODS)
                 pod["metadata"]["resourceVersion"] = str(version)
@@ -163,13 +165,14 @@ async def connected(url: str) -> "AsyncIterator[Shell]":
         await journal.close()
 
 
-class _Stretches:
+class Stretches:
     """The longest time, in CPU seconds of the loop's thread, for which nothing else could run."""
 
     def __init__(self) -> None:
         self.longest = 0.0
 
     async def watch(self) -> None:
+        """Go on until cancelled."""
         while True:
             before = time.thread_time()
             await asyncio.sleep(0.001)
@@ -189,7 +192,7 @@ async def measure(url: str) -> bool:
             _complete(completer, line)  # what it takes to complete is loaded: that is not what is measured
         gc.freeze()  # as the program does once it has loaded a session
         before = pss_mb()
-        stretches = _Stretches()
+        stretches = Stretches()
         watching = asyncio.create_task(stretches.watch())
         began, cpu = time.perf_counter(), time.process_time()
         await live.pods.ready()
@@ -238,8 +241,10 @@ def main() -> None:
     """The command line: measure, or be the server."""
     parser = argparse.ArgumentParser(description="Completion on a cluster of 10,000 pods.")
     parser.add_argument("role", nargs="?", default="measure", choices=["measure", "serve"])
-    if parser.parse_args().role == "serve":
-        asyncio.run(serve())
+    parser.add_argument("--changes", type=int, default=CHANGES_A_SECOND)
+    given = parser.parse_args()
+    if given.role == "serve":
+        asyncio.run(serve(given.changes))
         return
     command = [sys.executable, "-m", "benchmarks.completion", "serve"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:

@@ -26,6 +26,7 @@ HEAD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
         ("'on'", "on"),
         ("=", "="),
         ("~", None),
+        ("{no: 1, 2: 3}", {"false": 1, "2": 3}),
     ],
 )
 def test_scalars_mean_what_they_mean_to_kubectl(written, meant):

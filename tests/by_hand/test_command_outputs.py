@@ -49,11 +49,11 @@ def test_each_command_begins_anew():
     [
         ({}, Line(0, "a", "exit code 0, in 5 ms", "dim")),
         ({"exit_code": 7}, Line(0, "a", "exit code 7, in 5 ms", "bad")),
-        ({"exit_code": None, "error": "no way there"}, Line(0, "a", "not run: no way there", "bad")),
+        ({"exit_code": None, "error": "no way there"}, Line(0, "a", "no exit code: no way there", "bad")),
     ],
 )
 def test_what_failed_is_red(given, line):
-    """With its exit code, or why it was not run."""
+    """With its exit code, or why there is none: what was interrupted may have run, and may run on."""
     assert told(ended("a", **given)) == [line]
 
 

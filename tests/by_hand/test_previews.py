@@ -24,6 +24,7 @@ def test_to_look_is_not_to_hit():
     """Targets that are only seen, and notes, are nothing to confirm; what changes nothing anyway needs no victim."""
     plan = StepPlan(summary="x", matched=2, targets=(A, B), notes=("none of them",))
     assert hits_nothing(plan)
+    assert hits_nothing(StepPlan(summary="x", kind="node", matched=1, nodes=("node1",), notes=("it is UP",)))
     assert obstacle_to(plan, is_destructive=True) == "nothing to do"
     assert obstacle_to(plan, is_destructive=False) == ""
 
@@ -101,6 +102,13 @@ def test_who_agreed_is_asked_again_where_it_is_another_thing_or_worse(given, cha
 def test_what_is_no_worse_is_not_asked_for_again(given):
     """The same pod on a node by now, more pods left, more disruptions allowed."""
     assert list(changes_since(PLAN, replace(PLAN, **given))) == []
+
+
+def test_pods_come_and_go_on_nodes_that_were_chosen():
+    """On a busy cluster nobody could ever agree otherwise; nodes that weren't shown are another thing."""
+    shown = replace(PLAN, kind="node", nodes=("node1",))
+    assert list(changes_since(shown, replace(shown, victims=(B,)))) == []
+    assert list(changes_since(shown, replace(shown, nodes=("node1", "node2")))) == ["it would hit something else"]
 
 
 def test_a_budget_that_was_shown_to_break_may_break():

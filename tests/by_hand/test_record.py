@@ -19,11 +19,13 @@ from tests.by_hand.conftest import cordon_order, scale_order
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
-def deed(number, order, *, at=0.0, took=0.0, outcome=PASSED, standing=Standing.STANDS):
-    """Something that was done some seconds after noon."""
-    made = Deed(number, order, mark=number, begun=NOON + timedelta(seconds=at))
+def deed(number, order, *, at=0.0, took=0.0, outcome=PASSED, standing=Standing.STANDS, undone=None):
+    """Something that was done some seconds after noon, and undone some seconds after that."""
+    made = Deed(number, order, begun=NOON + timedelta(seconds=at))
     made.ended = made.begun + timedelta(seconds=took)
     made.outcome, made.standing = outcome, standing
+    if undone is not None:
+        made.undone, made.standing = NOON + timedelta(seconds=undone), Standing.UNDONE
     return made
 
 
@@ -122,7 +124,8 @@ def test_what_came_to_nothing_is_left_out_and_said():
     )  # fmt: skip
     assert (recording.steps, recording.left_out) == (2, ["wait 1 s", "wait 2 s", "wait 3 s", "wait 4 s"])
     assert (
-        "# Left out, for it came to nothing: 4 commands (wait 1 s; wait 2 s; wait 3 s; wait 4 s).\n" in recording.text
+        "# Left out, as stopped or come to nothing: 4 commands (wait 1 s; wait 2 s; wait 3 s; wait 4 s).\n"
+        in recording.text
     )
     steps = read_document(recording.text.encode()).value["scenarios"][0]["steps"]
     assert steps == [{"wait": {"seconds": 5}}, {"wait": {"seconds": 6}}]
@@ -134,11 +137,41 @@ def test_nothing_at_all_is_a_policy_too():
     assert load_policy(text.encode(), model=policy_model()).scenarios[0].steps == ()
 
 
-def test_what_was_taken_back_by_hand_is_marked():
-    """In a policy it is taken back at the end: whoever reads it is told of the difference."""
-    assert "      # taken back by hand; a scenario takes back at its end\n" in recorded(
-        deed(1, cordon_order("a"), standing=Standing.UNDONE)
+def scenarios(text):
+    """The scenarios of a policy: their names, and how their steps are called."""
+    read = load_policy(text.encode(), model=policy_model()).scenarios
+    return {each.name: [step.key for step in each.steps] for each in read}
+
+
+def test_what_was_done_after_all_was_taken_back_is_another_scenario():
+    """A scenario takes back at its end: the next one finds what the next command found."""
+    text = recorded(
+        deed(1, cordon_order("a"), undone=5),
+        deed(2, wait_order(1), at=6, took=1, standing=Standing.FOR_GOOD),
+        deed(3, scale_order(5), at=9, undone=20),
+        deed(4, cordon_order("a"), at=10, undone=19),
+        deed(5, cordon_order("a"), at=30),
     )
+    assert scenarios(text) == {
+        "by hand": ["nodeAction"],
+        "by hand 2": ["wait", "wait", "wait", "scale", "nodeAction"],
+        "by hand 3": ["wait", "nodeAction"],
+    }
+    assert "taken back by hand" not in text
+
+
+def test_what_was_taken_back_while_something_stood_is_marked():
+    """In a policy it is taken back at the end: whoever reads it is told of the difference."""
+    text = recorded(deed(1, scale_order(5)), deed(2, cordon_order("a"), undone=1), deed(3, cordon_order("b"), at=2))
+    assert text.count("      # taken back by hand before the next; a scenario takes back at its end\n") == 1
+    assert list(scenarios(text)) == ["by hand"]
+
+
+def test_what_was_taken_back_at_last_is_as_in_any_scenario():
+    """There is nothing to say."""
+    text = recorded(deed(1, scale_order(5), undone=9), deed(2, cordon_order("a"), undone=8))
+    assert "taken back by hand" not in text
+    assert list(scenarios(text)) == ["by hand"]
 
 
 def test_comments_are_one_thing_and_the_steps_another():

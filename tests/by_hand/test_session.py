@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
+from seatrial.actions.created_objects import deletion_of
 from seatrial.actions.node_shell_pods import DELETE_SHELL_POD
 from seatrial.by_hand.deeds import Standing
 from seatrial.by_hand.orders import Order
 from seatrial.errors import Halted, Interrupted, UsageError
 from seatrial.kube.client import connect
-from seatrial.runtime.events import UndoFailed, UndoWritten
+from seatrial.runtime.events import UndoFailed, UndoWritten, Where
 from seatrial.runtime.undo import Undo
 from seatrial.runtime.verdict import Verdict
 from tests.by_hand.conftest import WAIT, cordon_order, opened, scale_order
@@ -160,10 +161,23 @@ async def test_an_undo_that_is_stopped_twice_is_hurried_and_the_next_one_is_not(
     undoing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await undoing
-    assert far.hurry.is_set()
+    assert not far.hurry.is_set()
     far.wire.mend()
     assert (await far.session.undo_last()).standing is Standing.UNDONE
-    assert (far.hurry.is_set(), await cordoned()) == (False, [])
+    assert await cordoned() == []
+
+
+async def test_whoever_leaves_in_a_hurry_stays_in_a_hurry(far, cordoned):
+    """What the session is told from outside is not over with one undo: all that is left is hurried, too."""
+    await far.session.do(cordon_order("a"))
+    far.hurry.set()
+    undoing = asyncio.create_task(far.session.undo_all())
+    await asyncio.sleep(0)
+    for _ in range(3):
+        undoing.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait({undoing})
+    assert (far.hurry.is_set(), await cordoned()) == (True, [])
 
 
 async def test_the_api_server_is_gone_when_somebody_leaves(far, monkeypatch):
@@ -186,6 +200,35 @@ async def test_two_at_once_go_one_after_the_other(bench, cordoned):
     await asyncio.gather(*doing)
     assert (await undoing).number == 2
     assert await cordoned() == ["a"]
+
+
+async def test_what_an_earlier_deed_changes_later_is_its_own(bench, cordoned):
+    """A deed may go on in the background and write an undo while a later one stands: undo of that one leaves it."""
+    for name in ("a", "b"):
+        await bench.session.do(cordon_order(name))
+    earlier = bench.session.deeds[0]
+    body = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "c", "namespace": "default"}}
+    context = bench.session.context.at(where=Where(), scope=earlier.scope)
+    await context.write_undo(deletion_of(body, context.run_id))
+    await bench.session.undo_last()
+    assert await bench.open_undos() == ["delete ConfigMap default/c", "uncordon node a"]
+    assert len(bench.session.changes_of(earlier)) == 2
+    await bench.session.undo_last()
+    assert (await bench.open_undos(), await cordoned()) == ([], [])
+
+
+async def test_an_undo_is_the_deeds_also_where_it_is_stopped_while_that_is_written(bench):
+    """Whoever stops a command just then leaves nothing that no deed owns."""
+    await bench.session.do(cordon_order("a"))
+    [deed] = bench.session.deeds
+    body = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "c", "namespace": "default"}}
+    context = bench.session.context.at(where=Where(), scope=deed.scope)
+    writing = asyncio.create_task(context.write_undo(deletion_of(body, context.run_id)))
+    await asyncio.sleep(0)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert bench.session.changes_of(deed) == ["delete ConfigMap default/c", "uncordon node a"]
 
 
 # Halts
@@ -294,6 +337,8 @@ async def test_what_earlier_runs_left_counts(control, tmp_path):
     """Clean-up is incomplete also where it is that of a run that died before."""
     async with opened(tmp_path, control.cluster, earlier_failures=["put it back: refused"]) as bench:
         assert list(bench.session.undo_failures) == ["put it back: refused"]
+        bench.session.add_failures(["of a policy that was run here: refused"])
+        assert len(bench.session.undo_failures) == 2
 
 
 # The end
@@ -308,6 +353,22 @@ async def test_the_end_takes_everything_back(bench, cordoned):
     with pytest.raises(Interrupted):
         await bench.session.do(cordon_order("b"))
     assert await cordoned() == []
+
+
+async def test_what_was_kept_is_not_taken_back_any_more(bench, cordoned):
+    """An undo that waited for its turn while somebody left is too late."""
+    await bench.session.do(cordon_order("a"))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(bench.session.close(keep=True))
+        await asyncio.sleep(0)
+        for undo in (bench.session.undo_last, bench.session.undo_all):
+            group.create_task(_refused(undo))
+    assert (await cordoned(), await bench.open_undos()) == (["a"], ["uncordon node a"])
+
+
+async def _refused(undo):
+    with pytest.raises(Interrupted):
+        await undo()
 
 
 async def test_the_end_in_the_middle_of_a_deed(bench, replicas):

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from seatrial.by_hand.subsets import find_subset
 from seatrial.errors import ClusterError, MachineError, UsageError
+from seatrial.kube.client import connect
 from seatrial.kube.objects import ZONE_LABEL
 from seatrial.kube.resources import NODES
 from seatrial.machines.driver import MachineState
@@ -256,5 +257,6 @@ async def test_what_is_left_out_is_said_where_a_word_means_nothing(context):
 async def test_a_cluster_that_does_not_answer_is_an_error(context, control):
     """It is not taken for one without nodes."""
     await control.server.stop()
-    with pytest.raises(ClusterError):
-        await find_subset(["all"], context)
+    async with await connect(kubeconfig=control.directory / "kubeconfig", timeout_seconds=0.5) as cluster:
+        with pytest.raises(ClusterError):
+            await find_subset(["all"], replace(context, cluster=cluster))

@@ -142,9 +142,12 @@ async def set_ready(control, name, *, is_ready):
     await control.server.api.patch("nodes", name, None, {"status": status}, subresource="status")
 
 
-async def create_pod(control, name, *, node="", namespace="default", ready=True, **labels):
+async def create_pod(control, name, *, node="", namespace="default", ready=True, owner="", **labels):
     """A pod that runs, as far as the API server was told."""
     meta = {"name": name, "labels": labels}
+    if owner:
+        by = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owner, "uid": "1", "controller": True}
+        meta["ownerReferences"] = [by]
     spec = {"containers": [{"name": "c", "image": "busybox"}], "nodeName": node}
     await control.server.api.create("pods", {"metadata": meta, "spec": spec}, namespace)
     if node:

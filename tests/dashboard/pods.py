@@ -18,13 +18,15 @@ def pod(  # noqa: PLR0913 -- each test says what matters to it
     node: str = "node-1",
     status: str = "Running",
     ready: str = "1/1",
+    is_ready: bool | None = None,
     is_deleted: bool = False,
 ) -> LivePod:
     have, _, wanted = ready.partition("/")
     return LivePod(
         namespace="shop", name=name, uid=uid or f"uid of {name}", version="1", labels=labels or {}, node=node,
-        phase="Running", status=status, ready=ready, is_ready=have == wanted, restarts=0, owner_kind=owner_kind,
-        owner=owner, ip="", created=_MOMENT, deleted=_MOMENT if is_deleted else None, containers=(), images=(),
+        phase="Running", status=status, ready=ready,
+        is_ready=have == wanted if is_ready is None else is_ready, restarts=0, owner_kind=owner_kind, owner=owner,
+        ip="", created=_MOMENT, deleted=_MOMENT if is_deleted else None, containers=(), images=(),
     )  # fmt: skip
 
 

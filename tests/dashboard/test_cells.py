@@ -28,6 +28,11 @@ def test_the_state_is_what_kubectl_prints(status, ready, state):
     assert state_of(pod(status=status, ready=ready)) is state
 
 
+def test_a_pod_on_a_machine_that_is_gone_is_not_ready():
+    """Its containers are counted as they were last seen, but the cluster has taken it out of its Services."""
+    assert state_of(pod(ready="1/1", is_ready=False)) is PodState.NOT_READY
+
+
 def test_a_deleted_pod_is_terminating_whatever_it_was():
     """A pod whose deletion has begun is terminating, also while its containers crash."""
     assert state_of(pod(status="CrashLoopBackOff", is_deleted=True)) is PodState.TERMINATING

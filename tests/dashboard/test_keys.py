@@ -133,6 +133,23 @@ async def test_a_plan_that_has_changed_meanwhile_is_shown_again(screen, control)
     assert not await is_cordoned(control)
 
 
+async def test_a_key_that_is_still_held_does_not_answer_what_is_asked_again(screen, control):
+    """It repeats by itself; only who lets go of it and presses it once more has read the other plan."""
+    await create_pod(control, "web-1", node="node-1", owner="web")
+    await screen.until("1 pod")
+    await screen.press("d")
+    await screen.until("drain node-1?")
+    await create_pod(control, "web-2", node="node-1", owner="web")
+    await screen.press("y")
+    await screen.until("the cluster has changed meanwhile")
+    await screen.press(*"yyyyy")
+    assert "drain node-1?" in screen.shown
+    assert screen.session.deeds == []
+    await screen.until(lambda: not screen.app.screen.is_deaf)
+    await screen.press("y")
+    await screen.until("⊘ cordoned")
+
+
 async def test_a_node_is_cordoned_and_the_last_deed_undone(screen, control):
     """What stands is counted in the first line; `u` takes it back."""
     await cordon_node_1(screen)
@@ -208,7 +225,8 @@ async def test_a_halt_stops_every_experiment_this_one_too(screen, control):
     assert not await is_cordoned(control)
     assert (await read_mark(control.cluster, namespace="default")).reason == "incident 7"
     await screen.press("c")
-    await screen.until("halted by")
+    await screen.until("nothing is done: experiments are halted by")
+    assert "R lifts the halt" in screen.said
     assert "cordon node-1?" not in screen.shown
     await screen.press("R")
     await screen.until("let experiments run again?")

@@ -21,8 +21,14 @@ def test_what_matters_less_goes_first():
     """At 80 columns the server's address makes room for what one must know before a key is pressed."""
     line = masthead(FACTS, width=80).plain
     assert "10.20.30.40" not in line
-    for part in ("kind-production-eu PRODUCTION", "■ HALTED", "↶ 2 to undo", "12:34:56"):
+    for part in ("kind-production-eu PRODUCTION", "■ HALTED", "↶ 2 to undo", "namespace shop"):
         assert part in line
+
+
+def test_a_narrow_window_tells_what_one_must_know():
+    """Which cluster, that it is production, that it is halted, and what stands; all else has made room."""
+    words = "kind-production-eu PRODUCTION ■ HALTED ↶ 2 to undo"
+    assert masthead(FACTS, width=60).plain.split() == words.split()
 
 
 def test_a_wide_window_tells_everything():

@@ -17,9 +17,9 @@ GOLDEN = Path(__file__).parent / "golden" / "screen.txt"
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of forkpty:DeprecationWarning")
 
 
-def dashboard(kubeconfig, directory, **environ):
+def dashboard(kubeconfig, directory, *, program=("-m", "seatrial"), **environ):
     """The program in a window of 80x24."""
-    command = [sys.executable, "-m", "seatrial", "dashboard", "--kubeconfig", str(kubeconfig)]
+    command = [sys.executable, *program, "dashboard", "--kubeconfig", str(kubeconfig)]
     return Terminal(
         command, environ={**environ, "HOME": str(directory), "SEATRIAL_STATE_DIR": str(directory / "state")}
     )
@@ -78,17 +78,30 @@ async def test_what_is_kept_is_kept(window, control):
     assert "seatrial recover" in window.sent.decode()
 
 
-async def test_ctrl_c_leaves(window):
-    """As `q` does."""
-    window.type(CTRL_C)
-    assert await window.ended() == 0
+async def test_a_mistake_of_ours_ends_it_with_clean_up(control, nodes, tmp_path):
+    """One line says so, below a traceback without the values of variables, among which there may be credentials."""
+    broken = (
+        "from seatrial.cli.main import main; from seatrial.dashboard.app import Dashboard\n"
+        "def action_help(self):\n"
+        "    token = 'abc' + 'def'\n"
+        "    raise ZeroDivisionError\n"
+        "Dashboard.action_help = action_help\n"
+        "main()"
+    )
+    async with dashboard(control.directory / "kubeconfig", tmp_path, program=["-c", broken]) as window:
+        await window.until("✓ Ready")
+        await cordon(window)
+        window.type("?")
+        assert await window.ended() == 1
+        assert "error: the dashboard failed: ZeroDivisionError" in window.shown
+        assert b"abcdef" not in window.sent
+        assert not await is_cordoned(control)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-async def test_a_signal_ends_it_with_clean_up(window, control, number):
+async def test_a_signal_ends_it_with_clean_up(window, control):
     """Nothing is asked; what was done is undone, the terminal is as before, the exit code is 130."""
     await cordon(window)
-    window.signal(number)
+    window.signal(signal.SIGTERM)
     assert await window.ended() == 130
     assert not await is_cordoned(control)
     assert b"\x1b[?1049l" in window.sent
@@ -103,11 +116,13 @@ async def test_a_window_that_is_closed_ends_it_with_clean_up(window, control):
 
 
 async def test_a_window_that_is_made_wider_is_used(window):
-    """The panels come to stand side by side, and go again."""
+    """The panels come to stand side by side, and go again; Ctrl-C leaves, as `q` does."""
     window.resize(columns=130, lines=30)
     await window.until("4 Experiments")
     window.resize(columns=80, lines=24)
     await window.until(lambda each: "4 Experiments" not in each.shown and "3 of 3 Ready" in each.shown)
+    window.type(CTRL_C)
+    assert await window.ended() == 0
 
 
 @pytest.mark.parametrize(("change", "code", "said"), [("gone", 2, "nowhere"), ("away", 3, "connection refused")])

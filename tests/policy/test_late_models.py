@@ -98,6 +98,15 @@ def test_the_schema_and_the_reference_have_all_of_it(job: type[OneKey]) -> None:
     assert documentation_of(job)["paint"] == "Give it a colour."
 
 
+def test_a_field_is_not_titled_after_its_key() -> None:
+    """As any field that has a model: its own title is what editors show."""
+
+    class Job(OneKey):
+        paint_it: Annotated[Any, LateModel(lambda: Paint)] = option()
+
+    assert "title" not in Job.model_json_schema()["properties"]["paintIt"]
+
+
 def test_what_cannot_be_loaded_is_said_to_who_uses_it() -> None:
     """The error is the loader's own."""
 

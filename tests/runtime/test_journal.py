@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import psutil
 import pytest
@@ -14,6 +15,7 @@ from seatrial.errors import StateError
 from seatrial.runtime import journal_schema
 from seatrial.runtime.journal import Journal, RunEntry
 from seatrial.runtime.liveness import Liveness
+from seatrial.runtime.process_identity import this_process
 from seatrial.runtime.run_journal import RunJournal
 from seatrial.runtime.undo import Undo
 
@@ -369,6 +371,36 @@ async def test_a_journal_of_version_1_is_taken_over(tmp_path):
     await journal.close()
     again = await Journal.open(tmp_path)
     assert len(await again.runs()) == 4
+    await again.close()
+
+
+async def test_a_journal_of_version_2_is_taken_over(tmp_path):
+    """Nothing in it was kept; a process of that version that still runs goes on writing to it."""
+    me = this_process()
+    begin = (
+        "INSERT INTO run (id, started, host, boot, pid_namespace, pid, pid_started, policy, seed, server, kubeconfig,"
+        " context) VALUES (?, '2030', ?, ?, ?, ?, ?, 'p', '1', 's', '', '')"
+    )
+    process = (me.host, me.boot, me.namespace, me.pid, me.began)
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as connection:
+        for statement in (journal_schema._TABLES_1 + journal_schema._FROM_1_TO_2).split(";"):
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 2")
+        connection.execute(begin, ("before", *process))
+        connection.execute(
+            "INSERT INTO undo (run_id, written, kind, args, description, manual)"
+            " VALUES ('before', '2030', 'k', '{}', 'd', 'm')"
+        )
+        connection.commit()
+        journal = await Journal.open(tmp_path)
+        connection.execute(begin, ("after", *process))
+        connection.commit()
+    found = {run.entry.id: (run.kept, run.open_undos, run.sighting.liveness) for run in await journal.runs()}
+    assert found == {"before": (False, 1, Liveness.ALIVE), "after": (False, 0, Liveness.ALIVE)}
+    await journal.keep("before")
+    await journal.close()
+    again = await Journal.open(tmp_path)
+    assert {run.entry.id: run.kept for run in await again.runs()} == {"before": True, "after": False}
     await again.close()
 
 

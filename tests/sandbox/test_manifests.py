@@ -29,6 +29,13 @@ def test_documents_lists_and_empty_documents(tmp_path: Path) -> None:
     assert found[1][0].endswith("a.yml, document 2, item 2")
 
 
+def test_keys_are_texts_as_to_kubectl(tmp_path: Path) -> None:
+    """A key that YAML 1.1 reads as a truth value or a number is one of JSON all the same."""
+    (tmp_path / "a.yml").write_text("{apiVersion: v1, kind: Pod, spec: {nodeSelector: {no: where, 7: seven}}}")
+    [(_, document)] = read_manifests([tmp_path / "a.yml"])
+    assert document["spec"]["nodeSelector"] == {"false": "where", "7": "seven"}
+
+
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     """`-` reads standard input."""
     monkeypatch.setattr("sys.stdin", io.StringIO("{apiVersion: v1, kind: Pod}"))
@@ -41,6 +48,8 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"a: [", "isn't valid YAML"),
         (b"\xff\xfe\xfa", "isn't valid YAML"),
         (b"just text", "document 1: not a Kubernetes object"),
+        (b"{kind: Pod, ~: 1}", "the key None is no text"),
+        (b"[" * 3000, "nested too deeply"),
         (b"kind: Pod", "needs apiVersion and kind"),
         (b"!!python/object:os.system {}", "isn't valid YAML"),
     ],

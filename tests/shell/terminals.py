@@ -18,7 +18,7 @@ import pyte
 
 UP, DOWN, TAB, ENTER, ESCAPE = "\x1b[A", "\x1b[B", "\t", "\r", "\x1b"
 BACKSPACE = "\x7f"
-CTRL_C, CTRL_D, CTRL_G, CTRL_R = "\x03", "\x04", "\x07", "\x12"
+CTRL_C, CTRL_D, CTRL_G, CTRL_R, CTRL_Z = "\x03", "\x04", "\x07", "\x12", "\x1a"
 _PATIENCE_SECONDS = 30.0
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.by_hand.live.conftest import until
+from tests.shell.rows import documented_keys
 from tests.shell.test_watch import stopped
 
 BACK_OFF = "Back-off restarting failed container"
@@ -45,6 +46,7 @@ async def test_what_is_told_again_is_one_line_that_counts(shell, tell):
     await tell("c", **{**warning, "message": "another"})
     assert await shell.do("events -o json") == 0
     rows = json.loads(shell.shown)
+    assert list(rows[0]) == documented_keys("events")
     assert [(row["message"], row["times"]) for row in rows] == [("another", 1), (BACK_OFF, 5)]
     assert (rows[1]["first"], rows[1]["last"]) == ("2026-01-02T03:04:05Z", "2026-01-02T06:00:00Z")
     shell.forget()

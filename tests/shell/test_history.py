@@ -5,7 +5,8 @@ import stat
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
-from seatrial.shell.history import MOST_LINES, LineHistory, history_search
+from seatrial.shell.history import MOST_LINES, LineHistory
+from seatrial.shell.history_search import history_search
 
 
 async def lines_of(history):

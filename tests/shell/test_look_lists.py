@@ -7,6 +7,7 @@ import pytest
 
 from seatrial.by_hand.server_time import server_time
 from seatrial.kube.resources import NAMESPACES, PODS, REPLICASETS, ROLEBINDINGS, ROLES
+from tests.by_hand.live.conftest import grant  # noqa: F401 -- a fixture
 from tests.shell.conftest import driven_shell
 from tests.shell.rows import documented_keys, rows
 
@@ -239,6 +240,30 @@ async def test_who_may_see_one_namespace_only_sees_that_one(control, tmp_path):
         assert await guest.do("nodes") == 3
 
 
+@pytest.mark.parametrize("is_interactive", [True, False])
+async def test_figures_that_may_not_be_known_are_said_to_be_unknown(
+    control,
+    tmp_path,
+    grant,  # noqa: F811 -- the fixture
+    is_interactive,
+):
+    """A list that can be shown without them is shown, and says what it lacks and why."""
+    await control.connect_as("ops")
+    await grant("ops", "nodes", "services", "namespaces")
+    async with driven_shell(control.directory / "ops.kubeconfig", tmp_path / "state") as ops:
+        ops.front.is_interactive = is_interactive
+        for line in ("nodes", "zones", "groups", "namespaces", "services -o json"):
+            ops.forget()
+            assert await ops.do(line) == 0
+            assert "pods are not counted: pods is forbidden" in f"{ops.words} {ops.errors}", line
+
+
+async def test_a_deployment_is_in_one_namespace(shell):
+    """Pods of several of the same name are not mixed up."""
+    assert await shell.do("pods_for_deployment '*' web") == 2
+    assert "in one namespace" in shell.errors
+
+
 async def test_ages_are_told_by_the_api_servers_clock(on_cluster):
     """A clock that is years off makes nothing older or younger."""
     on_cluster.clock.now = lambda: datetime.fromisoformat("2011-11-11T11:11:11+00:00")
@@ -277,7 +302,7 @@ async def test_other_lists_have_the_keys_that_help_promises(script, control, lin
 async def test_a_person_is_told_how_old_it_is_that_they_see(shell, control, monkeypatch):
     """While the API server is away, what was seen last is shown, and nobody takes it for what is."""
     await control.create_pods("web-1")
-    await shell.do("pods")
+    await shell.do("namespaces; pods")
     assert "API server is away" not in shell.shown
     monkeypatch.setattr("seatrial.by_hand.live.kind._MOST_SECONDS_BETWEEN_STREAMS", 0)
     await control.server.stop()
@@ -288,3 +313,17 @@ async def test_a_person_is_told_how_old_it_is_that_they_see(shell, control, monk
     assert await shell.do("pods") == 0
     assert names(shell) == ["web-1"]
     assert "as of 0 s ago: the API server is away" in shell.words
+    shell.forget()
+    async with asyncio.timeout(10):  # and nobody asks it first whether there is such a namespace
+        assert await shell.do("pods default") == 0
+    assert names(shell) == ["web-1"]
+
+
+async def test_a_clock_that_could_not_be_seen_is_not_taken_for_ours(shell, control):
+    """Its server was away for a moment: it is looked at again, instead of telling ages by ours for ever."""
+    await shell.do("pods")
+    assert shell.shell.server_time.is_seen
+    shell.shell.server_time = None
+    await control.server.stop()
+    assert await shell.do("pods") == 0
+    assert shell.shell.server_time is None

@@ -1,5 +1,7 @@
 """Commands on nodes and machines: what they ask, hit and refuse; on an API server and a cloud in memory."""
 
+import asyncio
+
 import pytest
 from msgspec.structs import replace
 
@@ -95,8 +97,19 @@ async def test_the_control_plane_is_stopped_only_by_name(shell, cloud):
         assert await shell.do(f"stop {said}", "y") == 3
     assert "maxControlPlane" in shell.words
     assert (shell.questions, cloud.states()) == ([], ALL_UP)
+    assert "done all the same" not in shell.words
     assert await shell.do("stop c", "y") == 0
+    assert "1 of 1 node of the control plane would be down: done all the same, for the nodes are named" in shell.words
     assert cloud.states() == {**ALL_UP, "i-c": "DOWN"}
+
+
+@pytest.mark.parametrize("line", ["start all", "uncordon a"])
+async def test_nodes_that_are_as_they_are_to_be_are_nothing_to_ask_about(shell, cloud, line):
+    """Why is said of each."""
+    assert await shell.do(line) == 3
+    assert "nothing to do: nothing was done" in shell.errors
+    assert "node a" in shell.words
+    assert (shell.questions, shell.session.deeds) == ([], [])
 
 
 async def test_start_says_what_it_leaves_alone(shell, cloud, control):
@@ -195,6 +208,12 @@ async def test_a_script_deletes_what_it_names_in_full(shell, cloud):
     assert cloud.states() == ALL_UP
     assert await shell.do("delete west-1 --confirm a --confirm b") == 0
     assert cloud.states() == {"i-c": "UP"}
+    # Run again, the policy that is recorded of it deletes nothing else that is in that zone by then.
+    [deed] = shell.session.deeds
+    assert (deed.order.recorded, deed.order.step["nodeAction"]["filters"]) == (
+        (),
+        [{"property": {"name": "name", "value": "^(a|b)$"}}],
+    )
 
 
 async def test_a_driver_that_deletes_nothing_refuses(shell, cloud):
@@ -234,6 +253,7 @@ async def test_what_was_stopped_a_moment_ago_counts_for_guardrails(shell, cloud)
 async def test_a_plan_writes_nothing(shell, control, local):
     """Of no command that can be planned: no object of the cluster, no machine, nothing on a machine."""
     local.link("touch")
+    shell.shell.settings = replace(shell.shell.settings, assume_yes=True)
     await control.create_pods("web")
     await control.server.api.create(
         "deployments.apps", {"metadata": {"name": "web"}, "spec": _two_of("web")}, "default"
@@ -284,7 +304,7 @@ async def test_a_command_that_fails_anywhere_makes_it_fail(shell, local):
     assert "failed: the command ended with 7 on node a: oh" in shell.words
     local.refuses = "no way there"
     assert await shell.do("exec -y a true") == 3
-    assert "not run: no way there" in shell.words
+    assert "no exit code: no way there" in shell.words
 
 
 async def test_options_after_the_subset_belong_to_the_command(shell, local):
@@ -342,6 +362,26 @@ async def test_a_command_may_say_what_undoes_it(shell, local):
     assert [deed.standing for deed in shell.session.deeds] == [Standing.STANDS]
     assert await shell.do("undo") == 0
     assert not (local.directory / "broken").exists()
+
+
+async def test_a_command_that_is_stopped_is_not_called_undone(shell, local):
+    """Nothing takes it back, and it may run on: neither what is shown nor the history says otherwise."""
+    begun = asyncio.Event()
+
+    async def run_on(_node, _command, **_how):
+        begun.set()
+        await asyncio.Event().wait()
+
+    local.run = run_on
+    doing = asyncio.create_task(shell.do("exec -y a sleep 1000"))
+    await begun.wait()
+    doing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await doing
+    await shell.shell.caught_up()
+    [deed] = shell.session.deeds
+    assert (deed.standing, deed.outcome.reasons) == (Standing.FOR_GOOD, ("stopped",))
+    assert "a no exit code: interrupted; it may run on" in shell.words
 
 
 async def test_what_a_command_wrote_stays_as_wide_as_it_is(shell, local):

@@ -8,17 +8,7 @@ from prompt_toolkit.document import Document
 
 from seatrial.shell.command_table import COMMANDS
 from seatrial.shell.completion import CommandCompleter
-
-KILL_ONE = """
-config: {seed: 7, runStrategy: {runs: 1}}
-scenarios:
-- name: one of them
-  steps:
-  - podAction:
-      matches: [{labels: {selector: app=web, namespace: default}}]
-      filters: [{randomSample: {size: 1}}]
-      actions: [{kill: {force: true}}]
-"""
+from tests.shell.policies import KILL_ONE
 
 
 @pytest.fixture

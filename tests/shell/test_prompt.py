@@ -11,7 +11,7 @@ import pytest
 
 from seatrial.engine.halt_mark import own_mark, set_mark
 from seatrial.kube.resources import DEPLOYMENTS, NODES
-from tests.shell.terminals import BACKSPACE, CTRL_C, CTRL_D, CTRL_R, DOWN, ENTER, ESCAPE, TAB, UP, Terminal
+from tests.shell.terminals import BACKSPACE, CTRL_C, CTRL_D, CTRL_R, CTRL_Z, DOWN, ENTER, ESCAPE, TAB, UP, Terminal
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -102,6 +102,16 @@ async def test_names_of_the_cluster_are_completed(windows, control):
         await window.until(lambda each: each.line.startswith("seatrial> kill web-"))
 
 
+async def test_a_menu_opens_when_what_it_offers_is_known(windows, control):
+    """Who has typed a line before the cluster was reached need not type on to be offered its names."""
+    await control.create_pods("web-1")
+    async with windows.open() as window:
+        await window.until("connecting…")
+        window.type("kill we")
+        await window.until(lambda each: "web-1" in each.shown)
+        assert window.line == "seatrial> kill we"
+
+
 async def test_enter_on_an_empty_line_does_nothing(window):
     """There is only another prompt: nothing is repeated."""
     window.type("undo" + ENTER)
@@ -123,6 +133,30 @@ async def test_ctrl_c_clears_the_line_and_ctrl_d_leaves(window):
     await window.until("'exit' or Ctrl-D leaves")
     window.type(CTRL_D)
     assert await window.ended() == 0
+
+
+async def test_ctrl_z_leaves_the_terminal_to_the_shell_around(windows, node):
+    """Who does so is told what that means for what stands; `fg` goes on with the line that was typed."""
+    environ = {"HOME": str(windows.directory), "SEATRIAL_STATE_DIR": str(windows.state), "PS1": "around$ "}
+    async with Terminal(["bash", "--norc", "--noprofile", "-i"], environ=environ) as window:
+        await window.until("around$")
+        window.type(f"{sys.executable} -m seatrial interactive --kubeconfig {windows.kubeconfig}" + ENTER)
+        await window.until("namespace default")
+        window.type("cordon node-1 --yes" + ENTER)
+        await window.until("1 to undo")
+        window.type("help")
+        await window.at_prompt("help")
+        window.type(CTRL_Z)
+        await window.until("a halt is not heeded before 'fg'")
+        await window.at_prompt(prompt="around$ ")
+        window.type("fg" + ENTER)
+        await window.at_prompt("help")
+        window.type(CTRL_C)
+        await window.at_prompt()
+        window.type(CTRL_D)
+        await window.at_prompt(prompt="around$ ")
+        window.type("exit" + ENTER)
+        assert await window.ended() == 0
 
 
 async def test_sigint_of_another_program_is_ctrl_c(window):
@@ -198,7 +232,8 @@ async def test_several_lines_that_are_pasted_are_shown_first(windows):
     async with windows.open(lines=60) as window:
         await window.at_prompt()
         window.paste("help undo\nhelp exit\n")
-        await window.until(lambda each: "help exit" in each.line)
+        await window.until(lambda each: "> help exit" in each.line)
+        await window.until("Enter carries these lines out")
         assert "Take back" not in window.shown
         window.type(ENTER)
         await window.until("Leave the shell")
@@ -216,6 +251,15 @@ async def test_lines_are_coloured_by_what_they_mean(window):
     assert window.colour_of("--force") == ("cyan", False, False)
     assert window.colour_of("987654") == ("magenta", False, False)
     assert window.colour_of("'text'") == ("brown", False, False)
+
+
+async def test_the_menu_of_commands_warns_of_those_that_break_something(window):
+    """They are red there, too; the rest, and what is said of them, can be read on dark and on light."""
+    window.type("s")
+    await window.until("Switch machines off")
+    assert window.colour_of("stop")[:2] == ("red", True)
+    assert window.colour_of("sync") == ("default", False, False)
+    assert {cell.bg for row in window.cells[:10] for cell in row} == {"default"}
 
 
 async def test_no_color_is_heeded(windows):
@@ -264,6 +308,18 @@ async def test_a_question_is_answered_at_a_prompt_of_its_own(window, control, no
         assert await is_cordoned(control) == is_yes
     window.type(UP)
     await window.at_prompt("cordon node-1")
+
+
+async def test_a_question_in_plain_mode_is_answered_by_a_line(windows, control, node):
+    """Ctrl-D at it is no answer, and leaves as little as Ctrl-C and Enter do."""
+    async with windows.open("--plain") as window:
+        for answer, is_yes in ((CTRL_D, False), (CTRL_C, False), (ENTER, False), ("y" + ENTER, True)):
+            await window.at_prompt()
+            window.type("cordon node-1" + ENTER)
+            await window.until(lambda each: each.line.endswith("[y/N] "))
+            window.type(answer)
+            await window.at_prompt()
+            assert await is_cordoned(control) == is_yes
 
 
 @pytest.mark.parametrize("how", [[], ["--plain"]], ids=["prompt", "plain"])
@@ -369,7 +425,7 @@ async def test_a_slow_cluster_is_waited_for_by_the_command_that_needs_it(windows
             await window.until("Take back")
             await window.at_prompt()
             window.type("pods" + ENTER)
-            await window.command_running()
+            await window.until("waiting for the cluster; Ctrl-C stops waiting")
             window.type(CTRL_C)
             await window.until("stopped")
             await window.at_prompt()

@@ -4,7 +4,7 @@ import pytest
 
 from seatrial.policy.load import load_policy
 from seatrial.steps.registry import policy_model
-from tests.programs import Process
+from tests.shell.conftest import driven_shell
 
 
 @pytest.fixture
@@ -32,6 +32,14 @@ async def test_a_file_is_written_that_is_a_policy(done, tmp_path):
     text = file.read_text()
     assert "  - name: friday\n" in text
     assert steps_of(text) == ["nodeAction", "podAction"]
+
+
+async def test_how_to_run_it_has_what_the_cluster_is_reached_by(control, tmp_path):
+    """And what was loaded into it: the policy may be about that."""
+    reached_by = ("--sandbox", "--load", "my app.yml")
+    async with driven_shell(control.directory / "kubeconfig", tmp_path / "state", reached_by=reached_by) as shell:
+        await shell.do(f"wait 0.01; record {tmp_path / 'friday.yml'}")
+        assert shell.words.endswith(f"--policy-file {tmp_path / 'friday.yml'} --sandbox --load 'my app.yml'")
 
 
 async def test_a_dash_shows_it(done):
@@ -72,20 +80,3 @@ async def test_nothing_is_nothing_to_record(shell, tmp_path):
     assert await shell.do(f"record {tmp_path / 'friday.yml'}") == 2
     assert "there is nothing to record" in shell.errors
     assert not (tmp_path / "friday.yml").exists()
-
-
-@pytest.mark.timeout(240)
-async def test_what_is_recorded_runs(sandbox, sandbox_shell, tmp_path):
-    """Killed by name, scaled, cordoned by hand: the policy does the same to whatever is there, and passes."""
-    import asyncio
-
-    shell, file = sandbox_shell, tmp_path / "recorded.yml"
-    assert await shell.do("pods default app=goldpinger; kill 1 --force --yes") == 0
-    assert await shell.do("scale deployment/goldpinger 4 --yes") == 0
-    assert await shell.do("undo all") == 0
-    assert await shell.do(f"record {file} --no-waits") == 0
-    environ = {"SEATRIAL_STATE_DIR": str(tmp_path / "another"), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
-    arguments = ["autonomous", "--policy-file", str(file), "--kubeconfig", str(sandbox.kubeconfig), "--silent"]
-    with Process(arguments, environ=environ) as process:
-        output, errors = await asyncio.to_thread(process.communicate, "", 200)
-        assert (process.returncode, errors) == (0, ""), output

@@ -9,17 +9,7 @@ from seatrial.engine.halt_mark import own_mark, set_mark
 from seatrial.kube.resources import DEPLOYMENTS
 from seatrial.runtime.guardrails import Guardrails
 from tests.shell.conftest import driven_shell
-
-KILL_ONE = """
-config: {seed: 7, runStrategy: {runs: 1}}
-scenarios:
-- name: one of them
-  steps:
-  - podAction:
-      matches: [{labels: {selector: app=web, namespace: default}}]
-      filters: [{randomSample: {size: 1}}]
-      actions: [{kill: {force: true}}]
-"""
+from tests.shell.policies import KILL_ONE
 
 SCALES_AND_WAITS = """
 config: {runStrategy: {runs: 1}}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from seatrial.errors import UsageError
+from seatrial.runtime.events import ObjectApplied, Record, Where
 from seatrial.shell.ages import age_seconds, age_text, utc_text
 from seatrial.shell.output import Output
 from seatrial.shell.states import BAD, CHANGING, DONE, WELL, node_style, ready_style, state_style
@@ -22,6 +23,7 @@ COUNT = Column(heading="COUNT", key="count", align="right", drop=1)
 NODE = Column(heading="NODE", key="node", drop=2)
 ZONE = Column(heading="ZONE", key="zone", drop=3, optional=True)
 COLUMNS = (NAME, COUNT, NODE, ZONE)
+WRAPPING = (Column(heading="NAME", key="name", wraps=True), COUNT, NODE, ZONE)
 ROWS = ({"name": "web", "count": 12, "node": "node-1"}, {"name": "database", "count": 3, "node": None})
 
 
@@ -70,6 +72,23 @@ def test_long_names_are_cut_in_the_middle_only_when_no_column_is_left_to_drop():
     assert shown(*COLUMNS, rows=rows, width=40)[1] == "goldpinger-7544b8785c-jgfh6      1"
 
 
+@pytest.mark.parametrize(
+    "message", ["Back-off restarting failed container web", "再起動に失敗したコンテナを待っています"]
+)
+def test_what_a_column_that_wraps_says_is_never_cut(message):
+    """It goes on below, in its own column; every other cell stands on the first line of its row."""
+    said = Column(heading="MESSAGE", key="message", wraps=True)
+    rows = [{"count": 3, "message": message, "node": "node-1"}, {"count": 4, "message": "ok", "node": "node-2"}]
+    times = Column(heading="TIMES", key="count")
+    lines = shown(times, said, Column(heading="NODE", key="node"), rows=rows, width=30)
+    assert all(cell_len(line) <= 30 for line in lines)
+    assert "".join(lines[1].split()[1:-1] + [word for line in lines[2:-1] for word in line.split()]) == "".join(
+        message.split()
+    )
+    assert (lines[1].split()[0], lines[1].split()[-1], lines[-1].split()) == ("3", "node-1", ["4", "ok", "node-2"])
+    assert all(line.startswith(" " * 7) for line in lines[2:-1])
+
+
 def test_without_a_window_nothing_is_left_out():
     """What a file or a program gets has every column and every name in full."""
     rows = [{"name": "n" * 300, "count": 1, "node": "m" * 300}]
@@ -88,8 +107,9 @@ def test_what_would_move_the_cursor_is_written_as_an_escape():
 def test_no_line_is_wider_than_the_window(rows, width):
     """Whatever is in the cells, wide characters too."""
     lines = texts(laid_out(Table(columns=COLUMNS, rows=rows), width=width))
-    assert all(cell_len(line) <= width for line in lines)
     assert len(lines) == len(rows) + 1
+    lines += texts(laid_out(Table(columns=WRAPPING, rows=rows), width=width))
+    assert all(cell_len(line) <= width for line in lines)
 
 
 @given(st.text(), st.integers(min_value=0, max_value=40))
@@ -201,3 +221,17 @@ def test_data_longer_than_the_window_goes_through_the_pager_like_tables():
     output.json({"a": 1})
     output.table(Table(columns=(NAME,), rows=[{"name": "web"}]))
     assert [page.split() for page in pages] == [["{", '"a":', "1", "}"], ["NAME", "web"]]
+
+
+def test_a_reader_that_has_gone_is_no_failure_of_what_is_done():
+    """Whoever pipes a script into `head` is shown no traceback of what is told meanwhile; what writes next hears it."""
+
+    class Closed(StringIO):
+        def write(self, _text):
+            raise BrokenPipeError
+
+    output = Output(out=Closed())
+    applied = ObjectApplied(kind="Service", name="web", namespace="shop", created=True)
+    output(Record(1, datetime.now(UTC), 0.0, Where(), applied))
+    with pytest.raises(BrokenPipeError):
+        output.line("more")

@@ -12,6 +12,7 @@ from seatrial.kube.resources import PODS
 from seatrial.shell.watching import Watching
 from tests.by_hand.live.conftest import grant, until  # noqa: F401 -- a fixture
 from tests.shell.conftest import DrivenShell, driven_shell
+from tests.shell.rows import documented_keys
 from tests.shell.terminals import ENTER
 from tests.shell.test_prompt import windows  # noqa: F401 -- a fixture
 
@@ -129,6 +130,7 @@ async def test_programs_are_told_in_lines_of_json(shell, control):
     await until(lambda: shell.shown.count("\n") == 30)
     await stopped(watching)
     first = json.loads(shell.shown.splitlines()[0])
+    assert list(first) == documented_keys("watch")
     assert {key: first[key] for key in ("change", "kind", "namespace", "name", "about", "words")} == {
         "change": "ADDED", "kind": "pod", "namespace": "default", "name": "web-00",
         "about": "pod default/web-00", "words": "new, Pending",

@@ -258,7 +258,7 @@ async def test_what_this_scenario_made_does_not_come_back(control, context):
 async def test_what_was_loaded_for_the_run_comes_back(control, context):
     """It was made before the scenario began, and other scenarios need it; it stays the run's, to be deleted with it."""
     await STEP.run(spec(), context)
-    scenario = context.at(where=context.where, scope=ScenarioScope(since=context.journal.mark))
+    scenario = context.at(where=context.where, scope=ScenarioScope())
     assert await STEP.run(spec("delete"), scenario) == PASSED
     [deletion, _] = context.journal.newer_than(0)
     assert await RECREATE_OBJECT.run(deletion.undo.args, context.world) == ""

@@ -195,7 +195,7 @@ def _made_by_this_scenario(resource: Resource, thing: Manifest, context: Context
     if (meta.get("labels") or {}).get(RUN_LABEL) != context.run_id:
         return False
     wanted = {"kind": resource.kind, "name": meta["name"], "namespace": meta.get("namespace", "")}
-    undos = (written.undo for written in context.journal.newer_than(context.scope.since))
+    undos = (written.undo for written in context.journal.newer_than(0) if written.id in context.scope.undos)
     return any(undo.kind == DELETE_OBJECT.kind and wanted.items() <= dict(undo.args).items() for undo in undos)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seatrial.actions.manifest_text import Manifest
+from seatrial.environment import users_environment
 from seatrial.errors import ClusterError, ConfigurationError
 from seatrial.kube.client import Client
 from seatrial.kube.errors import AlreadyExists, NotFound, Status
@@ -93,7 +94,7 @@ class KubectlProgram:
             process = await asyncio.create_subprocess_exec(
                 self.binary, *where, *arguments,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-                env=self._environment(os.environ), start_new_session=True,
+                env=self._environment(users_environment()), start_new_session=True,
             )  # fmt: skip
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error

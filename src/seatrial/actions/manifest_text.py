@@ -1,11 +1,9 @@
 """Manifests as text: YAML documents or JSON, as kubectl reads them, taken apart into single objects.
 
-kubectl's YAML is version 1.1 without its dates and base-60 numbers: `2030-01-01` and `10:30` stay texts. A `List` of
-objects is its items. What is no Kubernetes object is said before anything is done with the others.
+A `List` of objects is its items. What is no Kubernetes object is said before anything is done with the others.
 """
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,27 +11,9 @@ from typing import Any
 import yaml
 
 from seatrial.errors import ConfigurationError
+from seatrial.kube.manifest_yaml import ManifestLoader
 
 Manifest = dict[str, Any]
-
-_TAG = "tag:yaml.org,2002:"
-_NUMBERS = {
-    f"{_TAG}int": re.compile(r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0o?[0-7_]*|[1-9][0-9_]*)$"),
-    f"{_TAG}float": re.compile(
-        r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
-    ),
-}
-_NOT_KUBECTLS = frozenset({f"{_TAG}timestamp", f"{_TAG}value"})
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as kubectl resolves it."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, _NUMBERS.get(tag, pattern)) for tag, pattern in resolvers if tag not in _NOT_KUBECTLS]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def read_manifests(path: Path) -> list[Manifest]:
@@ -74,11 +54,11 @@ def parse_manifests(content: str | bytes, *, name: str) -> list[Manifest]:
 
 def _documents(content: str | bytes) -> Iterator[Any]:
     if isinstance(content, bytes) and content[:1] != b"{":
-        yield from yaml.load_all(content, Loader=_Loader)
+        yield from yaml.load_all(content, Loader=ManifestLoader)
         return
     text = content.decode() if isinstance(content, bytes) else content
     objects = _json_objects(text) if text.lstrip().startswith("{") else None
-    yield from yaml.load_all(text, Loader=_Loader) if objects is None else objects
+    yield from yaml.load_all(text, Loader=ManifestLoader) if objects is None else objects
 
 
 def _json_objects(text: str) -> list[Any] | None:

@@ -31,6 +31,6 @@ class CommandOutputs:
 
 def _end(ended: CommandExecuted) -> Line:
     if ended.exit_code is None:
-        return Line(0, ended.name, f"not run: {ended.error}", "bad")
+        return Line(0, ended.name, f"no exit code: {ended.error}", "bad")  # whether it ran is not always known
     tone: Tone = "bad" if ended.exit_code else "dim"
     return Line(0, ended.name, f"exit code {ended.exit_code}, in {duration(ended.duration_ms)}", tone)

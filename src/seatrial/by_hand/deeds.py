@@ -24,19 +24,19 @@ class Standing(StrEnum):
 
 
 class Deed:
-    """One thing that was done in a session: `number` counts from 1, `mark` is where its undos begin in the journal.
+    """One thing that was done in a session: `number` counts from 1, its `scope` knows which undos are its own.
 
     `outcome` is that of the step once it has ended, `settling` what the step promised to see (the recovery of a
     killed pod): it goes on while other things are done. `done` is what earlier deeds did, as scenarios remember it.
     """
 
-    def __init__(self, number: int, order: Order, *, mark: int, begun: datetime, done: Collection[str] = ()) -> None:
+    def __init__(self, number: int, order: Order, *, begun: datetime, done: Collection[str] = ()) -> None:
         self.number = number
         self.order = order
-        self.mark = mark
         self.begun = begun
         self.ended: datetime | None = None
-        self.scope = ScenarioScope(since=mark, done=done)
+        self.undone: datetime | None = None
+        self.scope = ScenarioScope(done=done)
         self.outcome: Outcome | None = None
         self.settling: asyncio.Task[Outcome] | None = None
         self.standing = Standing.BEING_DONE

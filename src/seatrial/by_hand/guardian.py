@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from seatrial.environment import users_environment
 from seatrial.runtime.run_journal import RunJournal
 from seatrial.runtime.uncancellable import uncancellable
 
@@ -98,7 +99,7 @@ class Guardian:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=inherited,
-                env={**os.environ, **self._environ},
+                env={**users_environment(), **self._environ},
                 start_new_session=True,
             )
         except OSError:

@@ -18,8 +18,8 @@ _FLAGS = {
 
 
 def hits_nothing(plan: StepPlan) -> bool:
-    """Whether what was ordered would change nothing at all."""
-    return not (plan.victims or plan.nodes or plan.changes)
+    """Whether what was ordered would change nothing at all: nodes may be chosen that are as they are to be."""
+    return not (plan.victims or plan.changes or (plan.nodes and plan.kind == "pod"))
 
 
 def obstacle_to(plan: StepPlan, *, is_destructive: bool) -> str:
@@ -61,5 +61,6 @@ def changes_since(shown: StepPlan, now: StepPlan) -> Sequence[str]:
 
 
 def _hit(plan: StepPlan) -> object:
-    # A pod that has found its node meanwhile is the same pod.
-    return {pod.uid for pod in plan.victims}, set(plan.nodes), plan.changes
+    # A pod that has found its node meanwhile is the same pod. Who chose nodes chose no pods: those come and go there.
+    pods = {pod.uid for pod in plan.victims} if plan.kind == "pod" else ()
+    return pods, set(plan.nodes), plan.changes

@@ -1,4 +1,6 @@
-"""What was done by hand, written out as a policy: the deeds of a session become the steps of one scenario.
+"""What was done by hand, written out as a policy: the deeds of a session become the steps of a scenario.
+
+A scenario takes everything back at its end. So what was done after all had been taken back is a scenario of its own.
 
 The text is for people (comments, keys in the order of the steps, blocks) and for the program alike: it is read back
 and checked before anybody gets it.
@@ -25,7 +27,10 @@ _STEP_MARGIN = " " * 6
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """A policy as text, how many deeds are its steps, and the titles of those that came to nothing and aren't."""
+    """A policy as text, how many deeds are its steps, and the titles of those that aren't.
+
+    Those were stopped, or came to nothing.
+    """
 
     text: str
     steps: int
@@ -33,7 +38,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def recording_of(deeds: Sequence[Deed], *, name: str, cluster: str, now: datetime, waits: bool = True) -> Recording:
-    """The deeds, first to last, as a policy with one scenario of that name.
+    """The deeds, first to last, as a policy with a scenario of that name, and as many as it takes numbered after it.
 
     With `waits`, what passed between two of them passes in the policy, too. What was never carried out (refused,
     stopped, nothing matched) is left out.
@@ -43,11 +48,12 @@ def recording_of(deeds: Sequence[Deed], *, name: str, cluster: str, now: datetim
     """
     kept = [deed for deed in deeds if _was_done(deed)]
     left_out = [deed.order.title for deed in deeds if not _was_done(deed)]
-    steps = list(_steps(kept, waits=waits))
     head = {"config": {"runStrategy": {"runs": 1}}}
-    scenario = textwrap.indent(_dumped([{"name": name}]), "  ")
-    begin = f"scenarios:\n{scenario}    steps:{'' if steps else ' []'}\n"
-    text = "".join([*_header(cluster, now, left_out), _dumped(head), begin, *steps])
+    text = "".join([*_header(cluster, now, left_out), _dumped(head), "scenarios:\n"])
+    earlier: Deed | None = None
+    for number, together in enumerate(_stretches(kept), start=1):
+        text += "".join(_scenario(together, earlier, name=name if number == 1 else f"{name} {number}", waits=waits))
+        earlier = together[-1] if together else None
     load_policy(text.encode(), model=policy_model(), name="what was recorded")
     return Recording(text=text, steps=len(kept), left_out=left_out)
 
@@ -61,15 +67,35 @@ def _was_done(deed: Deed) -> bool:
     return True
 
 
-def _steps(deeds: Sequence[Deed], *, waits: bool) -> Iterator[str]:
+def _stretches(deeds: Sequence[Deed]) -> list[list[Deed]]:
+    """The deeds, parted where all that had been changed was taken back; at least one stretch."""
+    stretches: list[list[Deed]] = [[]]
+    for deed in deeds:
+        changes = [each for each in stretches[-1] if each.standing is not Standing.FOR_GOOD]
+        if changes and all(_was_undone_before(each, deed) for each in changes):
+            stretches.append([])
+        stretches[-1].append(deed)
+    return stretches
+
+
+def _was_undone_before(earlier: Deed, later: Deed) -> bool:
+    return earlier.undone is not None and earlier.undone <= later.begun
+
+
+def _scenario(deeds: Sequence[Deed], earlier: Deed | None, *, name: str, waits: bool) -> Iterator[str]:
+    """The deeds of one stretch; `earlier` is what was done before it."""
+    yield textwrap.indent(_dumped([{"name": name}]), "  ")
+    yield f"    steps:{'' if deeds else ' []'}\n"
     for index, deed in enumerate(deeds):
-        if waits and index and (seconds := _seconds_between(deeds[index - 1], deed)) > _LEAST_WAIT_SECONDS:
+        if waits and earlier and (seconds := _seconds_between(earlier, deed)) > _LEAST_WAIT_SECONDS:
             yield _item({"wait": {"seconds": round(seconds)}})
         order = deed.order
-        undone = "taken back by hand; a scenario takes back at its end" if deed.standing is Standing.UNDONE else ""
+        is_early = any(_was_undone_before(deed, later) for later in deeds[index + 1 :])
+        undone = "taken back by hand before the next; a scenario takes back at its end" if is_early else ""
         for comment in (order.title, order.note, undone):
             yield from _comment(comment, margin=_STEP_MARGIN)
         yield from map(_item, order.recorded or (order.step,))
+        earlier = deed
 
 
 def _seconds_between(earlier: Deed, later: Deed) -> float:
@@ -80,7 +106,7 @@ def _header(cluster: str, now: datetime, left_out: Sequence[str]) -> Iterator[st
     yield from _comment(f"Recorded from what was done by hand, {now:%Y-%m-%d %H:%M %Z}, on {cluster}.")
     if left_out:
         titles = "; ".join(left_out)
-        yield from _comment(f"Left out, for it came to nothing: {counted(len(left_out), 'command')} ({titles}).")
+        yield from _comment(f"Left out, as stopped or come to nothing: {counted(len(left_out), 'command')} ({titles}).")
 
 
 def _comment(text: str, *, margin: str = "") -> Iterator[str]:

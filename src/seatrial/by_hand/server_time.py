@@ -18,9 +18,10 @@ _AS_CLOSE_AS_CAN_BE_TOLD = timedelta(seconds=2)
 
 
 class ServerTime(msgspec.Struct, frozen=True):
-    """How far the API server's clock is ahead of ours."""
+    """How far the API server's clock is ahead of ours; not at all, where it was not seen."""
 
     ahead: timedelta
+    is_seen: bool = True
 
     def now(self, ours: datetime) -> datetime:
         """What its clock says when ours says that."""
@@ -35,7 +36,7 @@ async def server_time(context: Context) -> ServerTime:
         answer = await context.cluster.request("GET", "/version", most_bytes=0, timeout_seconds=_MOST_SECONDS)
         theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
     except (ClusterError, ValueError):
-        return ServerTime(timedelta())
+        return ServerTime(timedelta(), is_seen=False)
     # A moment "-0000" has no zone; RFC 9110 knows none but GMT.
     theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
     ahead = theirs + _HALF_A_SECOND - (before + (clock.now() - before) / 2)

@@ -7,8 +7,8 @@ has what was done.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
 from seatrial.by_hand.deeds import Deed, Standing
@@ -112,12 +112,8 @@ class HandSession:
             Interrupted: the session ended, or was closed meanwhile: what this changed is undone.
         """
         step = parsed_step(order)
-        async with self._one_at_a_time:
-            if self._is_closed:
-                raise Interrupted("the session has ended")
-            self._begin()
-            mark, now = self.context.journal.mark, self.context.clock.now()
-            deed = Deed(len(self.deeds) + 1, order, mark=mark, begun=now, done=self._done)
+        async with self._turn():
+            deed = Deed(len(self.deeds) + 1, order, begun=self.context.clock.now(), done=self._done)
             self.deeds.append(deed)
             self.on_change()
             acting = self._acting = asyncio.create_task(self._carry_out(step, deed), name=order.title)
@@ -136,9 +132,9 @@ class HandSession:
 
         Raises:
             UsageError: there is no such deed, it changed nothing that stands, or others that stand came after it.
+            Interrupted: the session has ended.
         """
-        async with self._one_at_a_time:
-            self._begin()
+        async with self._turn():
             deed = self._deed(number)
             if later := [each.number for each in reversed(self.deeds[number:]) if each.standing is Standing.STANDS]:
                 words = ", ".join(map(str, later))
@@ -150,18 +146,24 @@ class HandSession:
             return deed
 
     async def undo_last(self) -> Deed | None:
-        """Take back the last deed that stands, or try to once more; None where there is none."""
-        async with self._one_at_a_time:
-            self._begin()
+        """Take back the last deed that stands, or try to once more; None where there is none.
+
+        Raises:
+            Interrupted: the session has ended.
+        """
+        async with self._turn():
             deed = next(iter(self.standing_deeds), None)
             if deed is not None:
                 await self._undisturbed(self._take_back(deed))
             return deed
 
     async def undo_all(self) -> Sequence[Deed]:
-        """Take back every deed that stands, last first, each tried also where another can't be taken back."""
-        async with self._one_at_a_time:
-            self._begin()
+        """Take back every deed that stands, last first, each tried also where another can't be taken back.
+
+        Raises:
+            Interrupted: the session has ended.
+        """
+        async with self._turn():
             taken = self.standing_deeds
             await self._undisturbed(self._take_back_each(taken))
             return taken
@@ -243,7 +245,11 @@ class HandSession:
         async def stop() -> None:
             await asyncio.wait({acting})
             deed.outcome = not_carried_out(words)
-            await self._take_back(deed)
+            if self.changes_of(deed):
+                await self._take_back(deed)
+            else:  # a machine that is deleted, a command that may run on: what nothing takes back is not undone
+                await deed.stop_watching()
+                self._stand(deed, Standing.FOR_GOOD)
             if self._halted:
                 await self._take_back_each(self._that_stand)
 
@@ -255,14 +261,37 @@ class HandSession:
             self._stand(deed, Standing.STANDS if self.changes_of(deed) else Standing.FOR_GOOD)
 
     async def _undisturbed(self, work: Coroutine[Any, Any, None], *, patience: int = 1) -> None:
-        """Take back to the end, also where somebody wants to stop; who says so once more is in a hurry."""
-        await uncancellable(work, on_cancel=lambda count: self._hurry.set() if count > patience else None)
+        """Take back to the end, also where somebody wants to stop; who says so once more is in a hurry.
 
-    def _begin(self) -> None:
-        """Forget that somebody was in a hurry with something else."""
-        if not self._is_closed:
-            self._hurry.clear()
+        The hurry is over with this: what stands is taken back at leisure when the session ends. One that somebody else
+        asked for stays, since that is how one leaves in a hurry.
+        """
+        is_ours = False
+
+        def stop_asked(count: int) -> None:
+            nonlocal is_ours
+            if count > patience and not self._hurry.is_set():
+                is_ours = True
+                self._hurry.set()
+
+        try:
+            await uncancellable(work, on_cancel=stop_asked)
+        finally:
+            if is_ours:
+                self._hurry.clear()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Be the only one who does or undoes something.
+
+        Raises:
+            Interrupted: the session has ended.
+        """
+        async with self._one_at_a_time:
+            if self._is_closed:
+                raise Interrupted("the session has ended")
             self._halted = ""
+            yield
 
     @property
     def _that_stand(self) -> Sequence[Deed]:
@@ -296,12 +325,12 @@ class HandSession:
         journal.open_again(self._undos_of(deed, journal.failed))
         await unwind(self._undos_of(deed, journal.newer_than(0)), self.context, hurry=self._hurry)
         failed = self._undos_of(deed, journal.failed)
+        deed.undone = None if failed else self.context.clock.now()
         self._stand(deed, Standing.NOT_UNDONE if failed else Standing.UNDONE)
 
     def _undos_of(self, deed: Deed, undos: Sequence[WrittenUndo]) -> list[WrittenUndo]:
         """Those that were written by a deed, without ways to machines, which serve others, too."""
-        after = self.deeds[deed.number].mark if deed.number < len(self.deeds) else float("inf")
-        return [each for each in undos if deed.mark < each.id <= after and not serves_others(each)]
+        return [each for each in undos if each.id in deed.scope.undos and not serves_others(each)]
 
     def _deed(self, number: int) -> Deed:
         if not 1 <= number <= len(self.deeds):

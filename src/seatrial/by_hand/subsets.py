@@ -56,14 +56,15 @@ class Subset(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Order:
         """To do this action to exactly these nodes: "stop node-1, node-2 by force".
 
-        A recorded policy says what was said, without the nodes that this led to on that day.
+        A recorded policy says what was said, without the nodes that this led to on that day; unless nothing brings
+        them back: others were not meant.
         """
         said = {"matches": list(self.matches), "actions": [action]}
         step = said if self._names_all else {**said, "filters": [_named(self.nodes)]}
         return Order(
             title=f"{verb} {self} {how}".rstrip(),
             step={"nodeAction": step},
-            recorded=() if self._names_all else ({"nodeAction": said},),
+            recorded=() if self._names_all or irrevocable else ({"nodeAction": said},),
             note=note,
             irrevocable=irrevocable,
         )

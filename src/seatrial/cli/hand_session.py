@@ -5,22 +5,20 @@ A guardian takes over when it is killed. A sandbox needs none: it dies with us, 
 
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from pathlib import Path
 
 from seatrial.actions.manifest_text import read_manifests
 from seatrial.by_hand.guardian import Guardian, guardian_of, watched_over
 from seatrial.by_hand.orders import NAME
 from seatrial.by_hand.session import HandSession
-from seatrial.cli.machine_options import MachineChoice
-from seatrial.cli.options import RunChoice
+from seatrial.cli.hand_options import HandChoice
 from seatrial.cli.session import SessionOptions, load, opened
 from seatrial.engine.interrupts import Interrupts
 from seatrial.errors import CleanUpIncomplete, SeatrialError
+from seatrial.kube.errors import Forbidden
 from seatrial.policy.models import Policy
 from seatrial.runtime.events import ChangesKept, Listener
-from seatrial.runtime.guardrails import Guardrails
 from seatrial.runtime.uncancellable import uncancellable
 from seatrial.runtime.verdict import Verdict
 
@@ -30,37 +28,28 @@ EMPTY_POLICY = Policy(scenarios=())
 """What a session begins with; `SessionOptions` wants a policy."""
 
 
-def hand_options(
-    *,
-    kubeconfig: Path | None,
-    kube_context: str | None,
-    sandbox: bool,
-    manifests: Sequence[Path],
-    load_timeout_seconds: float,
-    run: RunChoice,
-    guardrails: Guardrails,
-    machines: MachineChoice,
-) -> SessionOptions:
-    """What the command line says about a session.
+def session_options(hand: HandChoice) -> SessionOptions:
+    """What the command line says, as a session takes it.
 
     Raises:
         UsageError: a manifest can't be read.
     """
+    run = hand.run
     return SessionOptions(
         policy=EMPTY_POLICY,
         policy_name=NAME,
-        kubeconfig=kubeconfig,
-        kube_context=kube_context,
-        sandbox=sandbox,
-        manifests=tuple(manifest for file in manifests for manifest in read_manifests(file)),
-        load_timeout_seconds=load_timeout_seconds,
+        kubeconfig=hand.kubeconfig,
+        kube_context=hand.kube_context,
+        sandbox=hand.sandbox,
+        manifests=tuple(manifest for file in hand.manifests for manifest in read_manifests(file)),
+        load_timeout_seconds=hand.load_timeout_seconds,
         seed=run.seed,
         recovery_timeout_seconds=run.recovery_timeout_seconds,
         max_parallel=run.max_parallel,
         state_directory=run.state_directory,
         halt_namespace=run.halt_namespace,
-        guardrails=guardrails,
-        machines=machines,
+        guardrails=hand.guardrails,
+        machines=hand.machines,
     )
 
 
@@ -102,6 +91,8 @@ async def hand_session(
                     await context.journal.journal.keep(context.run_id)
                 elif guardian:
                     context.journal.guard = guardian.watch
+                with suppress(Forbidden):  # who may not ask for its version has reached it
+                    await context.cluster.version()
                 if options.manifests:
                     await context.halt.check()
                 await load(options, context)

@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from seatrial import __version__
-from seatrial.cli.machine_options import MachineChoice, machine_options
+from seatrial.cli.hand_options import HandChoice, hand_options
 from seatrial.cli.option_group import SectionedCommand
-from seatrial.cli.options import FILE, RunChoice, cluster_options, guardrail_options, run_options
 
 if TYPE_CHECKING:
-    from seatrial.runtime.guardrails import Guardrails
     from seatrial.shell.shell import Connection, Shell, ShellSettings
 
 _GREETING = f"Seatrial {__version__}. 'help' lists the commands; what you do is undone when you leave."
@@ -49,24 +47,10 @@ Examples:
 @click.option("--no-pager", is_flag=True, help="Print long tables instead of paging them.")
 @click.option("--keep", is_flag=True, help="Leave what was done as it is at the end.")
 @click.option(
-    "--production-pattern", metavar="GLOB", default="*prod*", show_default=True,
-    help="Clusters that are called like this in the kubeconfig, or whose context or server is, are production: before "
-    "something is broken there, the context's name has to be typed in full, with --yes too.",
-)  # fmt: skip
-@click.option(
     "--production", metavar="NAME", default="",
     help="The production cluster that a script may break things on, with --yes: the name that a person would type.",
 )  # fmt: skip
-@cluster_options
-@click.option("--sandbox", is_flag=True, help="Start an embedded cluster for this, and take it down afterwards.")
-@click.option("--load", "manifests", multiple=True, metavar="FILE", type=FILE, help="Apply these manifests first.")
-@click.option(
-    "--load-timeout", type=click.FloatRange(min=0), default=120, show_default=True, metavar="SECONDS",
-    help="How long to wait until what was loaded is ready.",
-)  # fmt: skip
-@run_options
-@guardrail_options
-@machine_options
+@hand_options
 def interactive(
     commands: tuple[str, ...],
     namespace: str,
@@ -74,16 +58,8 @@ def interactive(
     plain: bool,
     no_pager: bool,
     keep: bool,
-    production_pattern: str,
     production: str,
-    kubeconfig: Path | None,
-    kube_context: str | None,
-    sandbox: bool,
-    manifests: tuple[Path, ...],
-    load_timeout: float,
-    run: RunChoice,
-    guardrails: "Guardrails",
-    machines: MachineChoice,
+    hand: HandChoice,
 ) -> int:
     """Look at a cluster and break things by hand. What was done is taken back when the shell ends, however it ends.
 
@@ -98,9 +74,7 @@ def interactive(
     from seatrial.shell.shell import ShellSettings
     from seatrial.state_directory import state_directory
 
-    if sandbox and (kubeconfig or kube_context):
-        raise click.UsageError("--sandbox goes without --kubeconfig and --context", click.get_current_context())
-    if sandbox and keep:
+    if hand.sandbox and keep:
         raise click.UsageError("--sandbox goes without --keep: it is gone with the shell", click.get_current_context())
     is_plain = plain or os.environ.get("TERM") == "dumb"
     settings = ShellSettings(
@@ -108,14 +82,15 @@ def interactive(
         plain=is_plain,
         keep=keep,
         namespace=namespace,
-        production_pattern=production_pattern,
+        production_pattern=hand.production_pattern,
         production=production,
-        halt_namespace=run.halt_namespace,
+        halt_namespace=hand.run.halt_namespace,
+        reached_by=tuple(hand.reached_by),
     )
     interrupts = Interrupts()
 
     async def work() -> int:
-        history = state_directory(run.state_directory) / "interactive_history"
+        history = state_directory(hand.run.state_directory) / "interactive_history"
         with _shell(settings, commands, is_plain=is_plain, has_pager=not no_pager, history=history) as shell:
             return await run_shell(shell, lambda: opening(shell), interrupts)
 
@@ -124,24 +99,12 @@ def interactive(
         await shell.front.shown()
         await asyncio.to_thread(_load)  # in a thread, so that one can type meanwhile
         from seatrial.by_hand.live.cluster import LiveCluster
-        from seatrial.cli.hand_session import hand_options, hand_session
-        from seatrial.kube.errors import Forbidden
+        from seatrial.cli.hand_session import hand_session, session_options
         from seatrial.shell.shell import Connection
 
-        options = hand_options(
-            kubeconfig=kubeconfig,
-            kube_context=kube_context,
-            sandbox=sandbox,
-            manifests=manifests,
-            load_timeout_seconds=load_timeout,
-            run=run,
-            guardrails=guardrails,
-            machines=machines,
-        )
+        options = session_options(hand)
         async with hand_session(options, [shell.output], interrupts, keeps=lambda: shell.keeps) as session:
             cluster = session.context.cluster
-            with suppress(Forbidden):  # who may not ask for its version has reached it
-                await cluster.version()
             async with LiveCluster(cluster, namespace=lambda: shell.namespace) as live:
                 if shell.front.is_interactive:
                     live.open_usual()  # for completion

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import click
 
 from seatrial import __version__
+from seatrial.environment import set_for_ourselves
 from seatrial.errors import SeatrialError
 
 _BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
@@ -135,7 +136,7 @@ def main() -> None:
     # Python looks for garbage after every 700 new objects, and what is imported is none: a tenth of a small run.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     # pydantic looks through all installed packages for plugins, which could only watch how policies are read.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    set_for_ourselves("PYDANTIC_DISABLE_PLUGINS", "__all__")
     code = run(sys.argv[1:])
     gc.freeze()  # nor need Python look through all that there is when it ends
     sys.exit(code)

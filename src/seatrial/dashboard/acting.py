@@ -20,6 +20,7 @@ from seatrial.dashboard.dialogs.ask import Ask
 from seatrial.dashboard.dialogs.confirm import Confirm, preview_of
 from seatrial.dashboard.orders import order_for_node, order_to_kill
 from seatrial.engine.halt_mark import lift_mark, own_mark, read_mark, set_mark
+from seatrial.errors import Halted
 from seatrial.report.plain import plain
 from seatrial.runtime.verdict import Outcome, Verdict
 
@@ -133,22 +134,30 @@ class Acting:
 
     async def _agreed_to(self, order: Order) -> bool:
         """Show what an order would do, and ask; again, where it would do another thing by the time of the answer."""
-        await self._session.context.halt.check()
+        await self._refuse_halted()
         plan = await self._session.preview(order)
-        note = ""
+        note, is_asked_again = "", False
         while True:
             obstacle = obstacle_to(plan, is_destructive=order.is_destructive)
             if obstacle:
                 note = what_allows(plan)
             preview = preview_of(order.title, plan, width=self._app.size.width)
-            question = Confirm(self.confirmation(order.title), preview, obstacle=obstacle, note=note)
+            question = Confirm(
+                self.confirmation(order.title), preview, obstacle=obstacle, note=note, is_asked_again=is_asked_again
+            )
             if not await self._app.push_screen_wait(question):
                 return False
             shown, plan = plan, await self._session.preview(order)
             changes = changes_since(shown, plan)
             if not changes:
                 return True
-            note = f"the cluster has changed meanwhile: {'; '.join(changes)}"
+            note, is_asked_again = f"the cluster has changed meanwhile: {'; '.join(changes)}", True
+
+    async def _refuse_halted(self) -> None:
+        try:
+            await self._session.context.halt.check()
+        except Halted as error:
+            raise Halted(f"nothing is done: experiments are {error.message}", hint="R lifts the halt") from None
 
     def _tell_outcome(self, order: Order, outcome: Outcome | None) -> None:
         if outcome is None or outcome.passed:

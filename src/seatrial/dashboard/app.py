@@ -16,8 +16,10 @@ from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
+from textual.events import Resize
 from textual.markup import escape
 from textual.widgets import Footer, Static
+from textual.worker import WorkerFailed
 
 from seatrial.by_hand.halts import halt_seen
 from seatrial.by_hand.live.cluster import LiveCluster
@@ -27,7 +29,7 @@ from seatrial.by_hand.session import HandSession
 from seatrial.dashboard.acting import Acting
 from seatrial.dashboard.board import Board, Filter, ZoneRow
 from seatrial.dashboard.cells import PodState
-from seatrial.dashboard.colours import THEME
+from seatrial.dashboard.colours import PRINTED, THEME
 from seatrial.dashboard.details import node_details, one_line, pod_details
 from seatrial.dashboard.dialogs.ask import Ask
 from seatrial.dashboard.dialogs.leave import Leave, Leaving
@@ -55,6 +57,8 @@ _WIDE = 110
 PANELS = ("nodes", "events", "recovery", "experiments")
 """The panels, as the keys 1 to 4 choose them."""
 
+_ALL_PANELS = "  ".join(f"[b]{number}[/] {name}" for number, name in enumerate(PANELS, start=1))
+
 
 class DashboardSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says."""
@@ -76,6 +80,9 @@ class Dashboard(App[Leaving]):
     ]
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        # Of the keys in the last line the first are seen in any window.
+        Binding("question_mark", "help", "help", key_display="?"),
+        Binding("q", "leave", "quit"),
         Binding("k", "kill(False)", "kill"),
         Binding("K", "kill(True)", "kill now", key_display="K"),
         Binding("s", "node('stop')", "stop"),
@@ -88,14 +95,12 @@ class Dashboard(App[Leaving]):
         Binding("H", "halt", "halt", key_display="H"),
         Binding("R", "resume", "resume", key_display="R", show=False),
         Binding("n", "choose_namespace", "namespace", show=False),
-        Binding("slash", "search", "search", key_display="/"),
+        Binding("slash", "search", "search", show=False),
         Binding("enter", "details", "details", show=False),
         Binding("1", "panel(0)", "nodes", show=False),
         Binding("2", "panel(1)", "events", show=False),
         Binding("3", "panel(2)", "recovery", show=False),
         Binding("4", "panel(3)", "experiments", show=False),
-        Binding("question_mark", "help", "help", key_display="?"),
-        Binding("q", "leave", "quit"),
         Binding("ctrl+c,ctrl+q", "leave", "quit", show=False, priority=True),
     ]
 
@@ -121,6 +126,8 @@ class Dashboard(App[Leaving]):
         self._follows_events = False
         self._acting = Acting(self, session, settings.production_pattern)
         self._ends = [live.pods.subscribe(self._recoveries.see)]
+        self.failure: Exception | None = None
+        """What ended the screen, where that was a mistake of ours."""
 
     def compose(self) -> ComposeResult:
         """Build the screen."""
@@ -136,6 +143,7 @@ class Dashboard(App[Leaving]):
 
     async def on_mount(self) -> None:
         """Begin to follow the cluster."""
+        self.ansi_theme_dark = PRINTED
         for number, name in enumerate(PANELS, start=1):
             self.query_one(f"#{name}").border_title = f"{number} {name.capitalize()}"
         self._nodes_frame.border_subtitle = _legend()
@@ -148,6 +156,11 @@ class Dashboard(App[Leaving]):
         self.set_interval(1, self._touch)
         self.set_interval(_BETWEEN_LOOKS_AT_THE_JOURNAL_SECONDS, self._look_at_runs)
         self.set_interval(_BETWEEN_LOOKS_AT_MARKS_SECONDS, self._look_at_others)
+
+    def on_resize(self, event: Resize) -> None:
+        """Name the panels that are out of sight."""
+        for panel in (self._feed, self._recovery, self._experiments):
+            panel.border_subtitle = "" if event.size.width >= _WIDE else _ALL_PANELS
 
     def on_unmount(self) -> None:
         """Follow nothing any more."""
@@ -165,6 +178,16 @@ class Dashboard(App[Leaving]):
     def say_error(self, error: SeatrialError) -> None:
         """Show what went wrong and what can be done about it."""
         self.notify("\n".join(filter(None, (error.message, error.hint))), severity="error", markup=False, timeout=10)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Keep what broke, for whoever runs this to tell."""
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        self.failure = self.failure or (cause if isinstance(cause, Exception) else error)
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Leave; textual would print local variables, which may hold credentials."""
+        self.panic()
 
     # Keys
 
@@ -366,12 +389,14 @@ class Dashboard(App[Leaving]):
         )
 
     def _summary(self) -> str:
+        problem = self._board.problem
+        if not (self._live.pods.is_ready or problem):
+            return "loading…"
         zones = [row for row in self._node_board.rows if isinstance(row, ZoneRow)]
         counts = self._board.counts()
         nodes, ready = sum(each.nodes for each in zones), sum(each.ready for each in zones)
         unwell = [state for state in (PodState.FAILING, PodState.NOT_READY) if counts[state]]
         bad = [f"{counts[state]} {state.value.word}" for state in unwell]
-        problem = self._board.problem
         words = ", ".join([f"{ready} of {nodes} Ready", counted(counts.total(), "pod"), *bad])
         return f"{words}  ! {printable(problem)}" if problem else words
 

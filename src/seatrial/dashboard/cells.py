@@ -32,13 +32,13 @@ _SUCCEEDED = frozenset({"Completed", "Succeeded"})
 
 
 def state_of(pod: LivePod) -> PodState:
-    """The state of a pod, from what kubectl prints under STATUS and READY."""
+    """The state of a pod, from what kubectl prints under STATUS, and its condition Ready."""
     status = pod.status
     if pod.deleted is not None:
         return PodState.TERMINATING
     if status == "Running":
-        ready, _, wanted = pod.ready.partition("/")
-        return PodState.RUNNING if ready == wanted else PodState.NOT_READY
+        # Of containers on a machine that is gone, READY counts what was; the pod's own condition is set to False.
+        return PodState.RUNNING if pod.is_ready else PodState.NOT_READY
     if status == "NotReady":
         return PodState.NOT_READY
     if status in _SUCCEEDED:

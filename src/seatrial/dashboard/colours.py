@@ -1,5 +1,6 @@
 """The colours of the dashboard: the sea by night. None of them says anything that a mark or a word doesn't say, too."""
 
+from rich.terminal_theme import TerminalTheme
 from textual.theme import Theme
 
 WELL = "#5fd38d"
@@ -8,6 +9,7 @@ WAITING = "#5cc8e0"
 BAD = "#ff6b6b"
 GOING = "#c792ea"
 QUIET = "#7d8b99"
+DEEP = "#0d151c"
 
 THEME = Theme(
     name="sea",
@@ -15,7 +17,7 @@ THEME = Theme(
     secondary="#61a5c2",
     accent=WAITING,
     foreground="#d7e1ea",
-    background="#0d151c",
+    background=DEEP,
     surface="#14202b",
     panel="#1a2a38",
     success=WELL,
@@ -27,9 +29,21 @@ THEME = Theme(
         "footer-key-foreground": WAITING,
         "border-blurred": "#24445c",
         "scrollbar": "#2a4a63",
-        "scrollbar-background": "#0d151c",
-        "scrollbar-corner-color": "#0d151c",
-        "scrollbar-background-hover": "#0d151c",
-        "scrollbar-background-active": "#0d151c",
+        "scrollbar-background": DEEP,
+        "scrollbar-corner-color": DEEP,
+        "scrollbar-background-hover": DEEP,
+        "scrollbar-background-active": DEEP,
     },
 )
+
+_BACKGROUND, _FOREGROUND = (13, 21, 28), (215, 225, 234)
+
+PRINTED = TerminalTheme(
+    _BACKGROUND,
+    _FOREGROUND,
+    [
+        _BACKGROUND, (255, 107, 107), (95, 211, 141), (232, 194, 103),
+        (97, 165, 194), (199, 146, 234), (92, 200, 224), _FOREGROUND,
+    ],
+)  # fmt: skip
+"""What the colours of a terminal's palette are here, in what is printed as the shell prints it."""

@@ -4,6 +4,7 @@ What is taken back when the dashboard ends is told line by line on the terminal,
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 
@@ -20,6 +21,8 @@ from seatrial.policy.wording import counted
 from seatrial.report.plain import plain
 from seatrial.report.terminal import print_line
 from seatrial.runtime.events import Preparing, Record
+
+_log = logging.getLogger(__name__)
 
 Opening = Callable[["Account"], AbstractAsyncContextManager[HandSession]]
 """Begins a session that an account listens to, and takes back at the end what was done unless the account `keeps`."""
@@ -99,8 +102,12 @@ async def _show(session: HandSession, settings: DashboardSettings, account: Acco
                 how = await app.run_async()
         finally:
             asked_to_end.cancel()
-        if app.return_code:
-            raise SeatrialError("the dashboard failed", hint="what it wrote above belongs into a bug report")
+        if app.failure is not None:
+            _log.error("what failed in the dashboard:", exc_info=app.failure)
+            raise SeatrialError(
+                f"the dashboard failed: {type(app.failure).__name__}",
+                hint="a mistake of ours: please report it with what stands above",
+            )
         account.keeps = how is Leaving.KEEP
 
 

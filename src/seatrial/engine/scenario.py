@@ -31,7 +31,7 @@ async def run_scenario(scenario: Scenario, context: Context, *, hurry: asyncio.E
     Raises:
         asyncio.CancelledError: it was asked to stop; clean-up is done.
     """
-    scope = ScenarioScope(since=context.journal.mark)
+    scope = ScenarioScope()
     context = context.at(where=Where(round=context.where.round, scenario=scenario.name), scope=scope)
     context.emit(ScenarioStarted(name=scenario.name, description=scenario.description or ""))
     begun, mark = context.clock.monotonic(), context.journal.mark

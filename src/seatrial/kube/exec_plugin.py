@@ -7,13 +7,13 @@ credential plugins", and the reference of client.authentication.k8s.io v1 and v1
 
 import asyncio
 import base64
-import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 from msgspec import field
 
+from seatrial.environment import users_environment
 from seatrial.errors import ConfigurationError
 from seatrial.kube.errors import CredentialsError
 from seatrial.kube.kubeconfig import Access, Cluster, ExecConfig
@@ -92,11 +92,12 @@ class ExecLogin:
             raise CredentialsError(
                 f"{config.command} wants to ask on a terminal, and there is none", hint="run this from a terminal"
             )
+        info = self._info(interactive=interactive)
         try:
             process = await asyncio.create_subprocess_exec(
                 config.command,
                 *(config.args or ()),
-                env={**os.environ, **_variables(config), "KUBERNETES_EXEC_INFO": self._info(interactive=interactive)},
+                env={**users_environment(), **_variables(config), "KUBERNETES_EXEC_INFO": info},
                 stdin=None if interactive else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

@@ -136,8 +136,12 @@ class Model(BaseModel):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """What pydantic can't know: the documentation, where null is fine, and which keys the rules ask for."""
         described = handler.resolve_ref_schema(handler(schema))
+        properties = described.get("properties", {})
         for name, text in documentation_of(cls).items():
-            described["properties"][_alias(cls, name)]["description"] = text
+            properties[_alias(cls, name)]["description"] = text
+        for each in properties.values():
+            if any("$ref" in kind for kind in (each, *each.get("anyOf", ()))):
+                each.pop("title", None)  # a model has its own, and of a late one pydantic doesn't know that it is one
         described.update(cls._describe_needed_keys())
         if cls.accepts_null():
             described["type"] = ["object", "null"]

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from seatrial.environment import users_environment
 from seatrial.errors import UsageError
 from seatrial.runtime.uncancellable import uncancellable
 
@@ -48,7 +49,7 @@ async def run_command(
         lambda: program,
         *command,
         stdin=asyncio.subprocess.DEVNULL,
-        env={**os.environ, **environment},
+        env={**users_environment(), **environment},
         start_new_session=True,
     )
     try:

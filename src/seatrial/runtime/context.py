@@ -94,7 +94,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             StateError: the disk did not take it; the change must not be made.
         """
-        written = await self.journal.write(undo)
+        written = await self.journal.write(undo, among=self.scope.undos)
         self.emit(UndoWritten(description=undo.description))
         return written
 

@@ -35,8 +35,8 @@ class RunJournal:
         self._mark = max((written.id for written in self._open), default=0)
         self._failed: dict[int, _Failed] = {}
 
-    async def write(self, undo: Undo) -> WrittenUndo:
-        """Write down what undoes a change, before the change is made.
+    async def write(self, undo: Undo, *, among: set[int] | None = None) -> WrittenUndo:
+        """Write down what undoes a change, before the change is made; its id is put `among` others.
 
         Cancellation waits until file and memory agree: an undo in the file alone would undo a change never made.
         """
@@ -46,6 +46,8 @@ class RunJournal:
             written = await self.journal.write(self.run_id, undo)
             self._open.append(written)
             self._mark = max(self._mark, written.id)
+            if among is not None:
+                among.add(written.id)
             return written
 
         return await uncancellable(write())

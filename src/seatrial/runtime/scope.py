@@ -51,12 +51,12 @@ class _Promise(msgspec.Struct, frozen=True):
 class ScenarioScope:
     """Owns every task a scenario leaves running; none outlives `close`.
 
-    `since` is the journal's mark when the scenario began: newer undos are its own. `done` has what was done before it
-    and stands, where there is something before it.
+    `done` has what was done before it and stands, where there is something before it.
     """
 
-    def __init__(self, *, since: int = 0, done: Collection[str] = ()) -> None:
-        self.since = since
+    def __init__(self, *, done: Collection[str] = ()) -> None:
+        self.undos: set[int] = set()
+        """The ids, in the journal, of the undos that were written in it."""
         self._observers: dict[asyncio.Task[Outcome], Observation] = {}
         self._promises: list[_Promise] = []
         self._withdrawn: list[asyncio.Task[Outcome]] = []

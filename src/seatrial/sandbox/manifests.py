@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from seatrial.errors import SandboxError, UsageError
+from seatrial.kube.manifest_yaml import ManifestLoader
 from seatrial.sandbox.client import ApplyError, SandboxClient
 
 
@@ -36,10 +37,12 @@ async def apply_manifests(client: SandboxClient, objects: Iterable[tuple[str, di
 def _objects_in(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text()
-        documents = list(yaml.load_all(text, yaml.CSafeLoader))
+        documents = list(yaml.load_all(text, ManifestLoader))
     except OSError as error:
         raise UsageError(f"can't read {file}: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except RecursionError:
+        raise UsageError(f"{file} is nested too deeply") from None
+    except (ValueError, yaml.YAMLError) as error:
         problem = " ".join(str(error).split())
         raise UsageError(f"{file} isn't valid YAML: {problem}") from error
     for number, document in enumerate(documents, start=1):

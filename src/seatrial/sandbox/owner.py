@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from seatrial.environment import users_environment
 from seatrial.errors import SandboxError, SeatrialError, StateError, UsageError
 from seatrial.sandbox.cluster_config import ClusterConfig
 from seatrial.sandbox.home import Home, Record
@@ -225,7 +226,7 @@ class Starting:
             [sys.executable, "-m", "seatrial.sandbox", order.encode()],
             stdin=subprocess.DEVNULL,
             pass_fds=inherited,
-            env={**os.environ, "SEATRIAL_SANDBOX": self._sandbox_id},
+            env={**users_environment(), "SEATRIAL_SANDBOX": self._sandbox_id},
             start_new_session=True,
             cwd="/",
         )

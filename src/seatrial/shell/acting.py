@@ -65,6 +65,12 @@ async def agreed(title: str, shell: Shell, *, yes: bool, is_destructive: bool = 
     return given
 
 
+def is_asked(title: str, shell: Shell, *, yes: bool) -> bool:
+    """Whether somebody is asked before something destructive: while they think, the cluster goes on."""
+    is_answered = yes or shell.settings.assume_yes
+    return shell.front.is_interactive and not (is_answered and not _confirmation(title, shell).name)
+
+
 def told(outcome: "Outcome", shell: Shell) -> int:
     """Tell what came of something unless all is well; answers the exit code."""
     from seatrial.runtime.verdict import Verdict
@@ -112,6 +118,8 @@ async def _agreed_to(order: "Order", shell: Shell, *, yes: bool, typed: Collecti
             return False
         if not await agreed(order.title, shell, yes=yes or bool(order.irrevocable)):
             return False
+        if not (order.irrevocable or is_asked(order.title, shell, yes=yes)):
+            return True
         shown, plan = plan, await shell.session.preview(order)
         changes = changes_since(shown, plan)
         if not changes:

@@ -3,7 +3,7 @@
 Nothing here waits: what the live view does not have yet is not offered.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from click.shell_completion import CompletionItem, ShellComplete
@@ -12,6 +12,7 @@ from prompt_toolkit.document import Document
 
 from seatrial.errors import SeatrialError
 from seatrial.shell.command_table import entry_of, group
+from seatrial.shell.lexer import warning_style
 from seatrial.shell.lines import Kind, last_command, quoted, tokens_of
 from seatrial.shell.matching import MOST
 from seatrial.shell.shell import Shell
@@ -22,8 +23,10 @@ _FILES = frozenset({"file", "dir"})
 class CommandCompleter(Completer):
     """Completes the command that the cursor stands in."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Shell, *, on_loading: Callable[[], None] = lambda: None) -> None:
+        """Completes what that shell's commands take; `on_loading` is told that there will be more to offer."""
         self._shell = shell
+        self._on_loading = on_loading
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         """What may stand where the cursor is."""
@@ -36,6 +39,9 @@ class CommandCompleter(Completer):
         begun = words.pop() if is_in_word else ""
         typed = line[tokens[-1].start :] if is_in_word else ""
         yield from islice(self._completions(words, begun, typed, complete_event), MOST)
+        connection = self._shell.connection
+        if words and (connection is None or connection.live.loading):
+            self._on_loading()
 
     def _completions(
         self, words: list[str], begun: str, typed: str, complete_event: CompleteEvent
@@ -50,7 +56,11 @@ class CommandCompleter(Completer):
                     yield Completion(quoted(whole), -len(typed), display=file.display)
             elif item.type == "plain":
                 yield Completion(
-                    quoted(f"{kept}{item.value}"), -len(typed), display=item.value, display_meta=item.help or ""
+                    quoted(f"{kept}{item.value}"),
+                    -len(typed),
+                    display=item.value,
+                    display_meta=item.help or "",
+                    style="" if words else warning_style(item.value),
                 )
 
     def _items(self, words: list[str], begun: str) -> list[CompletionItem]:

@@ -1,4 +1,4 @@
-"""The lines that were typed, kept from one shell to the next in the state directory, and found again.
+"""The lines that were typed, kept from one shell to the next in the state directory; `history_search` finds them.
 
 A line that begins with a blank is not kept, as in other shells. The file is this user's alone and does not grow.
 """
@@ -7,8 +7,6 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion, FuzzyCompleter
-from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
 
 MOST_LINES = 2_000
@@ -66,19 +64,3 @@ class LineHistory(History):
 
 def _for_this_user(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-class _Lines(Completer):
-    """The lines of a history, last first, each once."""
-
-    def __init__(self, history: History) -> None:
-        self._history = history
-
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002 -- prompt_toolkit's signature
-        for line in dict.fromkeys(reversed(self._history.get_strings())):
-            yield Completion(line, display=line.replace("\n", " ; "))
-
-
-def history_search(history: History) -> Completer:
-    """Completes all that is typed to lines of the history that have its letters in the same order."""
-    return FuzzyCompleter(_Lines(history), pattern="^.+")

@@ -10,7 +10,7 @@ from prompt_toolkit.lexers import Lexer
 from seatrial.shell.command_table import BREAK, COMMANDS, MACHINES, entry_of
 from seatrial.shell.lines import Kind, Token, tokens_of
 
-HARMLESS = frozenset({"halt", "plan", "probe", "resume", "uncordon"})
+HARMLESS = frozenset({"plan", "probe", "uncordon"})
 """What stands among the commands that break something and breaks nothing."""
 
 _NUMBER = re.compile(r"\d+([.,-]\d+)*%?")
@@ -50,10 +50,16 @@ def _style(token: Token, line: str, *, is_first: bool) -> str:
     return "class:number" if _NUMBER.fullmatch(token.value) else ""
 
 
+def warning_style(name: str) -> str:
+    """The style of a command that breaks something; empty for others."""
+    entry = entry_of(name)
+    is_destructive = entry is not None and entry.section in {BREAK, MACHINES} and name not in HARMLESS
+    return "class:command.destructive" if is_destructive else ""
+
+
 def _command_style(name: str, *, is_being_typed: bool) -> str:
-    if (entry := entry_of(name)) is not None:
-        is_destructive = entry.section in {BREAK, MACHINES} and name not in HARMLESS
-        return "class:command.destructive" if is_destructive else "class:command"
+    if entry_of(name) is not None:
+        return warning_style(name) or "class:command"
     if is_being_typed and any(each.startswith(name) for each in COMMANDS):
         return ""
     return "class:command.unknown"

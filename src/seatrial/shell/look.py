@@ -1,5 +1,6 @@
 """What the commands that look have in common: options, where to look, and how old that is which is seen."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 ALL_NAMESPACES = ""
+_MOST_SECONDS_FOR_A_NAMESPACE = 5.0
 
 
 def output_option(*more: str) -> Callable[[_F], _F]:
@@ -75,14 +77,16 @@ async def has_namespace(name: str, shell: "Shell") -> bool | None:
     from seatrial.kube.resources import NAMESPACES
 
     known = shell.live.namespaces
-    if known.get("", name) is not None and known.is_current:
+    # A person who is told how old it is that they see is not kept waiting for an API server that is away.
+    if known.get("", name) is not None and (known.is_current or shell.front.is_interactive):
         return True
     try:
         # It may be younger than the live view.
-        await shell.session.context.cluster.get(NAMESPACES, name, type=PartialObject)
+        async with asyncio.timeout(_MOST_SECONDS_FOR_A_NAMESPACE):
+            await shell.session.context.cluster.get(NAMESPACES, name, type=PartialObject)
     except NotFound:
         return False
-    except ClusterError:
+    except (ClusterError, TimeoutError):
         return None
     return True
 
@@ -158,9 +162,9 @@ async def now(shell: "Shell") -> datetime:
     from seatrial.by_hand.server_time import server_time
 
     context = shell.session.context
-    if shell.server_time is None:
-        shell.server_time = await server_time(context)
-    return shell.server_time.now(context.clock.now())
+    known = shell.server_time or await server_time(context)
+    shell.server_time = known if known.is_seen else None  # it is looked at again
+    return known.now(context.clock.now())
 
 
 def in_order(rows: Sequence["Row"], columns: Sequence["Column"], sort: str | None) -> Sequence["Row"]:

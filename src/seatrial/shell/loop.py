@@ -21,6 +21,7 @@ from seatrial.shell.lines import commands_in
 from seatrial.shell.shell import Opening, Shell
 
 _STOPPED = 130
+_SILENCE_SECONDS = 0.5
 
 
 @runtime_checkable
@@ -72,7 +73,7 @@ async def carry_out(words: Sequence[str], shell: Shell) -> int:
     entry = entry_of(words[0])
     # Further on, -h may be a word of a command that is run on machines.
     if entry is not None and entry.needs_cluster and not {"-h", "--help"} & {*words[1:2]}:
-        await shell.connected()
+        await _reached(shell)
     try:
         with group.make_context(None, list(words), obj=shell) as context:
             result = group.invoke(context)
@@ -151,6 +152,19 @@ class _Turns:
             return _STOPPED
         finally:
             self._command = None
+
+
+async def _reached(shell: Shell) -> None:
+    """Wait for the cluster; somebody who sees nothing happen is told what is waited for."""
+    if not shell.front.is_interactive:
+        await shell.connected()
+        return
+    words = "waiting for the cluster; Ctrl-C stops waiting"
+    telling = asyncio.get_running_loop().call_later(_SILENCE_SECONDS, shell.output.line, words, "dim")
+    try:
+        await shell.connected()
+    finally:
+        telling.cancel()
 
 
 def _shown(error: SeatrialError, shell: Shell) -> int:

@@ -15,7 +15,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 SUBSET_HELP = """\b
 SUBSET is one of:
-  3                 a node's number in the last list
+  3                 a node's number in the last list of nodes
   node2             its name, one of its addresses, its machine's id
   west-1            a zone, or a group: a role, a node pool, a label's value
   up, down          the state of its machine

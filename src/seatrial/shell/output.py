@@ -5,7 +5,7 @@ Colours and widths are those of the terminal; elsewhere there are none. rich is 
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, cached_property
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
@@ -97,13 +97,13 @@ class Output:
             if table.note:
                 self.note(table.note)
             return
-        if not table.rows:
-            self.line(table.empty, "dim")
-            return
         from seatrial.shell.table_layout import laid_out
 
         with self.long() if pages else nullcontext():
-            self._pieces(laid_out(table, width=self.width))
+            if table.rows:
+                self._pieces(laid_out(table, width=self.width))
+            else:
+                self.line(table.empty, "dim")
             if table.note:
                 self.line(table.note, "dim")
 
@@ -162,4 +162,5 @@ class Output:
 
     def __call__(self, record: "Record") -> None:
         """Write what an event means to a person; the output is a listener of the session's events."""
-        self.account(self._account.lines(record))
+        with suppress(BrokenPipeError):  # the reader has gone: the command hears of it at its own next line
+            self.account(self._account.lines(record))

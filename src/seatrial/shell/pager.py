@@ -2,26 +2,28 @@
 
 import asyncio
 import contextlib
-import os
 import shlex
 from collections.abc import Callable, Mapping
 
+from seatrial.environment import users_environment
 from seatrial.errors import ConfigurationError
 from seatrial.shell.screen import Screen
 
-# As git has it: colours are kept, what fits is only printed, and stays on the screen; lines are cut, not wrapped.
-_LESS = "FRSX"
+# As git has it: colours are kept, what fits is only printed, and stays on the screen; lines are cut, not wrapped. And
+# the line below tells somebody who never met `less` how to get out.
+_LESS = "-FRSX -Ps space goes on, / searches, q goes back $"
 
 
 class Pager:
     """Takes what a command wrote, and shows it when the command has ended: only then has the terminal no other use."""
 
-    def __init__(self, screen: Screen, *, height: Callable[[], int], environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, screen: Screen, *, height: Callable[[], int], environ: Mapping[str, str] | None = None) -> None:
         """`height` is that of the window, in lines.
 
         Raises:
             ConfigurationError: `$PAGER` is no command.
         """
+        environ = users_environment() if environ is None else environ
         self._screen = screen
         self._height = height
         self._environ = {"LESS": _LESS, **environ}

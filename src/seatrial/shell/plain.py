@@ -97,10 +97,7 @@ class PlainFront:
 
     async def next_line(self) -> str | None:
         """The next line that is typed."""
-        line = await self._typed(PROMPT)
-        if line is None:
-            self._screen.write("\n")  # Ctrl-D leaves the cursor behind the prompt
-        return line
+        return await self._typed(PROMPT)
 
     async def ask(self, question: str) -> str:
         """The answer that is typed; Ctrl-D is none, and so is what was typed before the question stood there."""
@@ -117,7 +114,10 @@ class PlainFront:
 
     async def _typed(self, prompt: str) -> str | None:
         with self._screen.prompting(prompt):
-            return await self._lines.next()
+            line = await self._lines.next()
+        if line is None:
+            self._screen.write("\n")  # Ctrl-D leaves the cursor behind the prompt
+        return line
 
 
 @contextmanager

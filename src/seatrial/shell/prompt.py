@@ -6,29 +6,31 @@ again by `history`; `toolbar` is the line below, `screen` what is written above.
 
 import asyncio
 import contextlib
+import os
+import signal
 import termios
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TextIO
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app
+from prompt_toolkit.application import get_app, run_in_terminal
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
-from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer, DynamicCompleter
-from prompt_toolkit.document import Document
-from prompt_toolkit.filters import Condition, completion_is_selected, has_completions
+from prompt_toolkit.filters import completion_is_selected, has_completions
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import DummyHistory
 from prompt_toolkit.input import create_input
 from prompt_toolkit.input.typeahead import clear_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.key_binding.bindings.completion import generate_completions
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.lexers import DynamicLexer
 from prompt_toolkit.output import ColorDepth, create_output
 
+from seatrial.errors import SeatrialError
 from seatrial.shell.completion import CommandCompleter
-from seatrial.shell.history import LineHistory, history_search
+from seatrial.shell.history import LineHistory
+from seatrial.shell.history_search import HistorySearch
 from seatrial.shell.lexer import CommandLexer
 from seatrial.shell.plain import LEAVING_HINT, PROMPT
 from seatrial.shell.screen import Screen
@@ -36,10 +38,15 @@ from seatrial.shell.shell import Shell
 from seatrial.shell.style import STYLE
 from seatrial.shell.toolbar import toolbar
 
+PASTED_HINT = "Enter carries these lines out, Ctrl-C drops them"
+SUSPENDED_HINT = "stopped: what you did stands, and a halt is not heeded before 'fg'"
+
 _SEARCH_PROMPT = "history> "
 _MENU_LINES = 8
-# A halt that is lifted and a list that has come tell nobody; whoever looks at the status bar sees it so soon.
+# A halt that is lifted tells nobody; whoever looks at the status bar sees it so soon.
 _REFRESH_SECONDS = 1.0
+# What follows at once on a change, such as short lists after the cluster is reached, is drawn with it.
+_MOMENT_SECONDS = 0.15
 
 
 class PromptFront:
@@ -59,10 +66,12 @@ class PromptFront:
         self._screen = screen
         self._shown = asyncio.Event()
         self._lines = LineHistory(history)
-        self._search = _HistorySearch(history_search(self._lines))
+        self._search = HistorySearch(self._lines)
         self._notice = ""
+        self._offering: asyncio.Task[None] | None = None
         self._shell: Shell | None = None
         self._commands: Completer | None = None
+        coloured = CommandLexer()
         colours = None if has_colour else ColorDepth.DEPTH_1_BIT
         # One of each for both prompts: they read and draw by turns.
         source, canvas = create_input(), create_output(terminal)
@@ -73,7 +82,7 @@ class PromptFront:
             history=self._lines,
             completer=DynamicCompleter(lambda: self._search.completer or self._commands),
             complete_while_typing=True,
-            lexer=CommandLexer(),
+            lexer=DynamicLexer(lambda: None if self._search.completer else coloured),
             auto_suggest=AutoSuggestFromHistory(),
             bottom_toolbar=self._toolbar,
             key_bindings=self._key_bindings(),
@@ -81,6 +90,7 @@ class PromptFront:
             color_depth=colours,
             include_default_pygments_style=False,
             reserve_space_for_menu=_MENU_LINES,
+            prompt_continuation=_continuation,
             refresh_interval=_REFRESH_SECONDS,
         )
         self._session.app.after_render += lambda _app: self._shown.set()
@@ -89,7 +99,7 @@ class PromptFront:
             output=canvas,
             history=DummyHistory(),
             bottom_toolbar=self._toolbar,
-            key_bindings=_question_bindings(),
+            key_bindings=self._question_bindings(),
             style=STYLE,
             color_depth=colours,
             include_default_pygments_style=False,
@@ -99,7 +109,8 @@ class PromptFront:
     def attach(self, shell: Shell) -> None:
         """Complete and show what is that shell's."""
         self._shell = shell
-        self._commands = CommandCompleter(shell)
+        self._commands = CommandCompleter(shell, on_loading=self._await_lists)
+        shell.on_change = self._follow
 
     async def next_line(self) -> str | None:
         """The next line or lines; None at Ctrl-D."""
@@ -138,6 +149,37 @@ class PromptFront:
         finally:
             self._screen.release()
 
+    def _follow(self) -> None:
+        """Show what has changed, and what is on its way once it is there."""
+        asyncio.get_running_loop().call_later(_MOMENT_SECONDS, self._redraw)
+        if self._shell is not None and self._shell.live.loading:
+            self._await_lists()
+
+    def _redraw(self) -> None:
+        for each in (self._session, self._questions):
+            if each.app.is_running:
+                each.app.invalidate()
+
+    def _await_lists(self) -> None:
+        """What is completed has yet to be listed: offer it once it is there."""
+        if self._session.app.is_running and (self._offering is None or self._offering.done()):
+            self._offering = self._session.app.create_background_task(self._offer_what_comes())
+
+    async def _offer_what_comes(self) -> None:
+        assert self._shell is not None  # noqa: S101 -- it is what completes
+        try:
+            await self._shell.connected()
+            for kind in self._shell.live.loading.values():
+                await kind.ready()
+        except SeatrialError:
+            return  # it is not reached, or may not be listed: there is nothing to offer
+        buffer = self._session.default_buffer
+        is_choosing = buffer.complete_state is not None and buffer.complete_state.current_completion is not None
+        if buffer.text and not is_choosing and self._search.completer is None:
+            buffer.cancel_completion()
+            buffer.start_completion()
+        self._redraw()
+
     def _message(self) -> StyleAndTextTuples:
         if self._search.completer is not None:
             return [("class:prompt.searching", _SEARCH_PROMPT)]
@@ -149,33 +191,12 @@ class PromptFront:
 
     def _key_bindings(self) -> KeyBindings:
         keys = KeyBindings()
-        searching = Condition(lambda: self._search.completer is not None)
+        self._search.add_keys(keys)
 
-        @keys.add("enter", filter=searching)
-        def _found(event: KeyPressEvent) -> None:
-            """Take the line that was found; a second Enter carries it out."""
-            self._search.take(event.current_buffer)
-
-        @keys.add("enter", filter=~searching & has_completions & completion_is_selected)
+        @keys.add("enter", filter=~self._search.goes_on & has_completions & completion_is_selected)
         def _completed(event: KeyPressEvent) -> None:
             """Take the completion: what one chooses from a menu isn't carried out by choosing it."""
             event.current_buffer.complete_state = None
-
-        @keys.add("c-r", filter=~searching)
-        def _begin_search(event: KeyPressEvent) -> None:
-            """Look for an earlier line by some of its letters."""
-            self._search.begin(event.current_buffer)
-
-        @keys.add("c-r", filter=searching)
-        def _next_found(event: KeyPressEvent) -> None:
-            """Go on to the next line that was found."""
-            generate_completions(event)
-
-        @keys.add("c-g", filter=searching)
-        @keys.add("escape", filter=searching, eager=True)
-        def _give_up(event: KeyPressEvent) -> None:
-            """Go back to what stood there."""
-            self._search.give_up(event.current_buffer)
 
         @keys.add("c-c")
         @keys.add("<sigint>")
@@ -185,56 +206,47 @@ class PromptFront:
                 self._search.give_up(event.current_buffer)
             elif event.current_buffer.text:
                 event.current_buffer.reset()
+                self._notice = ""
             else:
                 self._notice = LEAVING_HINT
 
         @keys.add(Keys.BracketedPaste)
         def _paste(event: KeyPressEvent) -> None:
             """Several lines become several commands, shown before Enter carries them out."""
-            lines = event.data.replace("\r\n", "\n").replace("\r", "\n")
-            event.current_buffer.insert_text(lines.rstrip("\n"))
+            pasted = event.data.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+            event.current_buffer.insert_text(pasted)
+            if "\n" in pasted:
+                self._notice = PASTED_HINT
 
+        self._add_suspension(keys)
         return keys
 
+    def _question_bindings(self) -> KeyBindings:
+        keys = KeyBindings()
 
-class _HistorySearch:
-    """The search for an earlier line, from Ctrl-R to Enter or Escape; `completer` is there while it goes on."""
+        @keys.add("c-c")
+        @keys.add("c-d")
+        @keys.add("<sigint>")
+        def _no_answer(event: KeyPressEvent) -> None:
+            event.app.exit(result="")
 
-    def __init__(self, completer: Completer) -> None:
-        self._completer = completer
-        self._before = Document()
-        self.completer: Completer | None = None
+        self._add_suspension(keys)
+        return keys
 
-    def begin(self, buffer: Buffer) -> None:
-        """What is typed so far is the first thing looked for."""
-        self._before = buffer.document
-        self.completer = self._completer
-        buffer.start_completion(select_first=False)
+    def _add_suspension(self, keys: KeyBindings) -> None:
+        @keys.add("c-z")
+        def _suspend(event: KeyPressEvent) -> None:  # noqa: ARG001 -- prompt_toolkit's signature
+            """Leave the terminal to the shell around, as the key does while a command runs."""
+            run_in_terminal(self._stop_process)
 
-    def take(self, buffer: Buffer) -> None:
-        """End with the line that is selected, else the first that was found, else what was typed."""
-        state = buffer.complete_state
-        if state is not None and state.current_completion is None and state.completions:
-            buffer.apply_completion(state.completions[0])
-        self._end(buffer)
-
-    def give_up(self, buffer: Buffer) -> None:
-        """End with what stood there before."""
-        buffer.document = self._before
-        self._end(buffer)
-
-    def _end(self, buffer: Buffer) -> None:
-        buffer.complete_state = None
-        self.completer = None
+    def _stop_process(self) -> None:
+        """Stop until `fg`; who sees no job control around, as in a container's only process, goes on at once."""
+        standing = self._shell.session.standing_deeds if self._shell and self._shell.connection else ()
+        if standing:
+            self._screen.write_through(f"{SUSPENDED_HINT}\n")
+        os.kill(0, signal.SIGTSTP)
 
 
-def _question_bindings() -> KeyBindings:
-    keys = KeyBindings()
-
-    @keys.add("c-c")
-    @keys.add("c-d")
-    @keys.add("<sigint>")
-    def _no_answer(event: KeyPressEvent) -> None:
-        event.app.exit(result="")
-
-    return keys
+def _continuation(width: int, line: int, wraps: int) -> StyleAndTextTuples:  # noqa: ARG001 -- prompt_toolkit's signature
+    """What stands before the further lines of what was pasted."""
+    return [] if wraps else [("class:prompt.continuation", "> ".rjust(width))]

@@ -67,6 +67,10 @@ class Screen(io.TextIOBase):
         """Write what was kept; there is no prompt in its way."""
         text = "".join(self._kept)
         self._kept.clear()
+        self.write_through(text)
+
+    def write_through(self, text: str) -> None:
+        """Write at once: the prompt has made way."""
         self._terminal.write(text)
         self._terminal.flush()
 
@@ -103,5 +107,4 @@ class Screen(io.TextIOBase):
         """Write the lines that are whole: what a prompt is drawn after would be overwritten."""
         lines, newline, rest = "".join(self._kept).rpartition("\n")
         self._kept[:] = [rest] if rest else []
-        self._terminal.write(lines + newline)
-        self._terminal.flush()
+        self.write_through(lines + newline)

@@ -36,6 +36,7 @@ class ShellSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Which those are `production_pattern` says, a glob; `production` is the name that a script gives, since it can't be
     asked. `halt_namespace` is where the mark of a halt is. In `plain` mode nothing is drawn that can't be read aloud.
+    `reached_by` are the options by which other commands reach the same cluster, with the same things loaded.
     """
 
     assume_yes: bool = False
@@ -45,6 +46,7 @@ class ShellSettings(msgspec.Struct, frozen=True, kw_only=True):
     production_pattern: str = "*prod*"
     production: str = ""
     halt_namespace: str = "default"
+    reached_by: tuple[str, ...] = ()
 
 
 class Shell:
@@ -68,6 +70,8 @@ class Shell:
         self.is_leaving = False
         self.is_planning = False
         """Whether what is ordered is to be shown and not done, as under the command `plan`."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when something that the status bar tells has changed."""
         self._connection: Connection | None = None
         self._connected: asyncio.Future[Connection] | None = None
 
@@ -114,6 +118,8 @@ class Shell:
             async with opening() as connection:
                 self._connection = connection
                 self.namespace = self.namespace or connection.namespace
+                connection.session.on_change = self._has_changed
+                self._has_changed()
                 self._connected.set_result(connection)
                 await leaving.wait()
                 if self.watching is not None:
@@ -123,3 +129,6 @@ class Shell:
                 self._connected.set_exception(error)
                 self._connected.exception()  # looked at, also where no command waits for it
             raise
+
+    def _has_changed(self) -> None:
+        self.on_change()

@@ -17,12 +17,15 @@ class InputLines:
         self._has_ended = False
 
     async def next(self) -> str | None:
-        """The next line without its end; None when there are no more."""
+        """The next line without its end; None when there are no more, which Ctrl-D says of one question only."""
         while "\n" not in self._text and not self._has_ended:
             await self._readable()
             self._text += self._read()
         line, newline, self._text = self._text.partition("\n")
-        return line.removesuffix("\r") if line or newline else None
+        if line or newline:
+            return line.removesuffix("\r")
+        self._has_ended = False  # what is at its end says so again
+        return None
 
     def forget(self) -> None:
         """Forget what was typed ahead: who answers before a question stands there has not read it."""

@@ -4,7 +4,9 @@ Nothing is drawn but text and blanks, so that a table can be read aloud, copied 
 width (a file, a pipe) nothing is left out.
 """
 
+import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from rich.cells import cell_len, chop_cells
 
@@ -33,8 +35,9 @@ def laid_out(table: Table, *, width: int | None) -> Iterator[Sequence[Piece]]:
     styles = [["dim", *map(column.style, of_it)] for column, of_it in (known[index] for index in kept)]
     fitting = _fitting(columns, [widths[index] for index in kept], width)
     cells = [_padded(shown[index], column, room) for index, column, room in zip(kept, columns, fitting, strict=True)]
-    for line, of_line in zip(zip(*cells, strict=True), zip(*styles, strict=True), strict=True):
-        yield _pieces(line, of_line)
+    for row, of_row in zip(zip(*cells, strict=True), zip(*styles, strict=True), strict=True):
+        for line in _wrapped(row, fitting) if any("\n" in cell for cell in row) else (row,):
+            yield _pieces(line, of_row)
 
 
 def cut_in_the_middle(text: str, width: int) -> str:
@@ -85,14 +88,28 @@ def _fitting(columns: Sequence[Column], widths: list[int], width: int | None) ->
 
 
 def _padded(texts: Sequence[str], column: Column, width: int) -> Sequence[str]:
-    """The cells of a column, each as wide as that."""
-    is_right = column.align == "right"
+    """The cells of a column, each as wide as that; several lines of one that wraps."""
+    is_right, shortened = column.align == "right", _fold if column.wraps else cut_in_the_middle
     padded = []
     for text in texts:
-        shown = text if _cells(text) <= width else cut_in_the_middle(text, width)
-        blanks = " " * (width - _cells(shown))
+        shown = text if _cells(text) <= width else shortened(text, width)
+        blanks = " " * (width - _cells(shown.rpartition("\n")[2]))
         padded.append(blanks + shown if is_right else shown + blanks)
     return padded
+
+
+def _fold(text: str, width: int) -> str:
+    """A text in lines of at most so many cells, at its blanks where that is possible; printable texts have no lines."""
+    if text.isascii():
+        return "\n".join(part.ljust(width) for part in textwrap.wrap(text, width))
+    return "\n".join(part + " " * (width - _cells(part)) for part in chop_cells(text, width))
+
+
+def _wrapped(row: Sequence[str], widths: Sequence[int]) -> Iterator[Sequence[str]]:
+    """The lines of a row of which some cells have several."""
+    lines = zip_longest(*(cell.split("\n") for cell in row))
+    for line in lines:
+        yield [" " * width if cell is None else cell for cell, width in zip(line, widths, strict=True)]
 
 
 def _pieces(cells: Sequence[str], styles: Sequence[str]) -> Sequence[Piece]:

@@ -22,7 +22,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
     Where a window is too narrow for all, columns with the highest `drop` go first; 0 stays. `style` gives the style
     of a value, such as red for a state that is none to be in. A column that is `optional` is left out where no row
-    has anything in it.
+    has anything in it. What is too long in one that `wraps` goes on below, instead of being cut.
     """
 
     heading: str
@@ -32,12 +32,13 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     drop: int = 0
     align: Literal["left", "right"] = "left"
     optional: bool = False
+    wraps: bool = False
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of plain data (what `--output json` prints) and the columns that show them.
 
-    `empty` is said where there are no rows, `note` below those there are.
+    `empty` is said where there are no rows, `note` below either.
     """
 
     columns: Sequence[Column]

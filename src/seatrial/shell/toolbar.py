@@ -44,12 +44,10 @@ def _parts(shell: Shell) -> Iterator[_Part]:
 
 
 def _halted(connection: Connection) -> str:
-    from seatrial.engine.halt import HaltWatch  # loaded by now: it came with the connection
+    from seatrial.by_hand.halts import halt_seen  # loaded by now: it came with the connection
 
-    switch = connection.session.context.halt
-    if not isinstance(switch, HaltWatch) or switch.mark is None:
-        return ""
-    return f"halted by {switch.mark.by or 'somebody'}: {switch.mark.reason or 'no reason given'}"
+    mark = halt_seen(connection.session.context)
+    return f"halted by {mark.by or 'somebody'}: {mark.reason or 'no reason given'}" if mark else ""
 
 
 def _standing(connection: Connection, *, keeps: bool) -> str:
@@ -58,8 +56,7 @@ def _standing(connection: Connection, *, keeps: bool) -> str:
 
 
 def _loading(connection: Connection) -> str:
-    kinds = connection.live.kinds
-    loading = [name for name, kind in kinds.items() if kind.is_open and not kind.is_ready and not kind.problem]
+    loading = connection.live.loading
     return f"loading {', '.join(loading)}…" if loading else ""
 
 

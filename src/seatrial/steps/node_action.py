@@ -4,7 +4,7 @@ As in `podAction`, before each action the step asks whether experiments are halt
 what it is about to hit. Whether there is a way to the machines is asked before the first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec.structs import replace
@@ -128,6 +128,28 @@ async def _reasons_to_refuse(
     return tuple(dict.fromkeys([*reasons, *in_all]))
 
 
+async def _let_through(
+    action: NodeActionType,
+    chosen: OneKey,
+    selection: NodeSelection,
+    context: Context,
+    *,
+    earlier: Iterable[NodeTarget],
+    held: Collection[str],
+) -> tuple[str, ...]:
+    """What guardrails would hold back were it not named exactly, such as the last node of a control plane.
+
+    Who names a node knows its name, and maybe not what it is.
+    """
+    if not selection.named:
+        return ()
+    unnamed = replace(context, named_nodes=frozenset())
+    reasons = await _reasons_to_refuse(action, chosen, selection.targets, unnamed, earlier=earlier)
+    # A reason is the guardrail's name, the fact, and after a comma the limit.
+    facts = [reason.partition(": ")[2].partition(",")[0] for reason in reasons if reason not in held]
+    return tuple(f"{fact}: done all the same, for the nodes are named" for fact in facts)
+
+
 async def plan(spec: NodeAction, context: Context) -> StepPlan:
     """Which nodes the step would choose, what it would do to them, and what that means to the pods on them."""
     summary = ", then ".join(in_words(chosen) for chosen in spec.actions)
@@ -148,6 +170,7 @@ async def plan(spec: NodeAction, context: Context) -> StepPlan:
         names = [target.name for target in selection.targets] if action.runs_commands else []
         parts += [
             ActionPlan(changes=planned_pods(names, context.executor), refused=refused, missing_permissions=missing),
+            ActionPlan(notes=await _let_through(action, chosen, selection, here, earlier=hit.values(), held=refused)),
             await action.plan(chosen.spec, selection.targets, here),
         ]
         pods = await action.victims(chosen.spec, selection.targets, here)

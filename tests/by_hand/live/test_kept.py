@@ -98,6 +98,19 @@ def test_a_node_has_the_status_that_kubectl_prints(ready, unschedulable, status)
     assert (found.taints, found.kubelet_version) == (("gpu=yes:NoSchedule",), "v1.36.0")
 
 
+@pytest.mark.parametrize(
+    ("labels", "roles"),
+    [
+        ({"node-role.kubernetes.io/worker": "", "node-role.kubernetes.io/infra": "true"}, ("infra", "worker")),
+        ({"kubernetes.io/role": "master"}, ("master",)),
+        ({"kubernetes.io/role": "", "node-role.kubernetes.io/": ""}, ()),
+    ],
+)
+def test_a_node_has_the_roles_that_kubectl_prints(labels, roles):
+    """By either of the labels that give it one."""
+    assert kept(LiveNode, {"metadata": {"name": "node1", "labels": labels}}).roles == roles
+
+
 def test_a_workload_wants_has_and_has_ready_so_many_pods():
     """Of a Deployment by its replicas (one where nothing is said), of a DaemonSet by its nodes."""
     status = {"replicas": 3, "readyReplicas": 2, "updatedReplicas": 1, "availableReplicas": 2}

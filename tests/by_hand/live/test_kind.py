@@ -332,6 +332,21 @@ async def test_everything_can_be_listed_anew(breakable, collection):
     assert not breakable.services.is_open
 
 
+async def test_reloading_from_a_server_that_is_away_loses_nothing(breakable, collection, server):
+    """What is known stays, and is gone on with when the server is back."""
+    collection.change("a")
+    await breakable.pods.ready()
+    await collection.seen(lambda: bool(collection.watches))
+    port = server.port
+    await server.stop()
+    with pytest.raises(ClusterError):
+        await breakable.reload()
+    assert (breakable.pods.is_ready, list(breakable.pods.names("default"))) == (True, ["a"])
+    collection.change("b")
+    await server.start(port=port)
+    await until(lambda: "b" in breakable.pods.names("default"))
+
+
 async def test_reloading_sees_that_everything_may_be_listed_by_now(control, grant):
     """Who was kept to a namespace and is no more sees the whole cluster."""
     await control.create_pods("b")

@@ -18,6 +18,8 @@ from seatrial.kube.resources import Resource
 
 T = TypeVar("T", bound=Reduced)
 
+_ANSWER_SECONDS = 5.0
+
 
 class LiveCluster:
     """The live view; use with `async with`. Its kinds may be asked for once inside."""
@@ -49,6 +51,13 @@ class LiveCluster:
     def kinds(self) -> Mapping[str, LiveKind[Any]]:
         """All kinds by their plural names in lower case, as on kubectl's command line."""
         return {kind.resource.plural: kind for kind in vars(self).values() if isinstance(kind, LiveKind)}
+
+    @property
+    def loading(self) -> Mapping[str, LiveKind[Any]]:
+        """Those that were asked for and are on their way."""
+        return {
+            name: kind for name, kind in self.kinds.items() if kind.is_open and not kind.is_ready and not kind.problem
+        }
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -82,8 +91,9 @@ class LiveCluster:
         """List everything that has been asked for anew.
 
         Raises:
-            ClusterError: something may not be listed any more, or the API server is away.
+            ClusterError: something may not be listed any more; or the API server is away, then all stays as it is.
         """
+        await self._cluster.request("GET", "/version", most_bytes=0, timeout_seconds=_ANSWER_SECONDS)
         results = await asyncio.gather(*(kind.reload() for kind in self.kinds.values()), return_exceptions=True)
         for error in results:
             if error is not None:

@@ -18,11 +18,12 @@ from seatrial.kube.watch import Watch, WatchEvent
 
 T = TypeVar("T", bound=Reduced)
 
-_AGAIN_SECONDS = 10.0
+AGAIN_SECONDS = 10.0
+"""Between two tries of what was refused, unless somebody asks."""
 # So long whoever looks waits for another look, before what is known has to do.
 _LOOK_SECONDS = 3.0
-# How long changes are taken at a stretch while others wait for the event loop.
 STRETCH_SECONDS = 0.005
+"""How long changes are taken at a stretch while others wait for the event loop."""
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Following(Generic[T]):
             if self.is_over:
                 return
             with suppress(TimeoutError):
-                async with asyncio.timeout(_AGAIN_SECONDS):
+                async with asyncio.timeout(AGAIN_SECONDS):
                     await self._wanted.wait()
             self._wanted.clear()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Generic, Literal, NamedTuple, TypeVar
 
-from seatrial.by_hand.live.following import STRETCH_SECONDS, Following
+from seatrial.by_hand.live.following import AGAIN_SECONDS, STRETCH_SECONDS, Following
 from seatrial.by_hand.live.index import Index
 from seatrial.errors import ClusterError
 from seatrial.kube.client import Client
@@ -23,7 +23,6 @@ T = TypeVar("T", bound=Reduced)
 _ALL = ""
 # Between a server's end of a stream, which is nothing unusual, and the next one.
 _MOST_SECONDS_BETWEEN_STREAMS = 3.0
-_AGAIN_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -156,7 +155,7 @@ class LiveKind(Generic[T]):
 
         Where all namespaces may not be listed, it is `namespace` that is begun with, or else the one that one is in.
         """
-        self._opened(self._scope(namespace), again_after_seconds=_AGAIN_SECONDS)
+        self._opened(self._scope(namespace), again_after_seconds=AGAIN_SECONDS)
 
     async def reload(self) -> None:
         """List what was listed anew, and go on from there; what was refused is tried again in the background.

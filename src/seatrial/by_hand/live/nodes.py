@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
-from seatrial.by_hand.live.shared import shared_labels
+from seatrial.by_hand.live.shared import of_meta
 from seatrial.kube import objects
 from seatrial.kube.objects import ZONE_LABEL
 from seatrial.kube.reduction import Reduced
 
-_ROLE_PREFIX = "node-role.kubernetes.io/"
+_ROLE_PREFIX, _ROLE_LABEL = "node-role.kubernetes.io/", "kubernetes.io/role"
 
 
 class LiveNode(Reduced, frozen=True, kw_only=True, gc=False):
@@ -36,28 +36,28 @@ class LiveNode(Reduced, frozen=True, kw_only=True, gc=False):
     def of(cls, whole: objects.Node) -> Self:
         """What is kept of a node."""
         meta, spec = whole.metadata, whole.spec
-        labels = shared_labels(meta.labels)
+        labels = meta.labels or {}
         ready = next((each for each in whole.status.conditions if each.type == "Ready"), None)
         state = "Unknown" if ready is None else "Ready" if ready.is_true else "NotReady"
         return cls(
-            namespace="",
-            name=meta.name,
-            uid=meta.uid,
-            version=meta.resource_version,
-            labels=labels,
+            **of_meta(meta),
             status=f"{state},SchedulingDisabled" if spec.unschedulable else state,
             is_ready=whole.is_ready,
             is_schedulable=not spec.unschedulable,
-            roles=tuple(sorted(key.removeprefix(_ROLE_PREFIX) for key in labels if key.startswith(_ROLE_PREFIX))),
+            roles=_roles(labels),
             zone=labels.get(ZONE_LABEL, ""),
             internal_ips=whole.addresses("InternalIP"),
             external_ips=whole.addresses("ExternalIP"),
             taints=tuple(f"{each.key}{f'={each.value}' if each.value else ''}:{each.effect}" for each in spec.taints),
             provider_id=spec.provider_id,
             kubelet_version=whole.status.node_info.kubelet_version,
-            created=meta.creation_timestamp,
-            deleted=meta.deletion_timestamp,
         )
+
+
+def _roles(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Both ways to give a node a role that `kubectl get nodes` knows."""
+    roles = {key.removeprefix(_ROLE_PREFIX) for key in labels if key.startswith(_ROLE_PREFIX)}
+    return tuple(sorted(filter(None, {*roles, labels.get(_ROLE_LABEL, "")})))
 
 
 class LiveNamespace(Reduced, frozen=True, kw_only=True, gc=False):
@@ -73,14 +73,4 @@ class LiveNamespace(Reduced, frozen=True, kw_only=True, gc=False):
     @classmethod
     def of(cls, whole: objects.Namespace) -> Self:
         """What is kept of a namespace."""
-        meta = whole.metadata
-        return cls(
-            namespace="",
-            name=meta.name,
-            uid=meta.uid,
-            version=meta.resource_version,
-            labels=shared_labels(meta.labels),
-            status=whole.status.phase,
-            created=meta.creation_timestamp,
-            deleted=meta.deletion_timestamp,
-        )
+        return cls(**of_meta(whole.metadata), status=whole.status.phase)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
-from seatrial.by_hand.live.shared import shared_labels, shared_texts
+from seatrial.by_hand.live.shared import of_meta, shared_texts
 from seatrial.kube import objects
 from seatrial.kube.pod_status import printed_ready, printed_status, restart_count
 from seatrial.kube.reduction import Reduced
@@ -39,11 +39,7 @@ class LivePod(Reduced, frozen=True, kw_only=True, gc=False):
         meta, spec, status = whole.metadata, whole.spec, whole.status
         owner = meta.controller
         return cls(
-            namespace=sys.intern(meta.namespace),
-            name=meta.name,
-            uid=meta.uid,
-            version=meta.resource_version,
-            labels=shared_labels(meta.labels),
+            **of_meta(meta),
             node=sys.intern(spec.node_name),
             phase=sys.intern(status.phase),
             status=sys.intern(printed_status(whole)),
@@ -53,8 +49,6 @@ class LivePod(Reduced, frozen=True, kw_only=True, gc=False):
             owner_kind=sys.intern(owner.kind) if owner else "",
             owner=sys.intern(owner.name) if owner else "",
             ip=status.pod_ip,
-            created=meta.creation_timestamp,
-            deleted=meta.deletion_timestamp,
             containers=shared_texts(tuple(each.name for each in spec.containers)),
             images=shared_texts(tuple(each.image for each in spec.containers)),
         )

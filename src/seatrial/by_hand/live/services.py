@@ -1,11 +1,10 @@
 """What is kept of a Service."""
 
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
-from seatrial.by_hand.live.shared import shared_labels
+from seatrial.by_hand.live.shared import of_meta
 from seatrial.kube import objects
 from seatrial.kube.objects import ServicePort
 from seatrial.kube.reduction import Reduced
@@ -30,16 +29,10 @@ class LiveService(Reduced, frozen=True, kw_only=True, gc=False):
         """What is kept of a Service."""
         meta, spec = whole.metadata, whole.spec
         return cls(
-            namespace=sys.intern(meta.namespace),
-            name=meta.name,
-            uid=meta.uid,
-            version=meta.resource_version,
-            labels=shared_labels(meta.labels),
+            **of_meta(meta),
             type=spec.type,
             cluster_ip=spec.cluster_ip,
             ports=spec.ports,
             selector=spec.selector or {},
             external_name=spec.external_name,
-            created=meta.creation_timestamp,
-            deleted=meta.deletion_timestamp,
         )

@@ -1,10 +1,26 @@
-"""One copy of what many objects have in common: their labels, the names of their nodes and owners, their images."""
+"""What all kinds keep of an object, one copy of what many have in common: labels, namespaces, names of images."""
 
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
+
+from seatrial.kube.objects import ObjectMeta
 
 _MOST_SETS = 4096
+
+
+def of_meta(meta: ObjectMeta) -> dict[str, Any]:
+    """What is kept of an object's metadata, by the names of the attributes."""
+    return {
+        "namespace": sys.intern(meta.namespace),
+        "name": meta.name,
+        "uid": meta.uid,
+        "version": meta.resource_version,
+        "labels": shared_labels(meta.labels),
+        "created": meta.creation_timestamp,
+        "deleted": meta.deletion_timestamp,
+    }
 
 
 def shared_labels(labels: Mapping[str, str] | None) -> Mapping[str, str]:

@@ -1,13 +1,12 @@
 """What is kept of that which makes pods: Deployments, StatefulSets, DaemonSets, ReplicaSets, Jobs."""
 
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
 import msgspec
 
-from seatrial.by_hand.live.shared import shared_labels
+from seatrial.by_hand.live.shared import of_meta
 from seatrial.kube import objects
 from seatrial.kube.objects import ObjectMeta
 from seatrial.kube.reduction import Reduced
@@ -157,13 +156,7 @@ def _job_status(job: _Job) -> str:
 def _of_meta(meta: ObjectMeta) -> dict[str, Any]:
     owner = meta.controller
     return {
-        "namespace": sys.intern(meta.namespace),
-        "name": meta.name,
-        "uid": meta.uid,
-        "version": meta.resource_version,
-        "labels": shared_labels(meta.labels),
+        **of_meta(meta),
         "owner_kind": owner.kind if owner else "",
         "owner": owner.name if owner else "",
-        "created": meta.creation_timestamp,
-        "deleted": meta.deletion_timestamp,
     }

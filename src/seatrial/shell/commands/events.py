@@ -16,6 +16,11 @@ Examples:
   events shop --warnings
   events --all --sort -times
   events shop -f
+
+\b
+Keys of each row with -o json:
+  type, reason, object, message, times, component, first, last,
+  lastSeconds
 """
 
 
@@ -40,7 +45,7 @@ async def events(
     """List the Events of a namespace, newest last. Those about nodes are in the namespace 'default'.
 
     What was told again and again is one line, counted. Kubernetes keeps Events for an hour, unless it is set up
-    otherwise.
+    otherwise. What follows with -f is told as 'watch' tells it.
     """
     from seatrial.by_hand.live.events import LiveEvent
     from seatrial.shell.listings.events import EVENT_COLUMNS, event_rows

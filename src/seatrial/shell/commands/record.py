@@ -14,7 +14,8 @@ Examples:
   # from the third thing on, as 'history' counts, without pauses
   record friday.yml --from 3 --no-waits --force
 """
-_SHORTEST_NAME, _LONGEST_NAME = 3, 80
+_SHORTEST_NAME = 3
+_LONGEST_NAME = 76  # of 80: those after the first have a number behind it
 
 
 @click.command("record", epilog=_EPILOG)
@@ -25,9 +26,10 @@ _SHORTEST_NAME, _LONGEST_NAME = 3, 80
 @click.option("--force", "-f", is_flag=True, help="Overwrite the file, if there is one.")
 @click.pass_obj
 async def record(shell: Shell, file: Path, first: int, name: str | None, waits: bool, force: bool) -> None:
-    """Write what was done in this session to a file, as a policy with one scenario; '-' shows it.
+    """Write what was done in this session to a file, as a policy; '-' shows it.
 
-    What was refused, stopped, or found nothing is left out. 'seatrial autonomous --policy-file FILE' runs it.
+    It is one scenario, and one more for what was done after all had been taken back. What was refused, stopped, or
+    found nothing is left out. 'seatrial autonomous --policy-file FILE' runs it.
     """
     import shlex
 
@@ -50,10 +52,10 @@ async def record(shell: Shell, file: Path, first: int, name: str | None, waits: 
         shell.output.line(recording.text.rstrip("\n"))
         return
     _write(file, recording.text, force=force)
-    run = f"seatrial autonomous --policy-file {shlex.quote(str(file))}{' --sandbox' if session.is_disposable else ''}"
+    run = shlex.join(["seatrial", "autonomous", "--policy-file", str(file), *shell.settings.reached_by])
     shell.output.line(f"wrote {counted(recording.steps, 'step')} to {file}; run it: {run}")
     if recording.left_out:
-        shell.output.line(f"left out, for it came to nothing: {'; '.join(recording.left_out)}", "dim")
+        shell.output.line(f"left out, as stopped or come to nothing: {'; '.join(recording.left_out)}", "dim")
 
 
 def _name_of(file: Path) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seatrial.shell.acting import agreed, refuse_halted
+from seatrial.shell.acting import agreed, is_asked, refuse_halted
 from seatrial.shell.policy_files import policy_run, show_plan
 from seatrial.shell.shell import Shell
 from seatrial.shell.values import FILE
@@ -49,6 +49,8 @@ async def _agreed_to(policy: "PolicyRun", file: Path, shell: Shell, *, yes: bool
         show_plan(plan, shell)
         if not await agreed(title, shell, yes=yes):
             return False
+        if not is_asked(title, shell, yes=yes):
+            return True
         shown, plan = plan, await policy.plan()
         changes = _changes(shown, plan)
         if not changes:

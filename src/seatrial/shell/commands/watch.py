@@ -22,6 +22,10 @@ Examples:
   watch --off
   # in a script: for a minute, for programs
   watch pods --all --for 60 -o json
+
+\b
+Keys of each line with -o json:
+  time, change, kind, namespace, name, about, words
 """
 _USUAL = ("nodes", "pods")
 
@@ -46,8 +50,8 @@ async def watch(
     """Tell what changes, one line a change, while other commands go on. Without a KIND it is nodes and pods.
 
     Of very many changes the first of each second are told, and how many more there were. When the API server is away,
-    that is told, so that silence means that nothing changed. In a script, and with --for, it waits: for that long, or
-    until Ctrl-C.
+    that is told (with -o json as time and note), so that silence means that nothing changed. In a script, and with
+    --for, it waits: for that long, or until Ctrl-C.
     """
     if off:
         _end(kinds, shell)

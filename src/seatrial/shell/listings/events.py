@@ -23,10 +23,10 @@ def _type_style(type_: str) -> str:
 EVENT_COLUMNS = (
     Column(heading="LAST SEEN", key="lastSeconds", show=age_text, align="right"),
     Column(heading="TYPE", key="type", style=_type_style),
-    Column(heading="TIMES", key="times", show=_times, align="right"),
+    Column(heading="TIMES", key="times", show=_times, align="right", drop=1),
     Column(heading="REASON", key="reason"),
-    Column(heading="OBJECT", key="object"),
-    Column(heading="MESSAGE", key="message"),
+    Column(heading="OBJECT", key="object", wraps=True),
+    Column(heading="MESSAGE", key="message", wraps=True),
 )
 
 

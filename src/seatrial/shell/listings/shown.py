@@ -1,5 +1,6 @@
 """Listing: what is seen becomes rows, in the order asked for, and a table with what is doubtful about it."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -21,6 +22,8 @@ from seatrial.targets.nodes import NodeTarget, list_targets
 from seatrial.targets.pod_matchers.reader import in_words, is_all, is_glob
 
 _T = TypeVar("_T", bound=Reduced)
+# Pods can be shown without them.
+_MOST_SECONDS_FOR_ZONES = 5.0
 _FINISHED = {"Succeeded", "Failed"}
 
 
@@ -40,7 +43,7 @@ async def show_pods(
     shell.listed_pods = PodList(pods=tuple(by_uid[row["uid"]] for row in rows), namespace=namespace)
     shell.numbered_pods = [(row["namespace"], row["name"]) for row in rows]
     note = _noted(doubts(shell, shell.live.pods, namespace=namespace), unknown)
-    shell.output.table(Table(columns=columns, rows=rows, empty=_or_doubt(empty, note), note=note), output)
+    shell.output.table(Table(columns=columns, rows=rows, empty=empty, note=note), output)
 
 
 async def show_cached_pods(listed: PodList, shell: Shell, *, output: str) -> None:
@@ -95,7 +98,7 @@ async def show(
     moment = await now(shell)
     rows = in_order([row(each, moment) for each in found], columns, sort)
     note = _noted(doubts(shell, kind, namespace=namespace), unknown)
-    empty = _or_doubt(none_in(what, namespace), note)
+    empty = none_in(what, namespace)
     shell.output.table(Table(columns=columns, rows=rows, empty=empty, note=note), output)
 
 
@@ -107,9 +110,12 @@ def none_in(what: str, namespace: str) -> str:
 async def zones_of_nodes(shell: Shell) -> tuple[Mapping[str, str], str]:
     """The zone of each node; where nodes may not be looked at none, and that."""
     try:
-        return {node.name: node.zone for node in await seen(shell.live.nodes, ALL_NAMESPACES, shell)}, ""
+        async with asyncio.timeout(_MOST_SECONDS_FOR_ZONES):
+            return {node.name: node.zone for node in await seen(shell.live.nodes, ALL_NAMESPACES, shell)}, ""
     except ClusterError as error:
         return {}, f"zones are not known: {error.message}"
+    except TimeoutError:
+        return {}, "zones are not known: the API server does not answer"
 
 
 async def pods_by_namespace(shell: Shell) -> tuple[Mapping[str, int] | None, str]:
@@ -150,11 +156,6 @@ async def targets_and_doubts(context: Context) -> tuple[Sequence[NodeTarget], st
         targets, notes = await list_targets(context, needs_machines=False)
         notes = [*notes, f"machines are not known: {error.message}"]
     return targets, "; ".join(notes)
-
-
-def _or_doubt(empty: str, note: str) -> str:
-    """That there is nothing, with what makes that doubtful."""
-    return f"{empty} ({note})" if note else empty
 
 
 def _noted(*notes: str) -> str:
