@@ -16,6 +16,7 @@ from benchmarks.completion import NODES, PODS, Stretches, connected
 CHANGES_A_SECOND = 400
 SIZE = (140, 45)
 KEYS = 8
+DRAWN_SECONDS = 2.0
 SECONDS = 6.0
 
 STRETCH_LIMIT_MS = 150
@@ -31,6 +32,7 @@ async def measure(url: str) -> bool:
         began = time.process_time()
         async with app.run_test(size=SIZE) as pilot:
             await asyncio.gather(shell.live.pods.ready(), shell.live.nodes.ready())
+            await asyncio.sleep(DRAWN_SECONDS)
             loaded = time.process_time() - began
             stretches = Stretches()
             watching = asyncio.create_task(stretches.watch())
@@ -42,7 +44,7 @@ async def measure(url: str) -> bool:
             watching.cancel()
     longest = stretches.longest * 1000
     print(f"{PODS} pods on {NODES} nodes, {CHANGES_A_SECOND} changes a second, a window of {SIZE[0]}x{SIZE[1]}")
-    print(f"all is there after {loaded:.1f} s of CPU")
+    print(f"all is there and drawn after {loaded:.1f} s of CPU")
     print(f"the loop stood still for {longest:.0f} ms at most (limit {STRETCH_LIMIT_MS})")
     print(f"of one processor: {share:.0%} (limit {SHARE_LIMIT:.0%})")
     return longest < STRETCH_LIMIT_MS and share < SHARE_LIMIT

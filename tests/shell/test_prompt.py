@@ -415,7 +415,8 @@ async def test_a_cluster_that_cannot_be_reached_ends_the_shell(windows, tmp_path
 
 async def test_a_slow_cluster_is_waited_for_by_the_command_that_needs_it(windows, tmp_path):
     """The prompt is there meanwhile, other commands work, Ctrl-C stops waiting, and one can leave."""
-    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as silent:
+    held: list[asyncio.StreamWriter] = []
+    async with await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0) as silent:
         port = silent.sockets[0].getsockname()[1]
         slow = tmp_path / "slow"
         slow.write_text(re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{port}", windows.kubeconfig.read_text()))
@@ -431,6 +432,9 @@ async def test_a_slow_cluster_is_waited_for_by_the_command_that_needs_it(windows
             await window.at_prompt()
             window.type(CTRL_D)
             assert await window.ended() == 0
+        for writer in held:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in held), return_exceptions=True)
 
 
 @pytest.mark.parametrize("how", [["--plain"], []], ids=["plain", "dumb"])
