@@ -157,9 +157,9 @@ async def test_a_change_by_somebody_quicker_is_looked_at_afresh(control, bench, 
 
     write = bench.context.journal.write
 
-    async def write_after_the_race(undo):
+    async def write_after_the_race(undo, **others):
         await asyncio.gather(*tasks)
-        return await write(undo)
+        return await write(undo, **others)
 
     bench.context.journal.write = write_after_the_race
     await change_fields(CONFIGMAPS, "settings", change, bench.context, namespace="default")
