@@ -4,13 +4,13 @@ The terminal itself lets a line be corrected; nothing is coloured, drawn anew, o
 """
 
 import asyncio
-import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
 
 from seatrial.shell.standard_input import InputLines
+from seatrial.shell.standard_output import StandardOutput
 
 PROMPT = "seatrial> "
 LEAVING_HINT = "'exit' or Ctrl-D leaves"
@@ -18,36 +18,13 @@ LEAVING_HINT = "'exit' or Ctrl-D leaves"
 _GATHERING_SECONDS = 0.1
 
 
-class PlainScreen(io.TextIOBase):
+class PlainScreen(StandardOutput):
     """Standard output: what comes while a line is awaited has lines of its own, and the prompt follows it once more."""
 
     def __init__(self, terminal: TextIO, loop: asyncio.AbstractEventLoop) -> None:
-        self._terminal = terminal
-        self._loop = loop
+        super().__init__(terminal, loop)
         self._prompt = ""
         self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        """The terminal's."""
-        return self._terminal.encoding
-
-    @property
-    def errors(self) -> str | None:  # type: ignore[override]
-        """The terminal's."""
-        return self._terminal.errors
-
-    def isatty(self) -> bool:
-        """Whether the terminal is one."""
-        return self._terminal.isatty()
-
-    def fileno(self) -> int:
-        """The terminal's descriptor, which tells the size of the window."""
-        return self._terminal.fileno()
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
 
     def write(self, text: str) -> int:
         """Write, below the prompt where there is one."""

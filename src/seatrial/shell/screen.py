@@ -6,47 +6,25 @@ written at once, so that the prompt is drawn anew once and not a hundred times.
 """
 
 import asyncio
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 from prompt_toolkit.application import get_app_or_none, run_in_terminal
 
+from seatrial.shell.standard_output import StandardOutput
+
 _GATHERING_SECONDS = 0.03
 
 
-class Screen(io.TextIOBase):
+class Screen(StandardOutput):
     """Stands for `sys.stdout` and `sys.stderr`; `terminal` is where it all goes. Any thread may write."""
 
     def __init__(self, terminal: TextIO, loop: asyncio.AbstractEventLoop) -> None:
-        self._terminal = terminal
-        self._loop = loop
+        super().__init__(terminal, loop)
         self._kept: list[str] = []
         self._is_lent = False
         self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        """The terminal's."""
-        return self._terminal.encoding
-
-    @property
-    def errors(self) -> str | None:  # type: ignore[override]
-        """The terminal's."""
-        return self._terminal.errors
-
-    def isatty(self) -> bool:
-        """Whether the terminal is one."""
-        return self._terminal.isatty()
-
-    def fileno(self) -> int:
-        """The terminal's descriptor, which tells the size of the window."""
-        return self._terminal.fileno()
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
 
     def write(self, text: str) -> int:
         """Write at once where there is no prompt, else above it in a moment."""
