@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from benchmarks._server import serve_until_input_ends
 from benchmarks.list_pods import realistic_pod
 
 if TYPE_CHECKING:
@@ -100,12 +101,7 @@ async def serve(changes_a_second: int = CHANGES_A_SECOND) -> None:
 
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    await runner.cleanup()
+    await serve_until_input_ends(app, shutdown_timeout=0.1)
 
 
 def _page(start: int) -> bytes:

@@ -17,6 +17,8 @@ from typing import Any
 
 import msgspec
 
+from benchmarks._server import serve_until_input_ends
+
 PODS = 5_000
 PAGE = 500
 BYTES_PER_POD = 8_000
@@ -105,12 +107,7 @@ async def serve() -> None:
 
     app = web.Application()
     app.router.add_get("/api/v1/pods", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    await runner.cleanup()
+    await serve_until_input_ends(app)
 
 
 def _page(start: int) -> bytes:

@@ -38,6 +38,11 @@ class SeatrialError(Exception):
         self.hint = hint
 
     @property
+    def details(self) -> str:
+        """What there is to say beyond one line, such as all problems of a policy; empty where there is nothing."""
+        return ""
+
+    @property
     def in_full(self) -> str:
         """Message and hint, for where there is one line for both, such as the reason of a verdict."""
         return f"{self.message} ({self.hint})" if self.hint else self.message

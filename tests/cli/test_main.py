@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from seatrial import __version__
+from seatrial import __version__, lazy_commands
 from seatrial.cli import main
 from seatrial.errors import ClusterError, PolicyError
 
@@ -31,7 +31,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]],
         class Module:
             plan = click.command("plan")(function)
 
-        monkeypatch.setattr(main, "import_module", lambda _: Module)
+        monkeypatch.setattr(lazy_commands, "import_module", lambda _: Module)
 
     return install
 

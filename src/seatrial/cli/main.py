@@ -10,14 +10,14 @@ import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib import import_module
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import click
 
 from seatrial import __version__
 from seatrial.environment import set_for_ourselves
 from seatrial.errors import SeatrialError
+from seatrial.lazy_commands import LazyCommands
 
 _BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 _INTERRUPTED = 130
@@ -56,27 +56,10 @@ Examples:
 """
 
 
-@runtime_checkable
-class _Detailed(Protocol):
-    """An error with more to say than one line, such as all problems of a policy."""
+class _Subcommands(LazyCommands):
+    """Subcommands by name, with what goes wrong while they run."""
 
-    @property
-    def details(self) -> str: ...
-
-
-class _LazyGroup(click.Group):
-    """Subcommands by name, imported when they are needed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name].place.partition(":")
-        command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)  # noqa: S101 -- for the type checker
-        return command
+    commands_by_name = COMMANDS
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -105,7 +88,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(
-    cls=_LazyGroup,
+    cls=_Subcommands,
     invoke_without_command=True,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -147,7 +130,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = seatrial.main(args=list(arguments), prog_name="seatrial", standalone_mode=False)
     except SeatrialError as error:
-        if isinstance(error, _Detailed):
+        if error.details:
             click.echo(error.details, err=True)
         _show_error(error.message, error.hint)
         return error.exit_code

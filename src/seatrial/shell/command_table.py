@@ -4,11 +4,12 @@ Their names and summaries stand here, so that the first prompt, completion and `
 """
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
+
+from seatrial.lazy_commands import LazyCommands
 
 LOOK, BREAK, MACHINES, SESSION = "Look", "Break", "Machines", "Session"
 
@@ -96,22 +97,14 @@ def entry_of(name: str) -> Entry | None:
 _CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
-class ShellGroup(click.Group):
+class ShellGroup(LazyCommands):
     """All commands of the shell, imported when they are needed."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
-        """Every command, in the order of the table."""
-        return list(COMMANDS)
+    commands_by_name = COMMANDS
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
-        """A command of the table, or None."""
-        cmd_name = _ALIASES.get(cmd_name, cmd_name)
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name].place.partition(":")
-        command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)  # noqa: S101 -- for the type checker
-        return command
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name or its other name, or None."""
+        return super().get_command(ctx, _ALIASES.get(cmd_name, cmd_name))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -10,7 +10,6 @@ import contextlib
 import inspect
 import signal
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import click
 
@@ -22,14 +21,6 @@ from seatrial.shell.shell import Opening, Shell
 
 _STOPPED = 130
 _SILENCE_SECONDS = 0.5
-
-
-@runtime_checkable
-class _Detailed(Protocol):
-    """An error with more to say than one line, such as all problems of a policy."""
-
-    @property
-    def details(self) -> str: ...
 
 
 async def run_shell(shell: Shell, opening: Opening, interrupts: Interrupts | None = None) -> int:
@@ -168,7 +159,7 @@ async def _reached(shell: Shell) -> None:
 
 
 def _shown(error: SeatrialError, shell: Shell) -> int:
-    if isinstance(error, _Detailed):
+    if error.details:
         click.echo(error.details, err=True)
     shell.output.error(error.message, error.hint)
     return error.exit_code
