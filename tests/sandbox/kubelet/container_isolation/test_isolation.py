@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from seatrial.sandbox.kubelet.container_isolation import namespaces
+from seatrial.sandbox.kubelet.container_isolation import isolation, namespaces
 from seatrial.sandbox.kubelet.machine_config import MachineConfig
 from tests.sandbox.kubelet.node_under_test import (
     HOST_MOUNT,
@@ -174,3 +174,18 @@ async def test_where_nothing_may_be_set_apart_containers_are_plain_processes(pla
     """Their volumes lie below SEATRIAL_ROOTFS, which is a directory of the machine."""
     mounted = "$SEATRIAL_ROOTFS/var/run/secrets/kubernetes.io/serviceaccount/namespace"
     assert await output(plain_node, f'test "$SEATRIAL_ROOTFS" != / && cat "{mounted}"') == ["default"]
+
+
+@pytest.mark.parametrize(
+    ("report", "told"),
+    [
+        (b"", (0, b"")),
+        (b"no such file", (0, b"no such file")),
+        (b"\x0142\n", (42, b"")),
+        (b"\x0142\nno such file", (42, b"no such file")),
+        (b"no such file\x0142\n", (42, b"no such file")),
+    ],
+)
+def test_a_report_is_read_in_whichever_order_it_was_written(report: bytes, told: tuple[int, bytes]) -> None:
+    """Two processes write it: a container that fails at once may tell why before its id is told."""
+    assert isolation.parse_report(report) == told

@@ -71,8 +71,10 @@ def settle(isolation: Isolation) -> None:
 
 
 def parse_report(report: bytes) -> tuple[int, bytes]:
-    """The process id that a report tells, 0 for none, and the rest, which is a failure."""
-    if not report.startswith(SIBLING_MARK):
-        return 0, report
-    number, _, rest = report[1:].partition(b"\n")
-    return int(number), rest
+    """The process id that a report tells, 0 for none, and the rest, which is a failure.
+
+    Two processes write it, so that a container that fails at once may tell why before its id is told.
+    """
+    before, mark, told = report.partition(SIBLING_MARK)
+    number, _, after = told.partition(b"\n")
+    return (int(number) if mark else 0), before + after
