@@ -50,6 +50,7 @@ def serve(
     port: int,
     stop_signals: Sequence[signal.Signals] = STOP_SIGNALS,
     background: Callable[[], Awaitable[None]] | None = None,
+    before: Callable[[], Awaitable[None]] | None = None,
 ) -> int:
     """Serve until a stop signal comes; answer the exit code.
 
@@ -59,8 +60,9 @@ def serve(
         port: as the pod knows it; a low one may be shifted, see `low_ports`.
         stop_signals: those that end the server with exit code 0.
         background: a coroutine function that runs as long as the server does.
+        before: a coroutine function that ends before the server listens.
     """
-    return asyncio.run(_serve(app, address, port, stop_signals, background))
+    return asyncio.run(_serve(app, address, port, stop_signals, background, before))
 
 
 def _silent_where_cut(address: str) -> "Middleware":
@@ -81,6 +83,7 @@ async def _serve(
     port: int,
     stop_signals: Sequence[signal.Signals],
     background: Callable[[], Awaitable[None]] | None,
+    before: Callable[[], Awaitable[None]] | None,
 ) -> int:
     from aiohttp import web  # noqa: PLC0415 -- heavy: only servers pay for it
 
@@ -92,6 +95,8 @@ async def _serve(
     await runner.setup()
     beside = None
     try:
+        if before is not None and await _is_stopped(stopped, before()):
+            return 0
         await web.TCPSite(runner, address, bindable(port)).start()
         if background is not None:
             beside = asyncio.ensure_future(background())
@@ -105,3 +110,18 @@ async def _serve(
             await asyncio.gather(beside, return_exceptions=True)
         await runner.cleanup()
     return 0
+
+
+async def _is_stopped(stopped: asyncio.Event, work: Awaitable[None]) -> bool:
+    """Wait for the work, or until somebody stops the server; tells whether that is what came first."""
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+    return stopped.is_set()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seatrial.sandbox.images.goldpinger.checks import Checks, timestamp
 from seatrial.sandbox.images.goldpinger.metrics import Metrics
 from seatrial.sandbox.images.goldpinger.settings import SettingError, Settings
+from seatrial.sandbox.images.goldpinger.slowness import Slowness
 from seatrial.sandbox.images.serving import complain, listen_address, say, serve
 
 if TYPE_CHECKING:
@@ -22,15 +23,19 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Serve until stopped; exit code 1 for settings that make no sense."""
     try:
         settings = Settings.read(argv, environ)
+        slowness = Slowness.read(environ)
     except SettingError as error:
         complain(f"goldpinger: {error}")
         return 1
     metrics = Metrics(settings.hostname)
     checks = Checks(settings, environ, metrics=metrics)
     app = application(checks, metrics=metrics)
+    app.middlewares.append(slowness.middleware())
     address = listen_address(settings.host, environ)
     say(f"goldpinger listens on http://{address}:{settings.port}, label selector {settings.label_selector}")
-    return serve(app, address=address, port=settings.port, background=checks.keep_refreshing)
+    return serve(
+        app, address=address, port=settings.port, background=checks.keep_refreshing, before=slowness.wait_to_start
+    )
 
 
 def application(checks: Checks, *, metrics: Metrics) -> "web.Application":

@@ -119,12 +119,12 @@ def _asked(argv: Sequence[str], environ: Mapping[str, str]) -> SimpleNamespace:
 
 def _timeout(duration: str, milliseconds: str, default: float) -> float:
     if duration:
-        return _seconds(duration)
+        return seconds(duration)
     return float(milliseconds) / 1000 if milliseconds else default
 
 
-def _seconds(text: str) -> float:
-    """A Go duration such as `300ms` or `1m30s`."""
+def seconds(text: str) -> float:
+    """A Go duration such as `300ms` or `1m30s`; raises `ValueError` for what is none."""
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise SettingError(f"invalid duration {text!r}")
