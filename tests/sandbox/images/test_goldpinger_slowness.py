@@ -15,11 +15,15 @@ from tests.sandbox.images.containers import Containers, listening
 IMAGE = ("bloomberg/goldpinger:v3.10.0", "goldpinger")
 
 
-def _handles(pid: int, number: signal.Signals) -> bool:
-    """Whether a process has a handler of its own for a signal (`SigCgt` in proc(5))."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    caught = next(line.split()[1] for line in lines if line.startswith("SigCgt"))
-    return bool(int(caught, 16) >> (number - 1) & 1)
+def _wait_until_handled(pid: int, number: signal.Signals) -> None:
+    """Wait until a process has a handler of its own for a signal (`SigCgt` in proc(5)); there is no event for that."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        if int(next(line.split()[1] for line in lines if line.startswith("SigCgt")), 16) >> (number - 1) & 1:
+            return
+        time.sleep(0.01)
+    raise TimeoutError
 
 
 async def test_without_variables_it_is_never_slow() -> None:
@@ -41,9 +45,7 @@ async def test_an_instance_that_waits_to_start_can_be_stopped(containers: Contai
     environ = {"SEATRIAL_POD_IP": pod_ip, "HOST": "0.0.0.0", "PORT": "8080"}
     slow = {"SANDBOX_SLOW_START_SHARE": "1", "SANDBOX_SLOW_START": "10m"}
     process = containers.start(*IMAGE, environ={**environ, **slow})
-    async with asyncio.timeout(60):
-        while not _handles(process.pid, signal.SIGTERM):  # there is no event for that
-            await asyncio.sleep(0.01)
+    await asyncio.to_thread(_wait_until_handled, process.pid, signal.SIGTERM)
     assert await asyncio.to_thread(containers.stop, process) == 0
 
 
