@@ -34,8 +34,8 @@ $(STAMP): pyproject.toml
 	fi
 	@touch $(STAMP)
 
-# Other people's clients, which the sandbox is tested with; a kubectl, an OpenSSH server and firewalls where the machine
-# has none.
+# Other people's clients, which the sandbox is tested with; a kubectl, an OpenSSH server, firewalls and Prometheus with
+# Alertmanager and Pushgateway where the machine has none.
 $(CLIENTS): pyproject.toml $(STAMP)
 	@if command -v uv >/dev/null; then \
 		uv pip install --quiet --python $(BIN)/python --group clients; \
@@ -44,7 +44,9 @@ $(CLIENTS): pyproject.toml $(STAMP)
 	fi
 	@$(BIN)/python -m tests.kubectl_download || echo "The tests that need kubectl will be skipped." >&2
 	@$(BIN)/python -m tests.sshds || echo "The tests that need an OpenSSH server will be skipped." >&2
+	@$(BIN)/python -m tests.monitoring_servers || echo "The tests that need Prometheus will be skipped." >&2
 	@$(BIN)/python -m tests.firewalls || echo "The tests that need nftables or iptables will be skipped." >&2
+	@$(BIN)/python -m tests.postgres_servers || echo "The tests that need a PostgreSQL server will be skipped." >&2
 	@touch $(CLIENTS)
 
 demo: setup ## Run the first experiment on the embedded sandbox

@@ -41,6 +41,20 @@ def test_sandbox_fixture(tmp_path: Path) -> None:
     assert "2 passed" in done.stdout
 
 
+async def test_a_fake_clocks_wall_can_jump() -> None:
+    """As when somebody sets it, or a laptop sleeps: the monotonic clock doesn't notice."""
+    clock = testing.FakeClock()
+    begun = clock.now()
+    clock.jump(3600, after=10)
+    clock.jump(-60)
+    assert (clock.now() - begun).total_seconds() == -60
+    await clock.sleep(9)
+    assert (clock.now() - begun).total_seconds() == 9 - 60
+    await clock.sleep(1)
+    assert (clock.now() - begun).total_seconds() == 10 - 60 + 3600
+    assert clock.monotonic() == 10
+
+
 def test_public_names() -> None:
     """What `seatrial.testing` lists is there; asking for more is an AttributeError."""
     assert {"Sandbox", "sandbox", "sandbox_cluster"} <= set(testing.__all__)

@@ -93,6 +93,7 @@ class FakeClock:
     def __init__(self, *, start: datetime = datetime(2030, 1, 1, 12, tzinfo=UTC)) -> None:
         self._start = start
         self._elapsed = 0.0
+        self._jumps: list[tuple[float, float]] = []
         self.slept: list[float] = []
 
     def monotonic(self) -> float:
@@ -100,8 +101,16 @@ class FakeClock:
         return self._elapsed
 
     def now(self) -> datetime:
-        """The start, and what was slept since."""
-        return self._start + timedelta(seconds=self._elapsed)
+        """The start, what was slept since, and by how much the wall clock jumped."""
+        jumped = sum(seconds for at, seconds in self._jumps if at <= self._elapsed)
+        return self._start + timedelta(seconds=self._elapsed + jumped)
+
+    def jump(self, seconds: float, *, after: float = 0.0) -> None:
+        """Let the wall clock jump, forward or (below 0) back, once so many more seconds have been slept.
+
+        So it does when somebody sets it, and when a machine slept: no monotonic clock tells.
+        """
+        self._jumps.append((self._elapsed + after, seconds))
 
     async def sleep(self, seconds: float) -> None:
         """Jump ahead, and let other tasks run."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.sandbox.apiserver.server import ApiServer, ApiServerConfig, write_kubeconfig
+from tests.cli.endless_runs import endless  # noqa: F401 -- a fixture
 
 WAITS = """
 config: {runStrategy: {runs: 1}}

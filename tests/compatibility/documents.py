@@ -26,6 +26,8 @@ TEXTS = {
     "mttf": "5y",
     "duration": "30d",
     "scenario": "name-1",  # as the least of a scenario is called
+    "measurement": "timeToRecover",
+    "target": "90 %",
 }
 _GENERIC = ["text", "TERM", "SIGTERM", "1", "key=value:NoSchedule", "a.b", "30%"]
 
@@ -65,6 +67,10 @@ class Language:
         made = dict(chosen or {})
         if schema.get("maxProperties") == 1 and made:
             return made
+        if "percentile" in schema["properties"]:
+            _fit_objective(made)
+        if any("probe" in each for each in made.get("objectives", [])):
+            made.setdefault("steadyState", {"probes": [{"probeHTTP": {"target": {"url": TEXTS["url"]}}}]})
         needed = list(schema.get("required", []))
         choices = [each["required"] for each in schema.get("oneOf", schema.get("anyOf", []))]
         if choices and not any(set(each) <= set(made) for each in choices):
@@ -105,6 +111,8 @@ class Language:
                 yield from (True, False)
             case "integer" | "number":
                 lowest = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+                if lowest >= schema.get("exclusiveMaximum", lowest + 1):
+                    lowest = schema["exclusiveMaximum"] / 2
                 yield from dict.fromkeys([lowest, schema.get("maximum", lowest + 1)])
             case "array":
                 yield [next(self.values(schema["items"], key))] if schema["items"] else []
@@ -148,3 +156,18 @@ class Language:
             yield from self._held(part, is_list=is_list)
         if isinstance(schema.get("items"), dict):
             yield from self._held(schema["items"], is_list=True)
+
+
+def _fit_objective(made: dict[str, Any]) -> None:
+    """What the keys of an objective need beside them: a statistic, its limit, a measurement that goes with it."""
+    if "probe" in made:
+        made.setdefault("measurement", "availability")
+        made.setdefault("target", TEXTS["target"])
+    elif "ratio" in made:
+        made.setdefault("measurement", "passed")
+        made.setdefault("above", 0.5)
+    else:
+        if not {"percentile", "mean", "max", "target"} & made.keys():
+            made["percentile"] = 1
+        if "above" not in made:
+            made.setdefault("below", 1)

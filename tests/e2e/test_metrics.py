@@ -5,6 +5,7 @@ import signal
 import socket
 
 import pytest
+import yaml
 
 from seatrial.cli.session import SessionOptions
 from seatrial.steps.registry import policy_model
@@ -67,6 +68,48 @@ def test_changes_of_metrics_may_be_printed(on_cluster, tmp_path):
     refused = on_cluster.run("autonomous", "--policy-file", policy, "--stdout-collector", "--output", "json")
     assert refused.returncode == 2
     assert "--stdout-collector goes without --output json" in refused.stderr
+
+
+TWO_SCENARIOS = """
+config:
+  runStrategy: {minSecondsBetweenRuns: 0, maxSecondsBetweenRuns: 0.2}
+scenarios:
+- name: stays
+  objectives:
+  - {name: first, measurement: passed, ratio: true, above: 0.5, window: 200 runs}
+  - {name: second, measurement: passed, ratio: true, above: 0.6, window: 200 runs}
+  steps: [{wait: {seconds: 0}}]
+- name: goes
+  objectives:
+  - {name: third, measurement: passed, ratio: true, above: 0.5, window: 200 runs}
+  steps: [{wait: {seconds: 0}}]
+"""
+
+
+def test_what_an_edited_policy_no_longer_has_ends(on_cluster, tmp_path):
+    """A scenario and an objective taken out of the file of a run that goes on: their levels go, the others stay."""
+    path = tmp_path / "policy.yml"
+    path.write_text(TWO_SCENARIOS)
+    process = on_cluster.start(
+        "autonomous", "--policy-file", path, "--prometheus-collector", "--prometheus-port", "0", "--log-format", "json",
+    )  # fmt: skip
+    told = events(process)
+    served = next(each["event"] for each in told if each["event"].startswith("metrics are served at http://"))
+    port = int(served.rpartition(":")[2].partition("/")[0])
+
+    def objectives_after(event, times):
+        for _ in range(times):
+            next(each for each in told if each["event"] == event)
+        return {dict(labels).get("objective") for _, labels in scrape(port)} - {None}
+
+    assert objectives_after("round_started", 3) == {"first", "second", "third"}
+    edited = yaml.safe_load(TWO_SCENARIOS)
+    del edited["scenarios"][1], edited["scenarios"][0]["objectives"][1]
+    path.write_text(yaml.safe_dump(edited))
+    objectives_after("policy_reloaded", 1)
+    assert objectives_after("round_started", 3) == {"first"}
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=100)
 
 
 async def test_machines_and_commands_are_counted(cluster, tmp_path, monkeypatch):

@@ -37,7 +37,26 @@ def test_the_time_until_a_pod_is_replaced_is_measured(on_cluster):
     assert taken["replaced"]["seconds"] > 0
 
 
-@pytest.mark.parametrize("name", ["probes.yml", "dns.yml", "time-to-replace.yml"])
+def test_how_long_new_things_and_replacements_take_is_measured(on_cluster):
+    """Without being asked for, and since the last change where a wait says so."""
+    code, events = run_example(on_cluster, "time-to-ready.yml")
+    assert code == 0
+    taken = {}
+    for event in events:
+        if event["event"] == "measurement_taken":
+            taken.setdefault(event["name"], []).append(event)
+    assert {each["of"] for each in taken["timeToReady"]} == {"Pod default/web", "Service default/web"}
+    assert not any(each["is_lower_bound"] for each in taken["timeToReady"])
+    [endpoint], [served] = taken["timeToEndpoint"], taken["timeToServe"]
+    assert endpoint["of"] == served["of"]
+    assert 0 < endpoint["seconds"] <= served["seconds"]
+    [detected], [again] = taken["timeToDetect"], taken["three again"]
+    assert detected["of"].endswith("by its peers")
+    assert again["seconds"] > 0
+    assert taken["new service answers"][0]["seconds"] > 0
+
+
+@pytest.mark.parametrize("name", ["probes.yml", "dns.yml", "time-to-ready.yml", "time-to-replace.yml"])
 def test_the_examples_are_valid_and_can_be_planned(on_cluster, name):
     """Without doing anything."""
     assert on_cluster.run("validate", EXAMPLES / name).returncode == 0

@@ -159,6 +159,17 @@ async def test_who_may_not_even_look_is_told_once_and_goes_on(control):
     assert event.namespace == "default"
 
 
+async def test_a_permission_that_comes_later_is_made_use_of(control, monkeypatch):
+    """An API server that has just begun refuses what it allows a moment later; a run for weeks must not go blind."""
+    monkeypatch.setattr("seatrial.engine.halt._FORBIDDEN_SECONDS", 0.05)
+    async with await control.connect_as("newcomer") as cluster, Obeying(cluster).running() as obeying:
+        await obeying.switch.check()
+        await grant(control, "newcomer", "get", "list", "watch")
+        await set_mark(control.cluster, MARK, namespace="default")
+        assert await obeying.cancelled()
+    assert [type(event) for event in obeying.events] == [HaltUnreadable, RunHalted]
+
+
 async def test_while_the_api_server_is_away_nothing_may_begin(unused_tcp_port, tmp_path):
     """Whether experiments are halted can't be seen: that is an error, and no permission."""
     named = {

@@ -303,3 +303,35 @@ async def test_memory_does_not_grow_with_rounds(bench, rounds):
     assert result.rounds == rounds
     assert bench.context.journal.mark == 0
     assert len(asyncio.all_tasks()) == 1
+
+
+class Decided:
+    """Judges that all is decided after so many scenarios."""
+
+    def __init__(self, after, outcome=PASSED):
+        self.left = after
+        self.added = outcome
+
+    async def after(self, scenario, context):
+        self.left -= 1
+
+    def is_decided(self, scenarios):
+        return self.left <= 0
+
+    def outcome(self, scenarios):
+        return self.added
+
+
+async def test_the_rounds_end_when_every_objective_is_decided(bench):
+    """Not in the middle of a round: each scenario of it still runs."""
+    bench.context = replace(bench.context, judge=Decided(3))
+    result = await bench.run(bench.policy(["a"], ["b"], config={"runStrategy": {"runs": 9}}))
+    assert (result.rounds, len(bench.events(ScenarioFinished))) == (2, 4)
+
+
+async def test_objectives_join_the_verdict_and_change_nothing_else(bench):
+    """A violated one fails the run; all of its rounds take place, and fail-fast is about scenarios."""
+    config = {"runStrategy": {"runs": 2}, "exitStrategy": {"strategy": "fail-fast"}}
+    bench.context = replace(bench.context, judge=Decided(99, failed("too slow")))
+    result = await bench.run(bench.policy(["a"], config=config))
+    assert (result.verdict, result.exit_code, result.rounds, result.reasons) == (Verdict.FAILED, 1, 2, ("too slow",))

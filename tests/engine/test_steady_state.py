@@ -1,4 +1,6 @@
 import asyncio
+import time
+from itertools import pairwise
 
 import pytest
 from msgspec.structs import replace
@@ -9,6 +11,9 @@ from seatrial.policy.problems import InvalidPolicy
 from seatrial.runtime.clock import SystemClock
 from seatrial.runtime.events import (
     MeasurementTaken,
+    OutageSeen,
+    ProbeSampled,
+    SampleTaken,
     SteadyStateHeld,
     SteadyStateLost,
     SteadyStateRegained,
@@ -94,6 +99,73 @@ async def test_failures_while_the_steps_run_are_counted_and_told(server, recorde
     assert sampled.longest_outage_seconds == regained.seconds >= 0.04
 
 
+async def test_each_sample_is_told_with_when_it_was_due(server, recorder, context):
+    """Whether it passed, and the time from when it was due to its answer; a sample has several tries at most."""
+    probe = {"probeHTTP": {**server.probe["probeHTTP"], "retries": 2, "delay": 1}}
+    before = time.time()
+    run = begin(scenario(server, probes=[server.probe, probe], recoverWithin=0.1), context)
+    await server.entered.wait()
+    await server.more(6)
+    server.status = 500
+    await server.more(9)
+    server.open()
+    await run
+    sampled = {each.probe: each for each in await recorder.events() if isinstance(each, SteadyStateSampled)}
+    records = [each for each in recorder.records if isinstance(each.event, SampleTaken)]
+    taken = [each.event for each in records]
+    for number, name in enumerate(["probes[0] (probeHTTP)", "probes[1] (probeHTTP)"]):
+        own = [each for each in taken if each.number == number]
+        assert {each.probe for each in own} == {name}
+        assert len(own) == sampled[name].samples
+        assert sum(each.result == "failed" for each in own) == sampled[name].failed >= 1
+        dues = [each.due for each in own]
+        assert dues == sorted(dues)
+        # The clock of the day is read when a sample is told, so that two may be apart by what reading it takes.
+        intervals = [later - earlier for earlier, later in pairwise(dues)]
+        assert intervals == pytest.approx([0.02] * len(intervals), abs=0.01)
+    for record in records:
+        assert record.event.latency_ms is not None
+        assert before <= record.event.due
+        assert record.event.due + record.event.latency_ms / 1000 <= record.time.timestamp() + 0.01
+    looks = [each for each in await recorder.events() if isinstance(each, ProbeSampled) and each.probe]
+    assert {each.probe for each in looks} == set(sampled)
+    assert all(each.since_due_ms >= each.latency_ms for each in looks)
+
+
+async def test_outages_are_told_with_their_beginning_and_length(server, recorder, context):
+    """Each when it is over; one that is not over at the end is told as open."""
+    before = time.time()
+    run = begin(scenario(server, recoverWithin=0.1), context)
+    await server.entered.wait()
+    for status in (500, 200, 500):
+        server.status = status
+        await server.more(3)
+    server.open()
+    await run
+    over, still_open = [each for each in await recorder.events() if isinstance(each, OutageSeen)]
+    [regained] = [each for each in await recorder.events() if isinstance(each, SteadyStateRegained)]
+    assert (over.is_open, still_open.is_open) == (False, True)
+    assert over.seconds == regained.seconds >= 0.04
+    assert before < over.began < over.began + over.seconds < still_open.began + 0.01
+    assert {(each.probe, each.number) for each in (over, still_open)} == {("probes[0] (probeHTTP)", 0)}
+
+
+async def test_what_keeps_samples_from_beginning_is_part_of_their_latency(server, recorder, context):
+    """Somebody who came when a sample was due waited for as long as this process stood still."""
+    run = begin(scenario(server), context)
+    await server.entered.wait()
+    await server.more(2)
+    time.sleep(0.3)  # noqa: ASYNC251 -- the loop stands still, and with it whatever should begin
+    await server.more(2)
+    server.open()
+    await run
+    looks = [each for each in await recorder.events() if isinstance(each, ProbeSampled) and each.probe]
+    slowest = max(looks, key=lambda each: each.since_due_ms)
+    assert slowest.since_due_ms > 200
+    late = [each for each in looks if each.since_due_ms > each.latency_ms + 50]
+    assert len(late) >= 5
+
+
 @pytest.mark.parametrize(
     ("tolerance", "reason"),
     [({"failures": 1}, "samples, at most 1 may"), ({"outage": 0.01}, "at most 0.01 s may pass")],
@@ -168,7 +240,7 @@ async def test_samples_keep_to_their_schedule_while_answers_hang(server, recorde
     assert sampled.samples >= 8
 
 
-async def test_what_could_not_be_looked_at_hides_no_failures(server, context):
+async def test_what_could_not_be_looked_at_hides_no_failures(server, recorder, context):
     """Twenty looks hang and those after them are not taken: whether they would have failed, nobody knows."""
     run = begin(scenario(server, tolerance={"failures": 0}, interval=0.005), context)
     await server.entered.wait()
@@ -177,6 +249,8 @@ async def test_what_could_not_be_looked_at_hides_no_failures(server, context):
     await asyncio.sleep(0.1)
     server.open()
     outcome = await run
+    taken = [each for each in await recorder.events() if isinstance(each, SampleTaken)]
+    assert {each.latency_ms for each in taken if each.result == "unseen"} == {None}
     assert outcome.verdict is Verdict.INCONCLUSIVE
     assert "could not be taken: more may have failed than is tolerated" in outcome.reasons[0]
 

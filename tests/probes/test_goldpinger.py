@@ -53,6 +53,22 @@ def test_an_instance_that_could_not_be_asked_counts_as_one_failure():
     assert sample.pairs == 2
 
 
+def test_each_call_has_its_time():
+    """In a row for each caller; a call that failed or that nobody made has none."""
+    a = instance(a=peer(ok=True), b=peer(ok=True, ms=7))
+    sample = sample_of(read_graph(check_all(a=a, b=instance(a=peer(ok=False), b=peer(ok=True)))))
+    assert sample.names == ("a", "b")
+    assert sample.calls_ms == ((1, 7), (None, 1))
+
+
+def test_a_large_graph_is_told_without_each_call():
+    """They are as many as the square of the instances, at every look."""
+    names = [f"p{number}" for number in range(30)]
+    graph = read_graph(check_all(**{name: instance(**{each: peer(ok=True) for each in names}) for name in names}))
+    sample = sample_of(graph)
+    assert (sample.pairs, sample.names, sample.calls_ms) == (900, (), ())
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"responses": 3}', b"\xff\xfe"])
 def test_anything_else_is_an_error(body):
     """What is no answer to /check_all is said to be none."""

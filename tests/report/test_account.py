@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 from msgspec.structs import replace
@@ -203,6 +205,7 @@ def test_of_many_chosen_pods_ten_are_named():
 def test_no_event_breaks_it(kind):
     """Every kind of event there is, with the emptiest of values, gives lines or nothing."""
     samples = {"str": "", "int": 0, "float": 0.0, "bool": False, "Verdict": Verdict.PASSED, "PodRef": POD}
+    samples["datetime"] = datetime(2030, 1, 1, tzinfo=UTC)
     values = {}
     for field in msgspec.structs.fields(kind):
         name = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))

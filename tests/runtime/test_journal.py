@@ -309,6 +309,21 @@ async def test_a_run_that_goes_on_for_ever_drops_what_was_done_long_ago(tmp_path
     await journal.close()
 
 
+async def test_the_number_of_an_undo_is_never_given_again(tmp_path):
+    """A run that changes something once a month tells by numbers what came later, also when all else was dropped."""
+    journal = await Journal.open(tmp_path)
+    await journal.begin(entry("endless"))
+    for _ in range(3):
+        written = await journal.write("endless", undo("a"))
+        await journal.settle(written)
+    with journal._connection as connection:
+        connection.execute("UPDATE undo SET written = '2001-01-01T00:00:00'")
+    await journal.begin(entry("another"))
+    assert journal._connection.execute("SELECT id FROM undo").fetchall() == [(written.id,)]
+    assert (await journal.write("endless", undo("b"))).id > written.id
+    await journal.close()
+
+
 async def test_forgotten_undos_are_open_no_more(tmp_path):
     """Of a cluster that is gone nothing is asked any more; other runs keep theirs."""
     journal = await Journal.open(tmp_path)

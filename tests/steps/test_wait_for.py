@@ -7,9 +7,9 @@ from pydantic import ValidationError
 from seatrial.kube.errors import Forbidden
 from seatrial.kube.resources import DEPLOYMENTS, NODES, PODS
 from seatrial.runtime.clock import SystemClock
-from seatrial.runtime.events import MeasurementTaken, ProbeSampled
+from seatrial.runtime.events import MeasurementTaken, ProbeSampled, Where
 from seatrial.runtime.verdict import Verdict
-from seatrial.steps.wait_for import STEP, WaitFor, plan, run
+from seatrial.steps.wait_for import STEP, WaitFor, begin_early, plan, run
 from tests.probes.conftest import Answers, listening
 
 
@@ -72,7 +72,7 @@ async def test_an_object_that_is_not_there_is_waited_for(control, on_cluster):
 
 
 async def test_how_far_it_came_is_told_when_the_time_is_over(control, on_cluster):
-    """A failure, with the last state of those that were not there yet."""
+    """A failure, with the last state of those that were not there yet; that it takes longer is measured."""
     await control.create_pods("web", "ok", app="web")
     await set_ready(control, "ok")
     await set_ready(control, "web", ready=False)
@@ -82,7 +82,9 @@ async def test_how_far_it_came_is_told_when_the_time_is_over(control, on_cluster
     assert outcome.reasons == (
         "waited 0.3 s for each Pod with app=web in default to be Ready: 1 of 2 (web: Ready is False, Because)",
     )
-    assert not measured(await on_cluster.events())
+    [taken] = measured(await on_cluster.events())
+    assert taken.is_lower_bound
+    assert 0.2 < taken.seconds < 30
 
 
 async def test_an_object_that_never_came_is_told(on_cluster):
@@ -248,6 +250,128 @@ async def test_a_cluster_that_is_gone_is_no_failure(control, on_cluster):
     until = {"probeHTTP": {"target": {"service": {"name": "web", "namespace": "default"}}}}
     outcome = await run(wait_for(until, timeout=0.3, interval=0.05), context)
     assert outcome.verdict is Verdict.INCONCLUSIVE
+
+
+class Since:
+    """A scenario in real time, in which a change is made before a `waitFor` that measures since then."""
+
+    def __init__(self, recorder):
+        self.context = replace(recorder.context, clock=SystemClock())
+        self._recorder = recorder
+
+    async def begin(self, spec):
+        """As before the first step of a scenario."""
+        await begin_early(spec, self.context)
+        assert (await self.context.scope.first_look()).passed
+
+    def change(self, *, step=0, repetition=0):
+        """A change is sent; tells when."""
+        now = asyncio.get_running_loop().time()
+        at = replace(self.context, where=Where(step=step))
+        at.mark_change(now, repetition=repetition)
+        return now
+
+    async def measured(self):
+        await self.context.scope.last_look()
+        return measured(await self._recorder.events())
+
+
+@pytest.fixture
+def since(on_cluster):
+    return Since(on_cluster)
+
+
+READY_SINCE = wait_for(POD, since="change")
+
+
+async def test_since_a_change_the_time_is_right_however_late_the_step_comes(control, since):
+    """The objects are followed from before the first step: what came while another step ran is timed by its arrival."""
+    await control.create_pods("web")
+    await since.begin(READY_SINCE)
+    changed = since.change()
+    await set_ready(control, "web")
+    await asyncio.sleep(1)
+    late = asyncio.get_running_loop().time()
+    assert (await run(READY_SINCE, since.context)).passed
+    [taken] = await since.measured()
+    assert not taken.is_lower_bound
+    assert taken.seconds < late - changed
+
+
+async def test_the_last_change_counts_from_its_first_request(control, since):
+    """Of several requests of one action the first; what a later step does is another change."""
+    await control.create_pods("web")
+    await since.begin(READY_SINCE)
+    since.change(step=0)
+    await asyncio.sleep(0.2)
+    changed = since.change(step=1)
+    await asyncio.sleep(0.1)
+    since.change(step=1)
+    await set_ready(control, "web")
+    assert (await run(READY_SINCE, since.context)).passed
+    ended = asyncio.get_running_loop().time()
+    [taken] = await since.measured()
+    assert 0.1 <= taken.seconds <= ended - changed
+
+
+async def test_what_held_all_through_takes_no_time(control, since):
+    """It must go on to hold so long after the change all the same."""
+    await control.create_pods("web")
+    await set_ready(control, "web")
+    spec = wait_for(POD, since="change", holdsFor=0.3)
+    await since.begin(spec)
+    await asyncio.sleep(0.4)
+    changed = since.change()
+    assert (await run(spec, since.context)).passed
+    assert asyncio.get_running_loop().time() - changed >= 0.3
+    [taken] = await since.measured()
+    assert taken.seconds == 0
+
+
+async def test_without_a_change_there_is_nothing_to_measure_since(control, since):
+    """The step waits, and says why it measured nothing."""
+    await control.create_pods("web")
+    await set_ready(control, "web")
+    await since.begin(READY_SINCE)
+    outcome = await run(READY_SINCE, since.context)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert outcome.reasons == (
+        "Pod web in default to be Ready: it holds, but no step has changed anything before, so nothing is measured",
+    )
+    assert await since.measured() == []
+
+
+async def test_too_late_since_a_change_is_counted_from_the_change(control, since):
+    """A lower bound, as long as it is known not to have held."""
+    await control.create_pods("web")
+    await since.begin(READY_SINCE)
+    since.change()
+    await asyncio.sleep(0.3)
+    spec = READY_SINCE.model_copy(update={"timeout_seconds": 0.2})
+    assert (await run(spec, since.context)).verdict is Verdict.FAILED
+    [taken] = await since.measured()
+    assert taken.is_lower_bound
+    assert taken.seconds >= 0.5
+
+
+async def test_a_wait_that_is_stopped_takes_longer(control, since):
+    """Than until then: it is not left out."""
+    await control.create_pods("web")
+    waiting = asyncio.create_task(run(wait_for(POD), since.context))
+    await started(waiting)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    [taken] = await since.measured()
+    assert taken.is_lower_bound
+
+
+async def test_what_nobody_could_see_is_no_measurement(on_cluster):
+    """A look that is not over when the time is says nothing of how long anything takes."""
+    until = {"probeCommand": {"command": ["sleep", "60"], "timeout": 60_000}}
+    context = replace(on_cluster.context, clock=SystemClock())
+    outcome = await run(wait_for(until, timeout=0.2), context)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert measured(await on_cluster.events()) == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import builtins
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial import __version__
 from seatrial.errors import UsageError
@@ -8,6 +9,7 @@ from seatrial.runtime.events import PodKilled, PodRef, ScenarioFinished, Scenari
 from seatrial.runtime.verdict import Verdict
 from seatrial.telemetry.dogstatsd import DatadogReport
 from tests.report.conftest import records_of
+from tests.telemetry.meanings import JUDGED
 from tests.telemetry.scraping import agent, receive
 
 KILL = PodKilled(pod=PodRef(namespace="shop", name="web-1", uid="1"), force=True, duration_ms=1)
@@ -42,6 +44,21 @@ def test_a_level_is_sent_as_what_it_stands_at(monkeypatch):
             "powerfulseal.scenario_runs_total:1|c|#name:s,result:success",
             "powerfulseal.seatrial_scenario_duration_seconds:1.5|h|#name:s",
         ]
+
+
+def test_levels_are_sent_while_they_are_known(monkeypatch):
+    """Those of an objective: what isn't known, or infinite, isn't sent."""
+    judged = replace(JUDGED, estimate=float("inf"), budget=None)
+    with agent(monkeypatch) as listening:
+        report = DatadogReport()
+        for record in records_of([judged, KILL]):
+            report(record)
+        report.close()
+        told = receive(listening, until="powerfulseal.pod_kills_total")
+    of = "#scenario:Kill_half,objective:healing"
+    assert f"powerfulseal.seatrial_objective_status:1.0|g|{of},status:violated" in told
+    assert f"powerfulseal.seatrial_objective_lower_bound_seconds:31|g|{of}" in told
+    assert [line for line in told if "estimate" in line or "upper" in line or "more_runs" in line] == []
 
 
 def test_an_agent_that_is_not_there_hurts_nothing(monkeypatch, unused_udp_port, caplog):

@@ -5,7 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from seatrial.runtime.events import CommandOutput, MeshSampled, PodKilled, PodRef, ScenarioStarted, UndoFailed
+from seatrial.runtime.events import (
+    CommandOutput,
+    MeshSampled,
+    ObjectiveJudged,
+    ObjectiveStatus,
+    PodKilled,
+    PodRef,
+    ScenarioStarted,
+    UndoFailed,
+)
 from seatrial.telemetry.log import LogReport, configure_logging
 from seatrial.telemetry.log_lines import with_fields
 from tests.report.conftest import records_of
@@ -71,6 +80,14 @@ def test_only_changes_of_the_mesh_are_logged():
     many = [mesh()] * 5 + [mesh("a -> b")] * 5 + [mesh(instances=2)] * 5 + [mesh()] * 5 + [started] + [mesh()] * 5
     assert logged(many, log_format="json").count("mesh_sampled") == 5
     assert logged(many, log_format="json", verbose=1).count("mesh_sampled") == 25
+
+
+def test_calls_one_by_one_are_not_logged():
+    """They are as many as there are instances times instances: the report shows them."""
+    sample = MeshSampled(instances=1, pairs=1, failed=(), slowest_ms=1, names=("a",), calls_ms=((1.0,),))
+    line = json.loads(logged([sample], log_format="json"))
+    assert line["slowest_ms"] == 1
+    assert not {"names", "calls_ms"} & set(line)
 
 
 def test_a_mesh_that_does_not_answer_is_a_warning():
@@ -153,3 +170,22 @@ def test_of_the_libraries_only_warnings_are_logged():
     logging.getLogger("aiohttp").warning("trouble")
     line = json.loads(stream.getvalue())
     assert (line["event"], line["level"]) == ("trouble", "warning")
+
+
+@pytest.mark.parametrize(
+    ("status", "previous", "problem", "level"),
+    [
+        (ObjectiveStatus.VIOLATED, ObjectiveStatus.MET, "", "warning"),
+        (ObjectiveStatus.VIOLATED, None, "", "warning"),
+        (ObjectiveStatus.VIOLATED, ObjectiveStatus.VIOLATED, "", "info"),
+        (ObjectiveStatus.UNDECIDED, ObjectiveStatus.MET, "the disk is full", "warning"),
+        (ObjectiveStatus.MET, ObjectiveStatus.VIOLATED, "", "info"),
+    ],
+)
+def test_an_objective_that_becomes_violated_is_a_warning(status, previous, problem, level):
+    """Not again after each round; that nobody can tell is one, too."""
+    judged = ObjectiveJudged(
+        objective="o", status=status, text="o: said", measurement="t", limit=1.0, confidence=0.95, window="30d",
+        samples=1, previous=previous, problem=problem,
+    )  # fmt: skip
+    assert json.loads(logged([judged], log_format="json"))["level"] == level

@@ -1,18 +1,34 @@
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from seatrial import __version__
 from seatrial.errors import UsageError
-from seatrial.runtime.events import PodKilled, PodRecovered, PodRef, ScenarioStarted
+from seatrial.runtime.events import (
+    ObjectiveStatus,
+    PauseStarted,
+    PodKilled,
+    PodRecovered,
+    PodRef,
+    RoundStarted,
+    ScenarioStarted,
+)
 from seatrial.telemetry.metrics import METRICS
 from seatrial.telemetry.prometheus import PrometheusReport, served
+from seatrial.telemetry.scrapes import Scrapes
 from tests.report.conftest import records_of
+from tests.telemetry.meanings import JUDGED, RELOADED
 from tests.telemetry.scraping import scrape, value
 
 POD = PodRef(namespace="shop", name="web-1", uid="1")
 KILL = PodKilled(pod=POD, force=True, duration_ms=1)
+
+STATUSES = ("met", "violated", "undecided")
+OF = {"scenario": "Kill half", "objective": "healing"}
 
 
 @pytest.fixture
@@ -70,6 +86,41 @@ def test_what_runs_is_a_level(report):
         assert value(scrape(port), "seatrial_experiments_in_flight") == 1
 
 
+def test_levels_stand_at_what_was_said_last(report):
+    """Neither summed up nor left over: one 1 among the statuses of an objective, and bounds that are gone are gone."""
+    heard(report, JUDGED, replace(JUDGED, status=ObjectiveStatus.MET, lower=None, upper=29))
+    with served(report, host="127.0.0.1", port=0) as port:
+        samples = scrape(port)
+    statuses = {each: value(samples, "seatrial_objective_status", status=each, **OF) for each in STATUSES}
+    assert statuses == {"met": 1, "violated": 0, "undecided": 0}
+    assert value(samples, "seatrial_objective_lower_bound_seconds", **OF) is None
+    assert value(samples, "seatrial_objective_upper_bound_seconds", **OF) == 29
+
+
+def test_what_was_known_of_another_policy_is_gone(report):
+    """No violated objective stays behind when its scenario is taken out of the policy's file."""
+    heard(report, JUDGED, RELOADED)
+    with served(report, host="127.0.0.1", port=0) as port:
+        samples = scrape(port)
+    assert [name for name, labels in samples if ("scenario", "Kill half") in labels] == []
+    heard(report, JUDGED)
+    with served(report, host="127.0.0.1", port=0) as port:
+        assert value(scrape(port), "seatrial_objective_status", status="violated", **OF) == 1
+
+
+def test_what_is_not_known_has_no_series(report):
+    """No next round at 0, which would be in 1970: the series comes with a pause, and goes with the round."""
+    name = "seatrial_next_round_timestamp_seconds"
+    seen = []
+    with served(report, host="127.0.0.1", port=0) as port:
+        for event in (RoundStarted(number=1), PauseStarted(seconds=30), RoundStarted(number=2)):
+            seen.append(value(scrape(port), name))
+            heard(report, event)
+        seen.append(value(scrape(port), name))
+    begin = datetime(2030, 1, 1, tzinfo=UTC).timestamp()
+    assert seen == [None, None, begin + 0.1 + 30, None]
+
+
 def test_names_of_others_can_t_forge_series(report):
     """Quotes, line breaks and backslashes in a name stay in its label."""
     evil = 'x"} 1\nseal_pod_kills_total{status="\\'
@@ -111,3 +162,27 @@ def test_a_client_that_says_nothing_holds_nobody_up(report):
     """One connection is open and silent; another one is answered, and the end comes all the same."""
     with served(report, host="127.0.0.1", port=0) as port, socket.create_connection(("127.0.0.1", port)):
         assert value(scrape(port), "seatrial_experiments_in_flight") == 0
+
+
+def test_whether_the_last_words_were_read_is_known(report):
+    """Who waits is told of a scrape that begins from then on, and of none before."""
+    with served(report, host="127.0.0.1", port=0) as port, ThreadPoolExecutor() as pool:
+        scrape(port)
+        assert not report.scrapes.wait(0.05)
+        waiting = pool.submit(report.scrapes.wait, 60)
+        scrape(port)
+        assert waiting.result(60)
+
+
+def test_a_scrape_that_began_before_the_end_does_not_count():
+    """It is answered when the run is over, but with what was known when it came."""
+    scrapes = Scrapes()
+    application = scrapes.noting(lambda environ, start_response: [b"page"])
+    early = application({}, None)
+    assert not scrapes.wait(0)
+    late = application({}, None)
+    assert list(early) == [b"page"]
+    early.close()
+    assert not scrapes.wait(0)
+    late.close()
+    assert scrapes.wait(0)

@@ -1,165 +1,50 @@
+from datetime import UTC, datetime
+
 import pytest
+from msgspec.structs import replace
 
 from seatrial.runtime.events import (
-    CommandExecuted,
-    ContainerRestarted,
-    EvictionBlocked,
-    ExperimentAborted,
-    FaultCleared,
-    FaultProven,
-    GuardrailHeld,
-    MachineStopFailed,
-    MachineStopped,
     MeasurementTaken,
-    MeshSampled,
-    NodeRef,
-    NodesChosen,
-    PodEvicted,
-    PodKilled,
-    PodKillSkipped,
+    PauseStarted,
     PodRecovered,
-    PodRef,
-    ProbeSampled,
-    ProofMissing,
-    RecoveryMissed,
     RoundStarted,
     RunFinished,
-    RunHalted,
     ScenarioFinished,
-    ScenarioStarted,
-    SteadyStateRegained,
-    SteadyStateSampled,
-    StepFinished,
-    TargetsChosen,
-    TargetsFiltered,
-    UndoDone,
-    UndoFailed,
-    UndoRetried,
 )
 from seatrial.runtime.verdict import Verdict
+from seatrial.slo.measurements import measurements_of
+from seatrial.telemetry.limits import Limits
 from seatrial.telemetry.metrics import (
     BEFORE_ANYTHING,
+    BUDGET_LEFT,
+    MEASUREMENT_SECONDS,
+    MEASUREMENTS_CUT_SHORT,
     METRICS,
     OPEN_ENDED_LABELS,
     POD_KILLS,
     PROBES,
-    Limits,
+    Level,
     Sample,
 )
-from seatrial.telemetry.samples import samples_of
+from seatrial.telemetry.samples import changes_of
+from tests.report.conftest import records_of
+from tests.telemetry.meanings import AVAILABILITY_JUDGED, CASES, EVENTS, JUDGED, POD, REJECTED, RELOADED
 
-POD = PodRef(namespace="shop", name="web-1", uid="1")
-CASES = [
-    (PodKilled(pod=POD, force=True, duration_ms=1), [("seal_pod_kills_total", ("success", "shop", "web-1"), 1)]),
-    (
-        PodKillSkipped(pod=POD, reason="forbidden", error=True),
-        [("seal_pod_kills_total", ("failure", "shop", "web-1"), 1)],
-    ),
-    (PodKillSkipped(pod=POD, reason="spared", error=False), []),
-    (
-        MachineStopped(id="i-1", name="n1", force=False, duration_ms=1),
-        [("seal_nodes_stopped_total", ("success", "i-1", "n1"), 1)],
-    ),
-    (
-        MachineStopFailed(id="i-1", name="n1", error="e"),
-        [("seal_nodes_stopped_total", ("failure", "i-1", "n1"), 1)],
-    ),
-    (
-        CommandExecuted(id="u", name="n1", command="c", exit_code=1, output="", duration_ms=1),
-        [("seal_execute_failed_total", ("u", "n1"), 1)],
-    ),
-    (
-        CommandExecuted(id="u", name="n1", command="c", exit_code=None, output="", duration_ms=1, error="lost"),
-        [("seal_execute_failed_total", ("u", "n1"), 1)],
-    ),
-    (CommandExecuted(id="u", name="n1", command="c", exit_code=0, output="", duration_ms=1), []),
-    (
-        TargetsChosen(pods=(), matched=0),
-        [("seal_empty_filter_total", (), 1), ("seal_empty_match_total", ("pods",), 1)],
-    ),
-    (TargetsChosen(pods=(), matched=3), [("seal_empty_filter_total", (), 1)]),
-    (TargetsChosen(pods=(POD,), matched=3), []),
-    (
-        NodesChosen(nodes=(), matched=0),
-        [("seal_empty_filter_total", (), 1), ("seal_empty_match_total", ("nodes",), 1)],
-    ),
-    (NodesChosen(nodes=(NodeRef("n", "u"),), matched=1), []),
-    (
-        TargetsFiltered(filter="probability", before=3, after=0),
-        [("seal_probability_filter_not_passed_total", (), 1)],
-    ),
-    (TargetsFiltered(filter="probability", before=3, after=3), []),
-    (TargetsFiltered(filter="property", before=3, after=0), []),
-    (
-        ScenarioFinished(name="s", verdict=Verdict.FAILED, reasons=("r",), duration_ms=1500),
-        [
-            ("seatrial_experiments_in_flight", (), -1),
-            ("seal_scenario_runs_total", ("s", "fail"), 1),
-            ("seatrial_scenario_duration_seconds", ("s",), 1.5),
-        ],
-    ),
-    (ScenarioStarted(name="s", description=""), [("seatrial_experiments_in_flight", (), 1)]),
-    (
-        PodRecovered(
-            pod=POD, replacement=POD, gone_ms=None, created_ms=100, scheduled_ms=None, running_ms=800, ready_ms=900
-        ),
-        [
-            ("seatrial_pod_recovery_seconds", ("created",), 0.1),
-            ("seatrial_pod_recovery_seconds", ("running",), 0.8),
-            ("seatrial_pod_recovery_seconds", ("ready",), 0.9),
-        ],
-    ),
-    (RecoveryMissed(pod=POD, reason="r"), [("seatrial_pod_recoveries_missed_total", (), 1)]),
-    (
-        ContainerRestarted(pod=POD, container="c", ended_ms=10, ready_ms=2000, restarts=1),
-        [
-            ("seatrial_container_recovery_seconds", ("ended",), 0.01),
-            ("seatrial_container_recovery_seconds", ("ready",), 2),
-        ],
-    ),
-    (PodEvicted(pod=POD, duration_ms=1), [("seatrial_evictions_total", ("granted",), 1)]),
-    (EvictionBlocked(pod=POD, budgets=("b",)), [("seatrial_evictions_total", ("blocked",), 1)]),
-    (
-        ProbeSampled(target="t", via="url", ok=True, attempt=0, status=200, latency_ms=20),
-        [("seatrial_probe_requests_total", ("t", "ok"), 1), ("seatrial_probe_latency_seconds", ("t",), 0.02)],
-    ),
-    (
-        ProbeSampled(target="t", via="url", ok=False, attempt=0, status=None, latency_ms=None, error="refused"),
-        [("seatrial_probe_requests_total", ("t", "failed"), 1)],
-    ),
-    (
-        MeshSampled(instances=3, pairs=9, failed=("a -> b", "b -> a"), slowest_ms=None),
-        [("seatrial_mesh_failed_calls_total", (), 2)],
-    ),
-    (MeasurementTaken(name="scaled", of="web", seconds=3), [("seatrial_measurement_seconds", ("scaled",), 3)]),
-    (
-        SteadyStateSampled(probe="p", samples=10, failed=3, unseen=2, longest_outage_seconds=4),
-        [
-            ("seatrial_steady_state_samples_total", ("p", "ok"), 5),
-            ("seatrial_steady_state_samples_total", ("p", "failed"), 3),
-            ("seatrial_steady_state_samples_total", ("p", "unseen"), 2),
-        ],
-    ),
-    (SteadyStateRegained(probe="p", seconds=4), [("seatrial_steady_state_outage_seconds", ("p",), 4)]),
-    (ExperimentAborted(condition="c", reason="r"), [("seatrial_experiments_aborted_total", (), 1)]),
-    (FaultProven(subject="s", proof="p"), [("seatrial_faults_total", ("proven",), 1)]),
-    (FaultCleared(subject="s", proof="p"), [("seatrial_faults_total", ("cleared",), 1)]),
-    (ProofMissing(subject="s", reason="r"), [("seatrial_faults_total", ("missing",), 1)]),
-    (GuardrailHeld(guardrail="maxPods", reason="r"), [("seatrial_guardrail_refusals_total", ("maxPods",), 1)]),
-    (RoundStarted(number=1), [("seatrial_rounds_total", (), 1)]),
-    (
-        StepFinished(index=0, key="wait", verdict=Verdict.PASSED, reasons=(), duration_ms=250),
-        [("seatrial_steps_total", ("wait", "passed"), 1), ("seatrial_step_duration_seconds", ("wait",), 0.25)],
-    ),
-    (UndoDone(description="d"), [("seatrial_undos_total", ("done",), 1)]),
-    (UndoRetried(description="d", error="e", attempt=1, wait_seconds=1), [("seatrial_undo_retries_total", (), 1)]),
-    (UndoFailed(description="d", error="e", manual="m"), [("seatrial_undos_total", ("failed",), 1)]),
-    (RunHalted(by="jane", reason="r", since="s"), [("seatrial_halts_total", (), 1)]),
-    (
-        RunFinished(verdict=Verdict.INCONCLUSIVE, reasons=(), exit_code=3, duration_ms=60_000, rounds=1),
-        [("seatrial_runs_total", ("inconclusive",), 1), ("seatrial_run_duration_seconds", (), 60)],
-    ),
-]  # fmt: skip
+OF_MEASUREMENTS = (MEASUREMENT_SECONDS, MEASUREMENTS_CUT_SHORT)
+
+
+def changes(event):
+    """What an event means, at second 100 of Unix time, in a scenario called Kill half."""
+    record = replace(records_of([event])[0], time=datetime.fromtimestamp(100, UTC))
+    return list(changes_of(record))
+
+
+def samples(event):
+    return [each for each in changes(event) if isinstance(each, Sample)]
+
+
+def levels(event):
+    return {(each.metric.name, each.labels): each.value for each in changes(event) if isinstance(each, Level)}
 
 
 @pytest.mark.parametrize(
@@ -167,21 +52,39 @@ CASES = [
 )
 def test_what_an_event_means(event, expected):
     """Each event is worth exactly these samples, PowerfulSeal's names with its labels among them."""
-    samples = list(samples_of(event))
-    assert [(each.metric.name, each.labels, each.value) for each in samples] == expected
+    counted = [each for each in samples(event) if each.metric not in OF_MEASUREMENTS]
+    assert [(each.metric.name, each.labels, each.value) for each in counted] == expected
+
+
+def test_measurements_are_those_that_objectives_are_judged_by():
+    """Times go into the histogram under their names; what was cut short is counted apart; yes and no is no time."""
+    recovered = PodRecovered(
+        pod=POD, replacement=POD, gone_ms=None, created_ms=100, scheduled_ms=None, running_ms=800, ready_ms=900
+    )
+    expected = {
+        (each.name, each.value) for each in measurements_of(records_of([recovered])[0]) if not each.is_lower_bound
+    }
+    seen = {(each.labels[0], each.value) for each in samples(recovered) if each.metric is MEASUREMENT_SECONDS}
+    assert {("timeToReplace", 0.1), ("timeToRecover", 0.9)} <= seen == expected
+    late = MeasurementTaken(name="scaled", of="web", seconds=60, is_lower_bound=True)
+    assert samples(late) == [Sample(MEASUREMENTS_CUT_SHORT, ("scaled",))]
+    taken = MeasurementTaken(name="scaled", of="web", seconds=3)
+    assert samples(taken) == [Sample(MEASUREMENT_SECONDS, ("scaled",), 3)]
+    finished = ScenarioFinished(name="s", verdict=Verdict.PASSED, reasons=(), duration_ms=1)
+    assert not [each for each in samples(finished) if each.metric in OF_MEASUREMENTS]
 
 
 def test_every_metric_is_fed():
     """No metric of the table stays at nothing whatever happens."""
-    fed = {sample.metric.name for event, _ in CASES for sample in samples_of(event)}
+    fed = {change.metric.name for event in EVENTS for change in changes(event)}
     assert {metric.name for metric in METRICS} - fed == {"seatrial_build_info"}
 
 
-def test_every_sample_has_the_labels_of_its_metric():
+def test_every_change_has_the_labels_of_its_metric():
     """As many values as labels, each a text that is not empty."""
-    for sample in [*BEFORE_ANYTHING, *(each for event, _ in CASES for each in samples_of(event))]:
-        assert len(sample.labels) == len(sample.metric.labels)
-        assert all(sample.labels)
+    for change in [*BEFORE_ANYTHING, *(each for event in EVENTS for each in changes(event))]:
+        assert len(change.labels) == len(change.metric.labels)
+        assert all(change.labels)
 
 
 def test_the_words_for_a_scenarios_result_are_powerfulseals():
@@ -189,8 +92,85 @@ def test_the_words_for_a_scenarios_result_are_powerfulseals():
     said = {}
     for verdict in Verdict:
         finished = ScenarioFinished(name="s", verdict=verdict, reasons=(), duration_ms=1)
-        said[verdict] = next(each.labels[1] for each in samples_of(finished) if "runs" in each.metric.name)
+        said[verdict] = next(each.labels[1] for each in samples(finished) if "runs" in each.metric.name)
     assert said == {Verdict.PASSED: "success", Verdict.FAILED: "fail", Verdict.INCONCLUSIVE: "inconclusive"}
+
+
+def test_the_latest_verdict_of_a_scenario_stands():
+    """A 1 for the verdict that it had, a 0 for the others; and when that was."""
+    finished = ScenarioFinished(name="s", verdict=Verdict.FAILED, reasons=("r",), duration_ms=1)
+    assert levels(finished) == {
+        ("seatrial_scenario_verdict", ("s", "passed")): 0,
+        ("seatrial_scenario_verdict", ("s", "failed")): 1,
+        ("seatrial_scenario_verdict", ("s", "inconclusive")): 0,
+        ("seatrial_scenario_finished_timestamp_seconds", ("s",)): 100,
+    }
+
+
+def test_the_next_round_is_known_while_it_is_waited_for():
+    """From the pause on; no longer once it has begun, or the run is over."""
+    until = "seatrial_next_round_timestamp_seconds"
+    assert levels(PauseStarted(seconds=30)) == {(until, ()): 130}
+    assert levels(PauseStarted(seconds=30, until=datetime.fromtimestamp(150, UTC))) == {(until, ()): 150}
+    assert levels(RoundStarted(number=2)) == {("seatrial_round_started_timestamp_seconds", ()): 100, (until, ()): None}
+    finished = RunFinished(verdict=Verdict.PASSED, reasons=(), exit_code=0, duration_ms=1, rounds=1)
+    assert levels(finished) == {
+        ("seatrial_run_verdict", ("passed",)): 1,
+        ("seatrial_run_verdict", ("failed",)): 0,
+        ("seatrial_run_verdict", ("inconclusive",)): 0,
+        ("seatrial_run_finished_timestamp_seconds", ()): 100,
+        (until, ()): None,
+    }
+
+
+def test_what_is_known_of_an_objective_about_times():
+    """Status as a set of states, bounds in seconds, a budget with its burn rates where anything was seen."""
+    of = ("Kill half", "healing")
+    assert levels(JUDGED) == {
+        ("seatrial_objective_info", (*of, "timeToRecover", "30d")): 1,
+        ("seatrial_objective_status", (*of, "met")): 0,
+        ("seatrial_objective_status", (*of, "violated")): 1,
+        ("seatrial_objective_status", (*of, "undecided")): 0,
+        ("seatrial_objective_judged_timestamp_seconds", of): 100,
+        ("seatrial_objective_samples", of): 212,
+        ("seatrial_objective_more_runs_needed", of): None,
+        ("seatrial_objective_confidence_ratio", of): 0.95,
+        ("seatrial_objective_warnings", of): 1,
+        ("seatrial_objective_unreadable", of): 0,
+        ("seatrial_objective_limit_seconds", of): 30,
+        ("seatrial_objective_estimate_seconds", of): 33.5,
+        ("seatrial_objective_lower_bound_seconds", of): 31,
+        ("seatrial_objective_upper_bound_seconds", of): None,
+        ("seatrial_error_budget_target_ratio", of): 0.99,
+        ("seatrial_error_budget_left_ratio", of): -0.5,
+        ("seatrial_error_budget_burn_rate", (*of, "5m")): None,
+        ("seatrial_error_budget_burn_rate", (*of, "1h")): 20,
+        ("seatrial_error_budget_burn_rate", (*of, "6h")): 3,
+    }
+
+
+def test_what_is_known_of_an_objective_about_shares():
+    """The same in ratios; without a budget there is none."""
+    told = {name: value for (name, _), value in levels(AVAILABILITY_JUDGED).items() if name.endswith("_ratio")}
+    assert told == {
+        "seatrial_objective_confidence_ratio": 0.9,
+        "seatrial_objective_limit_ratio": 0.999,
+        "seatrial_objective_estimate_ratio": 0.99,
+        "seatrial_objective_lower_bound_ratio": 0.9,
+        "seatrial_objective_upper_bound_ratio": 1,
+    }
+
+
+def test_values_that_can_not_be_read_are_told():
+    """Apart from the status, which is undecided as it is when there are too few."""
+    told = levels(replace(AVAILABILITY_JUDGED, problem="the disk is full"))
+    assert told["seatrial_objective_unreadable", ("Kill half", "up")] == 1
+
+
+def test_a_policy_that_can_not_be_used_is_told():
+    """Until it can."""
+    assert levels(REJECTED) == {("seatrial_policy_rejected", ()): 1}
+    assert levels(RELOADED) == {("seatrial_policy_rejected", ()): 0}
 
 
 def test_the_number_of_series_is_bounded():
@@ -224,3 +204,13 @@ def test_every_label_with_names_of_others_is_bounded():
     """The labels that are left have their values from this code."""
     ours = {"status", "source", "result", "version", "verdict", "moment", "proof"}
     assert {label for metric in METRICS for label in metric.labels} - OPEN_ENDED_LABELS == ours
+
+
+def test_levels_beyond_the_bound_are_left_out():
+    """A level of another objective can't be added to one: it is left out until one ends, which makes room."""
+    limits = Limits(most=1)
+    first = Level(BUDGET_LEFT, ("s", "a"), 0.5)
+    assert limits.apply(first) == first
+    assert limits.apply(Level(BUDGET_LEFT, ("s", "b"), 0.5)) is None
+    limits.apply(Level(BUDGET_LEFT, ("s", "a"), None))
+    assert limits.apply(Level(BUDGET_LEFT, ("s", "b"), 0.5)) == Level(BUDGET_LEFT, ("s", "b"), 0.5)

@@ -15,7 +15,7 @@ def printed(*events):
 
 
 def test_each_change_is_a_line():
-    """A counter's growth, a level's change, what a histogram observed."""
+    """A counter's growth, what a gauge changed by, what a histogram observed, what a level stands at."""
     kill = PodKilled(pod=PodRef(namespace="shop", name="web-1", uid="1"), force=True, duration_ms=1)
     finished = RunFinished(verdict=Verdict.PASSED, reasons=(), exit_code=0, duration_ms=1234.5, rounds=1)
     assert printed(kill, ScenarioStarted(name="s", description=""), finished) == [
@@ -23,6 +23,10 @@ def test_each_change_is_a_line():
         "metric seatrial_experiments_in_flight +1",
         'metric seatrial_runs_total{verdict="passed"} +1',
         "metric seatrial_run_duration_seconds 1.2345",
+        'metric seatrial_run_verdict{verdict="failed"} = 0',
+        'metric seatrial_run_verdict{verdict="inconclusive"} = 0',
+        'metric seatrial_run_verdict{verdict="passed"} = 1',
+        "metric seatrial_run_finished_timestamp_seconds = 1893456000.300",
     ]
 
 

@@ -137,6 +137,7 @@ async def _delete(victim: Victim, written: WrittenUndo | None, deleter: Deleter,
     """Delete an object as it is: what somebody else changed last is what comes back, what they deleted does not."""
     meta = victim.thing["metadata"]
     for _ in range(_MOST_CONFLICTS):
+        sent = context.clock.monotonic()
         try:
             await deleter.delete(victim.resource, victim.thing)
         except (NotFound, Conflict):
@@ -155,6 +156,7 @@ async def _delete(victim: Victim, written: WrittenUndo | None, deleter: Deleter,
                     f"{victim.words} was replaced by another in the meantime; that one is left alone"
                 ) from None
         else:
+            context.mark_change(sent)
             return
     raise ClusterError(f"{victim.words} changes all the time: it could not be deleted as it was read")
 

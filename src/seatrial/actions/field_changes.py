@@ -12,6 +12,7 @@ would find, and put back, is not the object's own state.
 Which fields those are is told by `field_differences`.
 """
 
+import asyncio
 import copy
 import json
 import shlex
@@ -73,6 +74,7 @@ async def change_fields(
         changes = differences(before, after)
         undo = revert_undo(resource, before, changes, description=description, manual=manual)
         written = await context.write_undo(undo)
+        sent = asyncio.get_running_loop().time()
         try:
             await _patch(resource, before, after, context.cluster)
         except Conflict:
@@ -88,6 +90,7 @@ async def change_fields(
                 await context.journal.settle(written)
             raise
         else:
+            context.mark_change(sent)
             return changes
     raise AssertionError  # the loop has no end of its own
 

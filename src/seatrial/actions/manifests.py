@@ -75,6 +75,28 @@ class Applied(msgspec.Struct, frozen=True):
     name: str
 
 
+class Created(msgspec.Struct, frozen=True, kw_only=True):
+    """An object that was not there before: its UID, and when the request that created it was sent."""
+
+    applied: Applied
+    uid: str
+    sent: float
+
+
+OnCreated = Callable[[Created], None]
+
+
+def _heard_by_nobody(_created: Created) -> None:
+    pass
+
+
+class _Answered(msgspec.Struct, frozen=True):
+    """The object that came of a request, and when that was sent; the object is unknown where only its label is seen."""
+
+    sent: float
+    thing: Manifest
+
+
 async def apply_manifests(
     manifests: Sequence[Manifest],
     context: Context,
@@ -82,6 +104,7 @@ async def apply_manifests(
     applier: Applier | None = None,
     journaled: bool = True,
     kept: bool = False,
+    on_created: OnCreated = _heard_by_nobody,
 ) -> list[Applied]:
     """Apply objects in order.
 
@@ -91,13 +114,16 @@ async def apply_manifests(
         applier: how to apply; on the server where it isn't given.
         journaled: False leaves no undo, for a cluster that goes away with the run.
         kept: the objects are meant to stay: no undo, and no label of this run.
+        on_created: hears of each object that was not there before.
 
     Raises:
         ClusterError: the API server refused one; those before it are undone with the run.
         StateError: the journal could not be written; nothing was changed without it.
     """
     chosen = applier or ServerSide(context.cluster)
-    return [await _apply(each, context, chosen, journaled=journaled, kept=kept) for each in manifests]
+    return [
+        await _apply(each, context, chosen, journaled=journaled, kept=kept, on_created=on_created) for each in manifests
+    ]
 
 
 async def wait_until_ready(applied: Sequence[Applied], context: Context, *, timeout_seconds: float) -> list[Applied]:
@@ -152,7 +178,9 @@ def prepared(
     return {**manifest, "metadata": metadata}
 
 
-async def _apply(manifest: Manifest, context: Context, applier: Applier, *, journaled: bool, kept: bool) -> Applied:
+async def _apply(
+    manifest: Manifest, context: Context, applier: Applier, *, journaled: bool, kept: bool, on_created: OnCreated
+) -> Applied:
     await context.halt.check()
     resource, namespace = await placed(manifest, context.cluster)
     name = manifest["metadata"]["name"]
@@ -160,42 +188,53 @@ async def _apply(manifest: Manifest, context: Context, applier: Applier, *, jour
         before = await found(resource, name, namespace, context.cluster)
         body = prepared(manifest, context, namespace=namespace, before=before, kept=kept)
         if before is not None or kept:
-            await _change(before, resource, body, context, applier, journaled=journaled, kept=kept)
+            answered = await _change(before, resource, body, context, applier, journaled=journaled, kept=kept)
             break
-        if await _create(resource, body, context, applier, journaled=journaled):
+        created = await _create(resource, body, context, applier, journaled=journaled)
+        if created is not None:
+            answered = created
             break
     else:
         raise ClusterError(f"somebody else makes and deletes {object_in_words(body)} all the time")
     context.emit(ObjectApplied(kind=resource.kind, namespace=namespace or "", name=name, created=before is None))
+    applied = Applied(resource, namespace, name)
+    if before is None:
+        on_created(Created(applied=applied, uid=answered.thing["metadata"]["uid"], sent=answered.sent))
     if resource.kind == CUSTOMRESOURCEDEFINITIONS.kind:
         await _wait_until_served(body, context)
-    return Applied(resource, namespace, name)
+    return applied
 
 
-async def _create(resource: Resource, body: Manifest, context: Context, applier: Applier, *, journaled: bool) -> bool:
-    """Create an object; False where somebody else was quicker: then theirs is untouched, and ours not there."""
+async def _create(
+    resource: Resource, body: Manifest, context: Context, applier: Applier, *, journaled: bool
+) -> _Answered | None:
+    """Create an object.
+
+    None where somebody else was quicker: then theirs is untouched, and ours not there.
+    """
     written = await context.write_undo(deletion_of(body, context.run_id)) if journaled else None
+    sent = context.clock.monotonic()
     try:
-        await _when_possible(applier.create, resource, body, context)
+        return await _when_possible(applier.create, resource, body, context)
     except ClusterError as error:
         # An object with our label is ours: something on the way sent it twice.
         is_there = isinstance(error, AlreadyExists)
-        if is_there and await _run_of(resource, body, context) == context.run_id:
-            return True
+        ours = await _ours(resource, body, context) if is_there else None
+        if ours is not None:
+            return _Answered(sent, ours)
         if written and (is_there or had_no_effect(error)):
             await context.journal.settle(written)
         if not is_there:
             raise
-        return False
-    return True
+        return None
 
 
-async def _run_of(resource: Resource, body: Manifest, context: Context) -> str | None:
-    """The run whose label an object carries that is there by this name."""
+async def _ours(resource: Resource, body: Manifest, context: Context) -> Manifest | None:
+    """The object that is there by this name, where it carries the label of this run."""
     meta = body["metadata"]
     there = await found(resource, meta["name"], meta.get("namespace"), context.cluster)
     labels: dict[str, str] = (there or {"metadata": {}})["metadata"].get("labels") or {}
-    return labels.get(RUN_LABEL)
+    return there if labels.get(RUN_LABEL) == context.run_id else None
 
 
 async def _change(
@@ -207,7 +246,7 @@ async def _change(
     *,
     journaled: bool,
     kept: bool,
-) -> None:
+) -> _Answered:
     """Apply to what is there; what is kept and isn't there yet is made by that, since nothing takes it away again."""
     written: WrittenUndo | None = None
     if before is not None:
@@ -221,7 +260,7 @@ async def _change(
             if changes := differences(before, after):
                 written = await context.write_undo(revert_undo(resource, before, changes))
     try:
-        await _when_possible(applier.apply, resource, body, context)
+        return await _when_possible(applier.apply, resource, body, context)
     except ClusterError as error:
         if written and had_no_effect(error):
             await context.journal.settle(written)
@@ -248,22 +287,25 @@ async def _own_by_applying(resource: Resource, created: Manifest, cluster: Clien
 
 async def _when_possible(
     send: Callable[[Resource, Manifest], Awaitable[Manifest]], resource: Resource, body: Manifest, context: Context
-) -> None:
-    """Create or apply an object; a pod of a namespace that was just made waits until that has its service account.
+) -> _Answered:
+    """Create or apply an object.
 
-    Pods are refused before a controller has made it; other kinds come to theirs later, and in time.
+    A pod of a namespace that was just made waits until that has its service account: pods are refused before a
+    controller has made it; other kinds come to theirs later, and in time.
     """
     until = context.clock.monotonic() + _NEW_NAMESPACE_SECONDS
     while True:
+        sent = context.clock.monotonic()
         try:
-            await send(resource, body)
+            thing = await send(resource, body)
         except ClusterError as error:
             is_early = resource == PODS and _NO_ACCOUNT_RE.search(error.message)
             if not is_early or context.clock.monotonic() > until:
                 raise
             await context.clock.sleep(0.2)
         else:
-            return
+            context.mark_change(sent)
+            return _Answered(sent, thing)
 
 
 async def _wait_until_served(definition: Manifest, context: Context) -> None:

@@ -5,7 +5,6 @@ before its verdict, at most as long as it waits for recoveries.
 """
 
 import asyncio
-from functools import partial
 
 from seatrial.actions.expectations import expect, expect_no_more
 from seatrial.actions.node_readiness import wait_for_readiness
@@ -26,10 +25,11 @@ async def expect_not_ready(node: str, context: Context) -> "asyncio.Future[float
     Raises:
         ClusterError: the node can't be watched; nothing was changed.
     """
+    detection = _Detection(node, context)
     return await expect(
         not_ready_promise(node),
-        lambda begun, opened: _follow(node, begun, opened, context),
-        give_up=partial(_give_up, node, context),
+        detection.follow,
+        give_up=detection.give_up,
         unwatched="with a recovery timeout of 0 nobody waits for it",
         context=context,
     )
@@ -40,31 +40,52 @@ def expect_nothing(node: str, begun: "asyncio.Future[float]", context: Context) 
     expect_no_more(not_ready_promise(node), begun, context)
 
 
-async def _follow(
-    node: str, begun: "asyncio.Future[float]", opened: "asyncio.Future[None]", context: Context
-) -> Outcome:
-    try:
-        missed = await wait_for_readiness(node, context.cluster, ready=False, opened=opened)
-    except ClusterError as error:
-        if not opened.done():
-            opened.set_exception(error)  # whoever waits for it says it
+class _Detection:
+    """Waits until the cluster misses a node, and measures how long that takes, or how long it has not."""
+
+    def __init__(self, node: str, context: Context) -> None:
+        self._node = node
+        self._context = context
+        self._begun: asyncio.Future[float] | None = None
+
+    async def follow(self, begun: "asyncio.Future[float]", opened: "asyncio.Future[None]") -> Outcome:
+        self._begun = begun
+        try:
+            missed = await wait_for_readiness(self._node, self._context.cluster, ready=False, opened=opened)
+            seconds = missed - await begun
+        except ClusterError as error:
+            if not opened.done():
+                opened.set_exception(error)  # whoever waits for it says it
+                return PASSED
+            self._unproven(error.message)
             return PASSED
-        context.emit(ProofMissing(subject=not_ready_promise(node), reason=error.message))
+        except asyncio.CancelledError:
+            opened.cancel()
+            self._not_yet()
+            raise
+        if seconds < 0:
+            self._unproven("it was not Ready before")
+            return PASSED
+        self._begun = None
+        proof = f"the cluster missed it after {seconds:.1f} s"
+        self._context.emit(MeasurementTaken(name="nodeNotReady", of=self._node, seconds=seconds))
+        self._context.emit(FaultProven(subject=not_ready_promise(self._node), proof=proof))
         return PASSED
-    except asyncio.CancelledError:
-        opened.cancel()
-        raise
-    seconds = missed - await begun
-    if seconds < 0:
-        context.emit(ProofMissing(subject=not_ready_promise(node), reason="it was not Ready before"))
+
+    def give_up(self) -> Outcome:
+        """The fault is there, as its own proof says; that the cluster takes longer to notice changes no verdict."""
+        within = f"within {self._context.settings.recovery_timeout_seconds:g} s"
+        self._unproven(f"the cluster did not miss it {within}")
+        self._not_yet()
         return PASSED
-    context.emit(MeasurementTaken(name="nodeNotReady", of=node, seconds=seconds))
-    context.emit(FaultProven(subject=not_ready_promise(node), proof=f"the cluster missed it after {seconds:.1f} s"))
-    return PASSED
 
+    def _unproven(self, reason: str) -> None:
+        self._context.emit(ProofMissing(subject=not_ready_promise(self._node), reason=reason))
 
-def _give_up(node: str, context: Context) -> Outcome:
-    """The fault is there, as its own proof says; that the cluster takes longer to notice changes no verdict."""
-    within = f"within {context.settings.recovery_timeout_seconds:g} s"
-    context.emit(ProofMissing(subject=not_ready_promise(node), reason=f"the cluster did not miss it {within}"))
-    return PASSED
+    def _not_yet(self) -> None:
+        """Nobody waits any more: it takes longer than so far, if the fault began at all."""
+        begun, self._begun = self._begun, None
+        if begun is None or not begun.done() or begun.cancelled():
+            return
+        seconds = asyncio.get_running_loop().time() - begun.result()
+        self._context.emit(MeasurementTaken(name="nodeNotReady", of=self._node, seconds=seconds, is_lower_bound=True))

@@ -21,14 +21,14 @@ from functools import partial
 import msgspec
 
 from seatrial.actions.parallel import follow
-from seatrial.actions.pods.recovery import is_replaced
+from seatrial.actions.pods.controllers import is_replaced
 from seatrial.errors import ClusterError
 from seatrial.kube.objects import Pod
 from seatrial.kube.resources import PODS
 from seatrial.kube.watch import WatchEvent
 from seatrial.policy.wording import counted
 from seatrial.runtime.context import Context
-from seatrial.runtime.events import Event, MeasurementTaken, PodMoved, PodRef, ProofMissing
+from seatrial.runtime.events import Event, MeasurementTaken, MoveMissed, PodMoved, PodRef, ProofMissing
 from seatrial.runtime.verdict import PASSED, Outcome
 from seatrial.targets.impact import owner_names
 from seatrial.targets.nodes import pods_on_nodes
@@ -139,6 +139,14 @@ class MoveTracker:
         """What is not replaced of that node, and how far it came; a sentence for each owner and reason."""
         reasons = Counter((self._owner(each), _how_far(each)) for each in self._on[node] if each.ready is None)
         return [f"{counted(count, 'pod')} of {owner} {how_far}" for (owner, how_far), count in reasons.items()]
+
+    def give_up(self, node: str, *, at: float) -> None:
+        """Nobody looks any more: for each pod of that node that is not replaced by then it takes longer."""
+        for each in self._on[node]:
+            if each.ready is None and each.begun is not None:
+                created = None if each.created is None else (each.created - each.begun) * 1000
+                waited = (at - each.begun) * 1000
+                self._emit(MoveMissed(pod=pod_ref(each.pod), waited_ms=waited, created_ms=created))
 
     def feed(self, event: WatchEvent[Pod]) -> None:
         """Take in one event of a watch."""
@@ -288,6 +296,7 @@ def _give_up(tracker: MoveTracker, node: str, context: Context) -> Outcome:
     """The machine is down, as its cloud says; that its pods take longer to be replaced changes no verdict."""
     within = f"within {context.settings.recovery_timeout_seconds:g} s"
     reason = f"{within}: {'; '.join(tracker.missing(node))}"
+    tracker.give_up(node, at=asyncio.get_running_loop().time())
     context.emit(ProofMissing(subject=moves_promise(node), reason=reason))
     return PASSED
 

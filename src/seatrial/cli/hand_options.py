@@ -11,6 +11,7 @@ import msgspec
 from seatrial.cli.machine_options import MachineChoice, machine_options
 from seatrial.cli.option_group import F
 from seatrial.cli.options import FILE, RunChoice, cluster_options, guardrail_options, run_options
+from seatrial.cli.telling_options import kubernetes_events_option
 
 if TYPE_CHECKING:
     from seatrial.runtime.guardrails import Guardrails
@@ -28,6 +29,7 @@ class HandChoice(msgspec.Struct, frozen=True, kw_only=True):
     run: RunChoice
     guardrails: "Guardrails"
     machines: MachineChoice
+    kubernetes_events: bool
 
     @property
     def reached_by(self) -> Sequence[str]:
@@ -54,6 +56,7 @@ _OPTIONS = (
     run_options,
     guardrail_options,
     machine_options,
+    kubernetes_events_option,
 )  # fmt: skip
 
 

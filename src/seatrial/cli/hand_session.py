@@ -50,6 +50,7 @@ def session_options(hand: HandChoice) -> SessionOptions:
         halt_namespace=run.halt_namespace,
         guardrails=hand.guardrails,
         machines=hand.machines,
+        kubernetes_events=hand.kubernetes_events,
     )
 
 

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seatrial.cli.health_options import HealthChoice, health_options
 from seatrial.cli.machine_options import MachineChoice, machine_options
 from seatrial.cli.metrics_options import MetricsChoice, metrics_options
 from seatrial.cli.option_group import SectionedCommand, given_again
-from seatrial.cli.options import RunChoice, cluster_options, guardrail_options, run_options
+from seatrial.cli.options import RunChoice, cluster_options, guardrail_options, run_options, store_option
 from seatrial.cli.reporting import ReportChoice, report_options, run_and_show
+from seatrial.cli.telling_options import TellingChoice, telling_options
 
 if TYPE_CHECKING:
     from seatrial.cli.session import SessionOptions
@@ -71,9 +73,12 @@ _FLAGS = {
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show which pods the first round would kill now, and touch nothing.")
 @run_options
+@store_option
 @report_options
 @guardrail_options
 @metrics_options
+@telling_options
+@health_options
 @machine_options
 def label(
     kubeconfig: Path | None,
@@ -85,9 +90,12 @@ def label(
     timezone: str | None,
     dry_run: bool,
     run: RunChoice,
+    store: str | None,
     report: ReportChoice,
     guardrails: "Guardrails",
     metrics: MetricsChoice,
+    telling: TellingChoice,
+    health: HealthChoice,
     machines: MachineChoice,
 ) -> int:
     """Kill the pods that ask for it by their own labels or annotations, in their own hours.
@@ -95,7 +103,11 @@ def label(
     It goes round after round; each is a scenario with a verdict, as in a policy. A pod whose Deployment (or other
     owner) or namespace says `seal/enabled: "false"` is left alone. Ctrl-C (or SIGTERM) stops.
     """
+    from msgspec.structs import replace
+
     from seatrial.cli.session import SessionOptions
+    from seatrial.state_directory import state_directory
+    from seatrial.storage.store import store_for_run
 
     if longest_pause < shortest_pause:
         message = f"--max-seconds-between-runs ({longest_pause:g}) is less than the minimum ({shortest_pause:g})"
@@ -117,7 +129,8 @@ def label(
     )
     if dry_run:
         return _show_plan(options, kubernetes_namespace, output=report.output)
-    return run_and_show(options, report=report, metrics=metrics)
+    kept = store_for_run(store, state=state_directory(run.state_directory))
+    return run_and_show(replace(options, store=kept), report=report, metrics=metrics, health=health, telling=telling)
 
 
 def _namespaces(text: str) -> list[str]:

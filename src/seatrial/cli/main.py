@@ -40,8 +40,12 @@ COMMANDS = {
     "halt": _Subcommand("seatrial.cli.halt:halt", "Stop every experiment on a cluster, and forbid others."),
     "resume": _Subcommand("seatrial.cli.resume:resume", "Lift a halt."),
     "status": _Subcommand("seatrial.cli.status:status", "Show whether experiments are halted, and what runs."),
+    "report": _Subcommand("seatrial.cli.report:report", "Write a report of a run: HTML, JSON, JUnit, Markdown."),
+    "slo": _Subcommand("seatrial.cli.slo:slo", "Show how the objectives of policies stand."),
+    "runs": _Subcommand("seatrial.cli.runs:runs", "Look at the runs that were kept, and compare them."),
     "risk": _Subcommand("seatrial.cli.risk:risk", "Work out how often things fail, by their number."),
     "validate": _Subcommand("seatrial.cli.validate:validate", "Check policy files and show every problem."),
+    "notify": _Subcommand("seatrial.cli.notify:notify", "Try out who is told of what happens in runs."),
     "schema": _Subcommand("seatrial.cli.schema:schema", "Print the JSON Schema of policies, for editors."),
     "sandbox": _Subcommand("seatrial.cli.sandbox:sandbox", "Start, stop and look at the embedded cluster."),
 }

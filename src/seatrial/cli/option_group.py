@@ -13,7 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 _SECTION = "section"
-_SECRETS = frozenset({"ssh_password"})
+_SECRETS = frozenset({"ssh_password", "store"})  # a store's address may hold a password
 _SAID = frozenset({click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP})
 
 

@@ -50,6 +50,15 @@ state_dir_option = click.option(
     help="Where the journal and the sandboxes are kept.  [default: SEATRIAL_STATE_DIR, or ~/.local/state/seatrial]",
 )
 
+store_option = click.option(
+    "--store",
+    metavar="URL",
+    envvar="SEATRIAL_STORE",
+    show_envvar=True,
+    help="Where runs are kept: sqlite:///PATH, postgresql://..., or none.  "
+    "[default: runs.sqlite3 in the state directory]",
+)
+
 halt_namespace_option = click.option(
     "--halt-namespace",
     callback=_namespace,
@@ -116,7 +125,12 @@ def run_options(command: F) -> F:
 
 
 def _run_choice(
-    *, seed: str | None, recovery_timeout: float, max_parallel: int, state_dir: Path | None, halt_namespace: str
+    *,
+    seed: str | None,
+    recovery_timeout: float,
+    max_parallel: int,
+    state_dir: Path | None,
+    halt_namespace: str,
 ) -> RunChoice:
     return RunChoice(
         seed=parse_seed(seed),

@@ -4,7 +4,9 @@ It stands in `cli` because nothing below may know both the engine and the sandbo
 """
 
 import asyncio
+import logging
 import os
+import socket
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,10 +20,12 @@ from seatrial.cli.machine_options import MachineChoice
 from seatrial.engine.halt import HaltWatch, Stop, obeying_halts
 from seatrial.engine.halt_mark import DEFAULT_NAMESPACE
 from seatrial.engine.interrupts import Interrupts
+from seatrial.engine.policy_file import ChangedPolicy, PolicyFile
 from seatrial.engine.recover import Recovery
 from seatrial.engine.runner import run_policy
 from seatrial.errors import ClusterError, Halted, Interrupted
 from seatrial.kube.client import Client, connect
+from seatrial.kube.cluster_identity import ClusterIdentity, identity_of
 from seatrial.machines.lazy import LazyMachines
 from seatrial.policy.models import Policy
 from seatrial.remote.registry import LazyExecutor
@@ -30,6 +34,7 @@ from seatrial.runtime.context import Context, Identity, Settings
 from seatrial.runtime.events import EventStream, Listener, Preparing, RunStarted, StopRequested
 from seatrial.runtime.guardrails import Guardrails, merge_guardrails
 from seatrial.runtime.journal import Journal, RunEntry
+from seatrial.runtime.judging import NoJudge
 from seatrial.runtime.liveness import heartbeat
 from seatrial.runtime.randomness import Randomness, new_seed
 from seatrial.runtime.run_journal import RunJournal
@@ -39,11 +44,30 @@ from seatrial.state_directory import state_directory
 
 if TYPE_CHECKING:
     from seatrial.actions.manifest_text import Manifest
+    from seatrial.cli.adoption import Notify
+    from seatrial.cli.health_options import HealthChoice
     from seatrial.engine.saved_plan import SavedPlan
+    from seatrial.policy.notifications import Notification
+    from seatrial.runtime.judging import Judge
+    from seatrial.storage.store import Store
+    from seatrial.telemetry.health import Health
+    from seatrial.telemetry.notifications.notifier import Notifier
+
+_log = logging.getLogger(__name__)
+
+
+class FollowedFile(msgspec.Struct, frozen=True):
+    """The policy's file, whose changes a run takes over, and what stood in it."""
+
+    path: Path
+    content: bytes
 
 
 class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line says about a run."""
+    """What the command line says about a run.
+
+    `policy_directory` is where the files are that the policy names.
+    """
 
     policy: Policy
     policy_name: str
@@ -60,10 +84,17 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     guardrails: Guardrails = msgspec.field(default_factory=Guardrails)
     machines: MachineChoice = msgspec.field(default_factory=MachineChoice)
     plan: "SavedPlan | None" = None
+    policy_text: str = ""
+    policy_directory: Path = Path()
+    followed: "FollowedFile | None" = None
+    store: "Store | None" = None
+    kubernetes_events: bool = False
 
 
-async def run_session(options: SessionOptions, listeners: Sequence[Listener]) -> RunResult:
-    """Run a policy and clean up, also after an earlier run that died.
+async def run_session(
+    options: SessionOptions, listeners: Sequence[Listener], *, health: "HealthChoice | None" = None
+) -> RunResult:
+    """Run a policy and clean up, also after an earlier run that died; `health` says where probes are answered.
 
     Raises:
         SeatrialError: it could not begin; nothing was changed that is not undone.
@@ -75,7 +106,8 @@ async def run_session(options: SessionOptions, listeners: Sequence[Listener]) ->
     finished: list[RunResult] = []
     with interrupts.installed(), interrupts.guarding(task):
         try:
-            await _run(options, listeners, interrupts, finished)
+            async with _healthy(health, listeners, interrupts) as checks:
+                await _run(options, listeners, interrupts, finished, checks)
         except asyncio.CancelledError:
             if not (interrupts.requested or interrupts.halted):
                 raise
@@ -87,35 +119,87 @@ async def run_session(options: SessionOptions, listeners: Sequence[Listener]) ->
     return finished[0]
 
 
+@asynccontextmanager
+async def _healthy(
+    choice: "HealthChoice | None", listeners: Sequence[Listener], interrupts: Interrupts
+) -> AsyncIterator["Health | None"]:
+    """Answer probes while the block runs, where somebody wants them; gives what they ask about."""
+    if choice is None or choice.health_port is None:
+        yield None
+        return
+    from seatrial.storage.recorder import Recorder
+    from seatrial.telemetry.health import Health, health_served
+
+    health = Health()
+    health.expect("end", lambda: "stopping and cleaning up" if interrupts.requested or interrupts.halted else "")
+    if recorder := next((each for each in listeners if isinstance(each, Recorder)), None):
+        health.expect("store", lambda: recorder.problem)
+    async with health_served(health, host=choice.health_host, port=choice.health_port) as port:
+        _log.info("probes are answered at http://%s:%d/healthz and /readyz", choice.health_host, port)
+        yield health
+
+
 async def _run(
-    options: SessionOptions, listeners: Sequence[Listener], interrupts: Interrupts, finished: list[RunResult]
+    options: SessionOptions,
+    listeners: Sequence[Listener],
+    interrupts: Interrupts,
+    finished: list[RunResult],
+    health: "Health | None",
 ) -> None:
     """Run; the result is in `finished` before anything is taken down, so that no signal can lose it."""
-    async with opened(options, listeners, interrupts, stop=interrupts.halt) as ground:
+    async with opened(options, listeners, interrupts, stop=interrupts.halt, health=health) as ground:
 
         async def prepare(context: Context) -> None:
             await load(options, context)
 
-        finished.append(
-            await run_policy(
-                options.policy, ground.context, interrupts, prepare=prepare, earlier_failures=ground.earlier_failures
-            )
+        result = await run_policy(
+            options.policy,
+            ground.context,
+            interrupts,
+            prepare=prepare,
+            earlier_failures=ground.earlier_failures,
+            directory=options.policy_directory,
+            file=_policy_file(options, ground.notify),
         )
+        finished.append(result)
+
+
+def _policy_file(options: SessionOptions, notify: "Notify") -> PolicyFile | None:
+    if options.followed is None:
+        return None
+
+    async def adopt(found: ChangedPolicy, context: Context) -> Context:
+        from seatrial.cli.adoption import adopted
+
+        return await adopted(found, context, guardrails=options.guardrails, notify=notify)
+
+    return PolicyFile(options.followed.path, options.followed.content, adopt=adopt)
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run stands on: its context, and what could not be undone of earlier runs on the cluster."""
+    """What a run stands on: its context, and what could not be undone of earlier runs on the cluster.
+
+    `notify` changes who is told what happens.
+    """
 
     context: Context
     halts: HaltWatch
+    notify: "Notify"
     earlier_failures: Sequence[str]
 
 
 @asynccontextmanager
 async def opened(
-    options: SessionOptions, listeners: Sequence[Listener], interrupts: Interrupts, *, stop: Stop
+    options: SessionOptions,
+    listeners: Sequence[Listener],
+    interrupts: Interrupts,
+    *,
+    stop: Stop,
+    health: "Health | None" = None,
 ) -> AsyncIterator[Ground]:
     """Reach the cluster, clean up after runs that died, and begin a run in the journal; `stop` is told of halts.
+
+    `health` is told what there is to look after.
 
     Raises:
         SeatrialError: it could not begin.
@@ -125,6 +209,10 @@ async def opened(
         journal = await Journal.open(directory)
         stack.push_async_callback(journal.close)
         events = await stack.enter_async_context(event_stream(listeners))
+        begun: list[RunStarted] = []
+        notify = _notify(stack, events, interrupts, begun)
+        if options.policy.config.notify:
+            await notify(options.policy.config.notify)
         interrupts.announce = lambda reason, hurry: events.publish(StopRequested(reason=reason, hurry=hurry))
         cluster, kubeconfig = await _cluster(options, stack, directory, events)
         entry = _entry(options, cluster, kubeconfig)
@@ -139,7 +227,9 @@ async def opened(
         keep_books(context)
         stack.push_async_callback(context.executor.close)
         stack.push_async_callback(context.machines.close)
-        await stack.enter_async_context(heartbeat(journal.beat))
+        if health is not None:
+            await stack.enter_async_context(health.watching(cluster, context.clock))
+        await stack.enter_async_context(heartbeat(health.beating(journal.beat) if health else journal.beat))
         recovery = Recovery(
             journal=journal, events=events, clock=context.clock, connect=reconnect, hurry=interrupts.hurry
         )
@@ -147,11 +237,42 @@ async def opened(
         if options.plan is not None:
             await _hold_to(options.plan, options, context)
         await journal.begin(entry)
+        identity = await identity_of(cluster, disposable=options.sandbox)
+        # From here to the run itself nothing is waited for: a halt that is found ends the run, and it can tell.
         halts = obeying_halts(cluster, stop, context.emit, namespace=options.halt_namespace)
         watch = await stack.enter_async_context(halts)
-        context = msgspec.structs.replace(context, halt=watch)
-        context.emit(_started(entry, options.policy))
-        yield Ground(context=context, halts=watch, earlier_failures=left)
+        context = msgspec.structs.replace(context, halt=watch, judge=_judge(options, context, cluster=identity.id))
+        if options.kubernetes_events:
+            from seatrial.telemetry.cluster_events.follower import writing_events
+
+            instance = context.identity.pod_name or socket.gethostname()
+            await stack.enter_async_context(writing_events(context, instance=instance))
+        begun.append(_started(entry, options.policy, identity))
+        context.emit(begun[0])
+        if health is not None:
+            health.expect("run", lambda: "")
+        yield Ground(context=context, halts=watch, notify=notify, earlier_failures=left)
+
+
+def _notify(
+    stack: AsyncExitStack, events: EventStream, interrupts: Interrupts, begun: Sequence[RunStarted]
+) -> "Notify":
+    """What begins to tell others when there is first somebody to tell, and ends with the stack.
+
+    `begun` has the run, once it has begun.
+    """
+    notifiers: list[Notifier] = []
+
+    async def notify(notifications: "Sequence[Notification]") -> None:
+        from seatrial.telemetry.notifications.notifier import notifying
+
+        if notifiers:
+            await notifiers[0].use(notifications)
+            return
+        telling = notifying(notifications, events=events, clock=SystemClock(), hurry=interrupts.hurry, begun=begun)
+        notifiers.append(await stack.enter_async_context(telling))
+
+    return notify
 
 
 async def _hold_to(plan: "SavedPlan", options: SessionOptions, context: Context) -> None:
@@ -226,6 +347,7 @@ def context_of(
             inventory=options.machines.inventory,
             inventory_cloud=options.machines.inventory_cloud,
             kill_command=options.machines.kill_command,
+            trace_by_round=options.policy.config.run_strategy.runs is None,
         ),
         machines=LazyMachines.of(cluster, name=options.machines.driver),
         executor=LazyExecutor(cluster, name=options.machines.executor, secrets=options.machines.secrets),
@@ -242,8 +364,20 @@ def own_identity() -> Identity:
     )
 
 
-def _started(entry: RunEntry, policy: Policy) -> RunStarted:
+def _judge(options: SessionOptions, context: Context, *, cluster: str) -> "Judge":
+    if options.store is None:
+        return NoJudge()
+    from seatrial.slo.judge import ObjectivesJudge
+
+    began = context.clock.now().timestamp()
+    return ObjectivesJudge(options.store, policy=options.policy_name, cluster=cluster, began=began)
+
+
+def _started(entry: RunEntry, policy: Policy, identity: ClusterIdentity) -> RunStarted:
     return RunStarted(
+        cluster=identity.id,
+        kubernetes=identity.version,
+        context=entry.context,
         run_id=entry.id,
         policy=entry.policy,
         seed=entry.seed,

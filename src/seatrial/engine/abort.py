@@ -56,6 +56,7 @@ class AbortWatch:
         taken = samples(
             condition.probe,
             self._context,
+            name=name,
             interval_seconds=condition.interval_seconds,
             ending=observation.ending,
         )

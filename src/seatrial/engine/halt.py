@@ -18,6 +18,8 @@ from seatrial.kube.watch import Watch
 from seatrial.runtime.events import Event, HaltUnreadable, RunHalted
 from seatrial.runtime.halt import HaltMark, halted
 
+_FORBIDDEN_SECONDS = 60.0
+
 Stop = Callable[[str], None]
 """Ends a run at once; it is told the words of the halt."""
 
@@ -47,7 +49,8 @@ class HaltWatch:
         self._first_look = asyncio.Event()
         self._watch: Watch[dict[str, object]] | None = None
         self._mark: HaltMark | None = None
-        self._is_unreadable = False
+        self._ask_again_at = 0.0
+        self._is_told = False
         self._changed = asyncio.Event()
 
     @property
@@ -63,8 +66,6 @@ class HaltWatch:
             ClusterError: the API server can't be asked at the moment.
         """
         await self._first_look.wait()
-        if self._is_unreadable:
-            return
         if self._watch is None or not self._watch.is_streaming:
             await self._ask()
         if self._mark is not None:
@@ -77,20 +78,23 @@ class HaltWatch:
             await self._changed.wait()
 
     async def follow(self) -> None:
-        """Watch the mark until cancelled; where that isn't allowed, asking is left."""
+        """Watch the mark until cancelled; while that isn't allowed, asking is left.
+
+        A refusal need not last: roles change, and an API server that has just begun may not know them yet.
+        """
         backoff = Backoff(most_seconds=10.0)
         selector = f"metadata.name={NAME}"
         while True:
             try:
                 async with self._cluster.watch(CONFIGMAPS, namespace=self._namespace, field_selector=selector) as watch:
                     self._watch = watch
-                    for found in watch.snapshot:
-                        self._see(mark_of(found))
+                    backoff.reset()
+                    self._see(next(map(mark_of, watch.snapshot), None))
                     self._first_look.set()
                     async for event in watch:
                         self._see(None if event.type == "DELETED" else mark_of(event.object))
             except Forbidden:
-                return  # each question is a request then
+                delay = _FORBIDDEN_SECONDS  # each question is a request until then
             except ClusterError:
                 delay = backoff.next_delay()
             else:
@@ -102,11 +106,16 @@ class HaltWatch:
             await asyncio.sleep(delay)
 
     async def _ask(self) -> None:
+        now = asyncio.get_running_loop().time
+        if now() < self._ask_again_at:
+            return
         try:
             self._see(await read_mark(self._cluster, namespace=self._namespace))
         except Forbidden as error:
-            self._is_unreadable = True
-            self._emit(HaltUnreadable(namespace=self._namespace, error=error.message))
+            self._ask_again_at = now() + _FORBIDDEN_SECONDS
+            if not self._is_told:
+                self._emit(HaltUnreadable(namespace=self._namespace, error=error.message))
+            self._is_told = True
 
     def _see(self, mark: HaltMark | None) -> None:
         if mark is not None and self._mark is None:

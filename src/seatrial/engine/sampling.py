@@ -10,9 +10,11 @@ import logging
 from collections.abc import AsyncIterator
 
 import msgspec
+from msgspec.structs import replace
 
 from seatrial.errors import SeatrialError
 from seatrial.policy.base import OneKey
+from seatrial.runtime.background_sample import BackgroundSample
 from seatrial.runtime.context import Context
 from seatrial.runtime.verdict import Outcome, not_carried_out
 from seatrial.steps.registry import step_types
@@ -22,10 +24,11 @@ _MOST_UNDER_WAY = 20
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """What a probe came to, and when it was due."""
+    """What a probe came to, and when it was due; `latency_ms` is as in `SampleTaken`."""
 
     due: float
     outcome: Outcome
+    latency_ms: float | None = None
 
 
 async def look(probe: OneKey, context: Context) -> Outcome:
@@ -41,15 +44,20 @@ async def look(probe: OneKey, context: Context) -> Outcome:
 
 
 async def samples(
-    probe: OneKey, context: Context, *, interval_seconds: float, ending: asyncio.Event
+    probe: OneKey, context: Context, *, name: str, interval_seconds: float, ending: asyncio.Event
 ) -> AsyncIterator[Sample]:
-    """Sample a probe every so many seconds, the first time at once, until `ending` is set.
+    """Sample a probe, called `name`, every so many seconds, the first time at once, until `ending` is set.
 
     Where the answers are so slow that twenty looks are under way, those that are due meanwhile are not taken, and count
     as looks that saw nothing.
     """
-    waiting: asyncio.Queue[tuple[float, asyncio.Task[Outcome]] | None] = asyncio.Queue()
-    started: set[asyncio.Task[Outcome]] = set()
+    waiting: asyncio.Queue[asyncio.Task[Sample] | None] = asyncio.Queue()
+    started: set[asyncio.Task[Sample]] = set()
+
+    async def take(due: float) -> Sample:
+        taken = BackgroundSample(name, late_seconds=max(0.0, context.clock.monotonic() - due))
+        outcome = await look(probe, replace(context, sample=taken))
+        return Sample(due=due, outcome=outcome, latency_ms=taken.latency_ms)
 
     async def start_when_due() -> None:
         begun, number = context.clock.monotonic(), 0
@@ -58,19 +66,18 @@ async def samples(
             if await _is_over(ending, after=due - context.clock.monotonic()):
                 break
             under_way = sum(not each.done() for each in started)
-            work = look(probe, context) if under_way < _MOST_UNDER_WAY else _not_taken()
+            work = take(due) if under_way < _MOST_UNDER_WAY else _not_taken(due)
             task = asyncio.create_task(work, name=f"sample of {probe.key}")
             started.add(task)
             task.add_done_callback(started.discard)
-            waiting.put_nowait((due, task))
+            waiting.put_nowait(task)
             number += 1
         waiting.put_nowait(None)
 
     starter = asyncio.create_task(start_when_due(), name=f"schedule of {probe.key}")
     try:
-        while (item := await waiting.get()) is not None:
-            due, task = item
-            yield Sample(due=due, outcome=await task)
+        while (task := await waiting.get()) is not None:
+            yield await task
     finally:
         tasks = [starter, *started]
         for each in tasks:
@@ -87,5 +94,6 @@ async def _is_over(ending: asyncio.Event, *, after: float) -> bool:
     return ending.is_set()
 
 
-async def _not_taken() -> Outcome:
-    return not_carried_out(f"{_MOST_UNDER_WAY} looks before it were still waiting for an answer")
+async def _not_taken(due: float) -> Sample:
+    reason = f"{_MOST_UNDER_WAY} looks before it were still waiting for an answer"
+    return Sample(due=due, outcome=not_carried_out(reason))

@@ -76,6 +76,8 @@ async def _experiment(scenario: Scenario, context: Context, steady: SteadyStateW
         for observer in scenario.observe:
             watch = partial(observer_types()[observer.key].run, observer.spec, context)
             context.scope.observe(watch, name=f"observer {observer.key}")
+        for step in scenario.steps:
+            await step_types()[step.key].begin_early(step.spec, context)
         first = await context.scope.first_look()
         if first.ends_scenario:
             return first

@@ -6,8 +6,9 @@ again within the time that the policy gives; the time it took is a measurement.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from typing import Literal
 
 from seatrial.engine.sampling import Sample, look, samples
 from seatrial.policy.base import OneKey
@@ -15,6 +16,8 @@ from seatrial.policy.models import SteadyState
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import (
     MeasurementTaken,
+    OutageSeen,
+    SampleTaken,
     SteadyStateHeld,
     SteadyStateLost,
     SteadyStateRegained,
@@ -24,6 +27,11 @@ from seatrial.runtime.scope import Observation
 from seatrial.runtime.verdict import PASSED, Outcome, Verdict, combine, failed, not_carried_out, nothing_to_do
 
 _LONGEST_PAUSE_SECONDS = 1.0
+_RESULTS: Mapping[Verdict, Literal["ok", "failed", "unseen"]] = {
+    Verdict.PASSED: "ok",
+    Verdict.FAILED: "failed",
+    Verdict.INCONCLUSIVE: "unseen",
+}
 
 
 class SteadyStateWatch:
@@ -52,7 +60,8 @@ class SteadyStateWatch:
         observation.begun.set()
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._sample(name, probe, observation.ending)) for name, probe in self._probes.items()
+                group.create_task(self._sample(number, name, probe, observation.ending))
+                for number, (name, probe) in enumerate(self._probes.items())
             ]
         return combine(task.result() for task in tasks)
 
@@ -82,10 +91,12 @@ class SteadyStateWatch:
     def _say_held(self, moment: str, *, seconds: float) -> None:
         self._context.emit(SteadyStateHeld(moment=moment, probes=len(self._probes), seconds=seconds))
 
-    async def _sample(self, name: str, probe: OneKey, ending: asyncio.Event) -> Outcome:
-        tally = _Tally(name, self._context)
+    async def _sample(self, number: int, name: str, probe: OneKey, ending: asyncio.Event) -> Outcome:
+        tally = _Tally(number, name, self._context)
         interval = self._spec.interval_seconds
-        taken: AsyncIterator[Sample] = samples(probe, self._context, interval_seconds=interval, ending=ending)
+        taken: AsyncIterator[Sample] = samples(
+            probe, self._context, name=name, interval_seconds=interval, ending=ending
+        )
         try:
             async with aclosing(taken):  # type: ignore[type-var] # an asynchronous generator, which has aclose
                 async for sample in taken:
@@ -98,16 +109,27 @@ class SteadyStateWatch:
 class _Tally:
     """What the samples of one probe came to."""
 
-    def __init__(self, probe: str, context: Context) -> None:
+    def __init__(self, number: int, probe: str, context: Context) -> None:
+        self._number = number
         self._probe = probe
         self._context = context
         self._samples = self._failed = self._unseen = 0
         self._longest_outage = 0.0
         self._lost_at: float | None = None
+        self._lost_until = 0.0
 
     def take(self, sample: Sample) -> None:
         """Count one more sample; what could not be seen neither begins an outage nor ends one."""
         self._samples += 1
+        self._context.emit(
+            SampleTaken(
+                probe=self._probe,
+                number=self._number,
+                result=_RESULTS[sample.outcome.verdict],
+                due=self._unix(sample.due),
+                latency_ms=sample.latency_ms,
+            )
+        )
         match sample.outcome.verdict:
             case Verdict.INCONCLUSIVE:
                 self._unseen += 1
@@ -120,10 +142,13 @@ class _Tally:
             case Verdict.PASSED if self._lost_at is not None:
                 self._extend_outage(sample.due)
                 self._context.emit(SteadyStateRegained(probe=self._probe, seconds=sample.due - self._lost_at))
+                self._tell_outage(self._lost_at, is_open=False)
                 self._lost_at = None
 
     def tell(self) -> None:
-        """Publish the figures."""
+        """Publish the figures, and the outage that is not over."""
+        if self._lost_at is not None:
+            self._tell_outage(self._lost_at, is_open=True)
         self._context.emit(
             SteadyStateSampled(
                 probe=self._probe,
@@ -152,11 +177,32 @@ class _Tally:
             return nothing_to_do(f"{hidden}: more may have failed than is tolerated")
         return PASSED
 
+    def _tell_outage(self, lost_at: float, *, is_open: bool) -> None:
+        self._context.emit(
+            OutageSeen(
+                probe=self._probe,
+                number=self._number,
+                began=self._unix(lost_at),
+                seconds=self._lost_until - lost_at,
+                is_open=is_open,
+            )
+        )
+
+    def _unix(self, moment: float) -> float:
+        clock = self._context.clock
+        return clock.now().timestamp() - (clock.monotonic() - moment)
+
     def _extend_outage(self, until: float) -> None:
         if self._lost_at is not None:
+            self._lost_until = until
             self._longest_outage = max(self._longest_outage, until - self._lost_at)
 
 
 def name_of(probe: OneKey, number: int) -> str:
     """A probe as messages name it, by its place in the policy."""
-    return f"probes[{number}] ({probe.key})"
+    return probe_name(probe.key, number)
+
+
+def probe_name(key: str, number: int) -> str:
+    """The same where only the key of the probe's step is known."""
+    return f"probes[{number}] ({key})"

@@ -17,6 +17,7 @@ from seatrial.kube.errors import CredentialsError
 from seatrial.kube.kubeconfig import Access, Cluster, User
 from seatrial.kube.login import Identity, Login
 from seatrial.kube.tls import ClientCertificate, client_certificate, tls_context
+from seatrial.kube.transport import Credentials
 
 _LOGIN_SECONDS = 300.0
 
@@ -83,6 +84,21 @@ class ClusterCredentials:
         self._context: ssl.SSLContext | None = None
         self._context_certificate: ClientCertificate | None = None
 
+    @property
+    def login(self) -> Login:
+        """The login alone."""
+        return self._login
+
+    def prepare(self) -> None:
+        """Find out now whether the files that are named can be used together.
+
+        Raises:
+            ConfigurationError: they can't.
+        """
+        if self._uses_tls:
+            self._context = tls_context(self._cluster, self._certificate)
+            self._context_certificate = self._certificate
+
     async def headers(self) -> Sequence[tuple[str, str]]:
         """See `transport.Credentials`."""
         identity = await self._login.identity()
@@ -105,16 +121,16 @@ class ClusterCredentials:
         return self._login.renew()
 
 
-def credentials_for(access: Access) -> ClusterCredentials:
-    """The credentials of a kubeconfig context.
+def credentials_for(access: Access, *, login: Login | None = None) -> ClusterCredentials:
+    """The credentials of a kubeconfig context; a `login` is used on, without one there is another.
 
     Raises:
         ConfigurationError: the user's entry asks for something that can't be done.
     """
-    return ClusterCredentials(access.cluster, access.user, _login_for(access))
+    return ClusterCredentials(access.cluster, access.user, login or _login_for(access))
 
 
-async def log_in_if_asked(access: Access, credentials: ClusterCredentials) -> None:
+async def log_in_if_asked(access: Access, credentials: Credentials) -> None:
     """Run a login program that may ask: somebody may have to find a telephone, which no call has the time for.
 
     Raises:

@@ -16,13 +16,14 @@ import msgspec
 
 from seatrial.kube import access_review, errors
 from seatrial.kube.access import find_access
-from seatrial.kube.auth import credentials_for, log_in_if_asked, proxy_for
+from seatrial.kube.auth import log_in_if_asked, proxy_for
 from seatrial.kube.discovery import Discovery
 from seatrial.kube.kubeconfig import kubeconfig_files
 from seatrial.kube.listing import ObjectList, Selection, list_objects, object_decoder
 from seatrial.kube.objects import PartialObject, Scale
 from seatrial.kube.pod_subresources import PodSubresources
 from seatrial.kube.resources import Resource
+from seatrial.kube.rotation import followed_credentials
 from seatrial.kube.transport import Answer, Params, Transport, decoded
 from seatrial.kube.watch import Watch
 
@@ -61,7 +62,8 @@ async def connect(
         ConfigurationError: there is no cluster to be found, or what was found can't be used.
     """
     access = find_access(kubeconfig=kubeconfig, context=context, environ=environ)
-    credentials = credentials_for(access)
+    files, _ = kubeconfig_files(kubeconfig, environ)
+    credentials = followed_credentials(access, kubeconfig=kubeconfig, environ=environ)
     await log_in_if_asked(access, credentials)
     transport = Transport(
         access.cluster.server,
@@ -72,7 +74,6 @@ async def connect(
         timeout_seconds=timeout_seconds,
         compress=not access.cluster.disable_compression,
     )
-    files, _ = kubeconfig_files(kubeconfig, environ)
     return Client(
         transport,
         context_name=access.context_name,

@@ -72,6 +72,11 @@ class Extensions(Mapping[str, T]):
         return found
 
 
+def is_built_in(name: str) -> bool:
+    """Whether something of that name comes with Seatrial, in whatever group."""
+    return any(entry.name == name for entry in _own())
+
+
 @lru_cache(maxsize=1)
 def _own() -> EntryPoints:
     return distribution("seatrial").entry_points

@@ -27,7 +27,7 @@ def load_policy(source: Path | bytes, *, model: type[M], name: str | None = None
         ConfigurationError: the file can't be read.
     """
     shown = name or (str(source) if isinstance(source, Path) else "policy")
-    content = _read(source, shown) if isinstance(source, Path) else source
+    content = read_policy(source, name=shown) if isinstance(source, Path) else source
     try:
         document = read_document(content)
     except UnreadableDocument as error:
@@ -43,10 +43,15 @@ def load_policy(source: Path | bytes, *, model: type[M], name: str | None = None
     raise InvalidPolicy(shown, problems, document.lines)
 
 
-def _read(path: Path, name: str) -> bytes:
+def read_policy(path: Path, *, name: str | None = None) -> bytes:
+    """What stands in a file, as far as a policy may be long.
+
+    Raises:
+        ConfigurationError: it can't be read.
+    """
     try:
         with path.open("rb") as file:
             return file.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConfigurationError(f"can't read {printable(name)}: {reason}") from error
+        raise ConfigurationError(f"can't read {printable(name or str(path))}: {reason}") from error

@@ -17,8 +17,12 @@ from seatrial.policy.wording import nearest, quote
 
 if TYPE_CHECKING:
     from seatrial.policy.failures import Failure
+    from seatrial.policy.notifications import Notification
+    from seatrial.policy.objectives import Objective
+    from seatrial.policy.schedule import Schedule
 else:
-    Failure = Any  # `steps.registry` puts the model in where a policy names failures
+    # `steps.registry` puts the models in where a policy names such things.
+    Failure = Notification = Objective = Schedule = Any
 
 _SHORTEST_PAUSE = 30.0
 _LONGEST_PAUSE = 300.0
@@ -147,6 +151,26 @@ class Config(Model):
     """Where random numbers start: the same seed on the same cluster picks the same victims.
     Without it (and without `--seed`), one is made up and shown."""
 
+    schedule: Schedule | None = None
+    """At what times of which days rounds begin; without it, one after the other, with pauses."""
+
+    notify: Items[Notification] = ()
+    """Who is told when an objective is violated or met again, when clean-up fails, and of what else."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Times and pauses are two ways of saying when; failures come when they come."""
+        schedule, strategy = given.get("schedule"), given.get("runStrategy")
+        if schedule is None or strategy is None:
+            return
+        if _value(strategy, "strategy") == "failures":
+            yield Complaint("does not go with the strategy 'failures'", ("schedule",))
+        if _value(schedule, "cron") is None:
+            return
+        for key, default in _OF_ROUNDS.items():
+            if _value(strategy, key) not in (None, default):
+                yield Complaint("does not go with schedule.cron", ("runStrategy", key))
+
 
 class Tolerance(Model):
     """How much of an outage an experiment may cause, for each probe of the steady state."""
@@ -224,6 +248,17 @@ class Scenario(Model):
 
     abort_when: Items[AbortCondition] = ()
     """What ends the experiment at once, with clean-up; the scenario fails then."""
+
+    objectives: Items[Objective] = ()
+    """What measurements must keep to over many runs of the scenario, and how sure to be of it."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """What objectives ask of the scenario that they belong to."""
+        if _items(given.get("objectives")):
+            from seatrial.policy.objective_rules import rules_of  # noqa: PLC0415 -- few scenarios have objectives
+
+            yield from rules_of(given)
 
 
 class Policy(Model):

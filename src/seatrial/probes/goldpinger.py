@@ -17,12 +17,15 @@ from seatrial.policy.scalars import Number, Port, Seconds
 from seatrial.probes.goldpinger_graph import Graph, ask_route
 from seatrial.probes.http_route import NoAnswer, Route
 from seatrial.probes.observer_type import ObserverType
+from seatrial.probes.peer_detection import Detection
 from seatrial.probes.service_endpoints import ServiceAddress
 from seatrial.probes.service_route import route_to_service
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import MeshSampled
 from seatrial.runtime.scope import Observation
 from seatrial.runtime.verdict import PASSED, Outcome, failed, nothing_to_do
+
+_MOST_IN_MATRIX = 24  # the square of it is what each look adds to a run's record
 
 
 class GoldpingerService(Model):
@@ -57,7 +60,20 @@ def sample_of(graph: Graph) -> MeshSampled:
     failed = (*(f"goldpinger -> {name}" for name in graph.silent), *(f"{c.caller} -> {c.peer}" for c in graph.failed))
     slowest = max((call.ms or 0.0 for call in graph.calls), default=0.0)
     pairs = len(graph.calls) + len(graph.silent)
-    return MeshSampled(instances=len(graph.instances), pairs=pairs, failed=failed, slowest_ms=slowest)
+    names = graph.instances if len(graph.instances) <= _MOST_IN_MATRIX else ()
+    return MeshSampled(
+        instances=len(graph.instances),
+        pairs=pairs,
+        failed=failed,
+        slowest_ms=slowest,
+        names=names,
+        calls_ms=_calls_ms(graph, names),
+    )
+
+
+def _calls_ms(graph: Graph, names: tuple[str, ...]) -> tuple[tuple[float | None, ...], ...]:
+    times = {(call.caller, call.peer): call.ms for call in graph.calls if call.ok}
+    return tuple(tuple(times.get((caller, peer)) for peer in names) for caller in names)
 
 
 async def run(spec: Goldpinger, context: Context, observation: Observation) -> Outcome:
@@ -83,17 +99,24 @@ class _Watch:
         self._context = context
         self._answered = False
         self._obstacle = ""
+        self._detection = Detection(context.scope.sightings)
 
     async def look(self) -> MeshSampled:
         """Take a sample; what keeps us from looking is told as its error, and remembered until the next one."""
-        self._obstacle = ""
+        self._obstacle, graph, began = "", None, asyncio.get_running_loop().time()
         try:
-            sample = await _sample(self._route)
+            graph = await ask_route(self._route)
+            sample = sample_of(graph)
+        except NoAnswer as problem:
+            sample = _nothing_seen(str(problem))
         except ClusterError as error:
             self._obstacle = error.message
             sample = _nothing_seen(f"can't look: {error.message}")
         self._answered = self._answered or not sample.error
         self._context.emit(sample)
+        if graph is not None:
+            for found in self._detection.look(graph, began=began, at=asyncio.get_running_loop().time()):
+                self._context.emit(found)
         return sample
 
     async def pause(self, ending: asyncio.Event) -> None:
@@ -103,6 +126,14 @@ class _Watch:
                 await ending.wait()
 
     async def last_looks(self) -> Outcome:
+        """Look until all is whole, where that is expected; then what no peer has noticed takes longer."""
+        try:
+            return await self._last_looks()
+        finally:
+            for found in self._detection.give_up(at=asyncio.get_running_loop().time()):
+                self._context.emit(found)
+
+    async def _last_looks(self) -> Outcome:
         clock, within = self._context.clock, self._spec.whole_within_seconds
         begun = clock.monotonic()
         sample = await self.look()
@@ -118,13 +149,6 @@ class _Watch:
             return nothing_to_do(f"whether {name} was whole again could not be seen: {self._obstacle}")
         seen = sample.error or f"{len(sample.failed)} of {sample.pairs} calls fail, such as {sample.failed[0]}"
         return failed(f"{name} was not whole again within {within:g} s: {seen}")
-
-
-async def _sample(route: Route) -> MeshSampled:
-    try:
-        return sample_of(await ask_route(route))
-    except NoAnswer as problem:
-        return _nothing_seen(str(problem))
 
 
 def _nothing_seen(error: str) -> MeshSampled:

@@ -7,6 +7,7 @@ from typing import Protocol
 from seatrial.errors import ClusterError
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import ProbeSampled
+from seatrial.runtime.sightings import ServiceLook
 from seatrial.runtime.verdict import PASSED, Outcome, failed
 
 
@@ -43,15 +44,24 @@ class Pace(Protocol):
 
 
 async def sample(
-    pace: Pace, context: Context, *, what: str, target: str, via: str, look: Callable[[], Awaitable[Look]]
+    pace: Pace,
+    context: Context,
+    *,
+    what: str,
+    target: str,
+    via: str,
+    look: Callable[[], Awaitable[Look]],
+    service: tuple[str, str] | None = None,
 ) -> Outcome:
     """Look as often as asked for; the first look that fails in all its tries fails the probe, named as `what`.
+
+    `service` names the Service that is asked, by its namespace and name.
 
     Raises:
         ClusterError: the last try could not look, since the API server did not let it through.
     """
     for _ in range(pace.count):
-        problem = await _look_with_retries(pace, context, target=target, via=via, look=look)
+        problem = await _look_with_retries(pace, context, target=target, via=via, look=look, service=service)
         if problem:
             tries = f" after {pace.retries} tries" if pace.retries > 1 else ""
             return failed(f"{what}: {problem}{tries}")
@@ -59,13 +69,21 @@ async def sample(
 
 
 async def _look_with_retries(
-    pace: Pace, context: Context, *, target: str, via: str, look: Callable[[], Awaitable[Look]]
+    pace: Pace,
+    context: Context,
+    *,
+    target: str,
+    via: str,
+    look: Callable[[], Awaitable[Look]],
+    service: tuple[str, str] | None,
 ) -> str:
     """The problem of the last try; empty when one succeeded."""
-    problem = ""
+    problem, clock, taken = "", context.clock, context.sample
+    first = clock.monotonic()
     for attempt in range(pace.retries):
         if attempt:
-            await context.clock.sleep(pace.delay_ms / 1000)
+            await clock.sleep(pace.delay_ms / 1000)
+        began = clock.monotonic()
         try:
             seen = await look()
         except ClusterError:
@@ -73,7 +91,13 @@ async def _look_with_retries(
             if attempt + 1 == pace.retries:
                 raise
             continue
-        problem = seen.problem
+        problem, ended = seen.problem, clock.monotonic()
+        since_due_ms = None
+        if taken is not None and seen.latency_ms is not None:
+            since_due_ms = taken.answered(after_seconds=ended - first)
+        if service is not None:
+            asked = ServiceLook(service=service, ok=not problem, began=began, ended=ended)
+            context.scope.sightings.service_asked(asked, in_background=taken is not None)
         context.emit(
             ProbeSampled(
                 target=target,
@@ -87,6 +111,8 @@ async def _look_with_retries(
                 connect_ms=seen.connect_ms,
                 tls_ms=seen.tls_ms,
                 first_byte_ms=seen.first_byte_ms,
+                probe=taken.probe if taken else "",
+                since_due_ms=since_due_ms,
             )
         )
         if not problem:

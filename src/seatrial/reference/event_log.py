@@ -9,6 +9,8 @@ from seatrial.runtime.events import (
     evidence,
     failures,
     machines,
+    notifications,
+    objectives,
     observations,
     pod_faults,
     run,
@@ -24,7 +26,19 @@ Names that end in `_ms` are milliseconds.
 """
 
 
-_TOPICS = (run, failures, targets, pod_faults, machines, changes, observations, evidence, clean_up)
+_TOPICS = (
+    run,
+    failures,
+    targets,
+    pod_faults,
+    machines,
+    changes,
+    observations,
+    evidence,
+    clean_up,
+    objectives,
+    notifications,
+)
 
 
 def events_page() -> str:

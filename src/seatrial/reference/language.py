@@ -20,7 +20,8 @@ Written from the code by `make docs`. A policy is a YAML 1.2 file; unknown keys 
 file, `seatrial schema` prints the JSON Schema for editors.
 """
 
-_PLAIN = {"str": "text", "int": "integer", "float": "number", "bool": "`true` or `false`", "NoneType": "nothing"}
+_PLAIN = {"str": "text", "int": "integer", "float": "number", "bool": "`true` or `false`", "NoneType": "nothing",
+          "SecretStr": "text (secret)"}  # fmt: skip
 
 
 def language_page() -> str:

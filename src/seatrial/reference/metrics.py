@@ -6,9 +6,10 @@ from seatrial.telemetry.metrics import METRICS, Metric
 _INTRODUCTION = """# Metrics
 
 Written from the code by `make docs`. `seatrial autonomous` and `seatrial label` serve these to Prometheus
-(`--prometheus-collector`), send them to Datadog (`--datadog-collector`), or print them (`--stdout-collector`):
-[how](../how-to/metrics.md). Names that begin with `seal_` are PowerfulSeal's, with its labels and values. Times are in
-seconds. Prometheus gets the `process_` and `python_` series of Seatrial itself as well.
+(`--prometheus-collector`), push them to a Pushgateway (`--pushgateway`), send them to Datadog (`--datadog-collector`),
+or print them (`--stdout-collector`): [how](../how-to/metrics.md). [Alerts and a dashboard](../how-to/alerts.md) are
+made of them. Names that begin with `seal_` are PowerfulSeal's, with its labels and values. Times are in seconds.
+Prometheus gets the `process_` and `python_` series of Seatrial itself as well.
 
 | metric | kind | labels | meaning | in Datadog |
 |---|---|---|---|---|

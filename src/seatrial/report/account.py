@@ -10,7 +10,10 @@ from typing import Literal
 from seatrial.policy.wording import counted
 from seatrial.report.durations import duration
 from seatrial.report.failures import awaited, how_long, struck
+from seatrial.report.objectives import ObjectiveNews
 from seatrial.report.summary import is_background
+from seatrial.report.told import told_line
+from seatrial.report.upkeep import pause_in_words, upkeep_lines
 from seatrial.runtime.events import (
     AlertsMuted,
     ChangesKept,
@@ -35,6 +38,7 @@ from seatrial.runtime.events import (
     MachineStarted,
     MachineStopFailed,
     MachineStopped,
+    MeasurementMissed,
     MeasurementTaken,
     MeshSampled,
     NodeCordoned,
@@ -42,8 +46,12 @@ from seatrial.runtime.events import (
     NodesChosen,
     NodeTainted,
     NodeUncordoned,
+    NotificationFailed,
+    NotificationSent,
     ObjectApplied,
     ObjectDeleted,
+    ObjectiveJudged,
+    ObjectiveStatus,
     PauseStarted,
     PodCommandExecuted,
     PodEvicted,
@@ -53,6 +61,8 @@ from seatrial.runtime.events import (
     PodRecovered,
     PodRef,
     PodSpared,
+    PolicyRejected,
+    PolicyReloaded,
     ProbeSampled,
     ProcessesSignalled,
     ProofMissing,
@@ -66,6 +76,7 @@ from seatrial.runtime.events import (
     ScalingGroupSuspended,
     ScenarioFinished,
     ScenarioStarted,
+    ScheduleMissed,
     ServiceStarted,
     ServiceStopped,
     SteadyStateHeld,
@@ -117,12 +128,15 @@ class Account:
         self._targets_shown: set[Line] = set()
         self._chosen: frozenset[str] = frozenset()
         self._shown: Counter[str] = Counter()
+        self._objectives = ObjectiveNews()
 
     def lines(self, record: Record) -> list[Line]:
         """What there is to say about an event; often nothing."""
         event = record.event
         if isinstance(event, ProbeSampled) and is_background(record):
             return []  # one of many: `SteadyStateLost` and its kin say what changes
+        if isinstance(event, ObjectiveJudged):
+            return self._objective(event, record.where.scenario)
         for describe in (
             self._run,
             self._new_targets,
@@ -135,6 +149,7 @@ class Account:
             self._observations,
             self._steady_state,
             self._clean_up,
+            self._notifications,
         ):
             lines = describe(event)
             if lines is not None:
@@ -168,8 +183,10 @@ class Account:
             case ScenarioFinished(name=name, verdict=verdict, reasons=reasons, duration_ms=ms):
                 done = Line(0, verdict, f"{name}, after {duration(ms)}", _TONES[verdict])
                 return [done, *(Line(1, "", reason, _TONES[verdict]) for reason in reasons)]
-            case PauseStarted(seconds=seconds):
-                return [Line(0, "pause", f"{seconds:.0f} s until the next round", "dim")]
+            case PauseStarted():
+                return [Line(0, "pause", pause_in_words(event), "dim")]
+            case ScheduleMissed() | PolicyReloaded() | PolicyRejected():
+                return [Line(0, *each) for each in upkeep_lines(event)]
             case FailureAwaited(seconds=seconds):
                 return [Line(0, "next", awaited(event), "warn" if seconds is None else "dim")]
             case FailureStruck():
@@ -337,8 +354,13 @@ class Account:
                 return self._bounded(Line(2, "cleared", f"{subject}: {proof}", "good"))
             case ProofMissing(subject=subject, reason=reason):
                 return self._bounded(Line(2, "no proof", f"{subject}: {reason}", "warn"))
+            case MeasurementTaken(name=name, of=of, seconds=seconds, is_lower_bound=True):
+                lower = f"more than {duration(seconds * 1000)}"
+                return self._bounded(Line(2, "measured", f"{name} of {of}: {lower}", "warn"))
             case MeasurementTaken(name=name, of=of, seconds=seconds):
                 return self._bounded(Line(2, "measured", f"{name} of {of}: {duration(seconds * 1000)}"))
+            case MeasurementMissed(name=name, of=of, reason=reason):
+                return self._bounded(Line(2, "unmeasured", f"{name} of {of}: {reason}", "warn"))
         return None
 
     def _bounded(self, line: Line) -> list[Line]:
@@ -419,7 +441,20 @@ class Account:
                 return [Line(0, "kept", text, "warn")]
         return None
 
+    def _objective(self, judged: ObjectiveJudged, scenario: str) -> list[Line]:
+        if not self._objectives.is_news(judged, scenario=scenario):
+            return []
+        said = Line(1, "objective", judged.text, _OBJECTIVE_TONES.get(judged.status, "plain"))
+        return [said, *(Line(1, "", each, "warn") for each in judged.warnings)]
 
+    def _notifications(self, event: Event) -> list[Line] | None:
+        if not isinstance(event, NotificationSent | NotificationFailed):
+            return None
+        line = told_line(event)
+        return [Line(1, *line)] if line else []
+
+
+_OBJECTIVE_TONES: dict[ObjectiveStatus, Tone] = {ObjectiveStatus.MET: "good", ObjectiveStatus.VIOLATED: "bad"}
 _TONES: dict[Verdict, Tone] = {Verdict.PASSED: "good", Verdict.FAILED: "bad", Verdict.INCONCLUSIVE: "warn"}
 
 

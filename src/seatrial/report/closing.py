@@ -4,6 +4,7 @@
 don't load what draws on one.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from seatrial.policy.wording import printable_lines
@@ -41,8 +42,13 @@ def summary_rows(summary: Summary) -> list[Row]:
 
 def summary_text(summary: Summary) -> str:
     """An empty line, then a line a row, as long as it is."""
-    lines = [printable_lines(f"{row.heading:<10} {row.text}\n") for row in summary_rows(summary)]
-    return "".join(["\n", *lines]) if lines else ""
+    text = rows_text(summary_rows(summary))
+    return f"\n{text}" if text else ""
+
+
+def rows_text(rows: Iterable[Row]) -> str:
+    """A line a row, as long as it is."""
+    return "".join(printable_lines(f"{row.heading:<10} {row.text}\n") for row in rows)
 
 
 def _counts(verdicts: dict[Verdict, int]) -> str:

@@ -13,6 +13,8 @@ from seatrial.report.durations import distribution, duration, spread
 from seatrial.report.failures import count_as_json, count_line
 from seatrial.report.faults import FaultFigures
 from seatrial.report.mesh import MeshSummary
+from seatrial.report.objectives import ObjectiveBoard
+from seatrial.report.told import ToldFigures
 from seatrial.runtime.events import (
     ContainerSignalled,
     Event,
@@ -83,16 +85,19 @@ class Summary:
         self.failures: list[FailuresCounted] = []
         self.steady_state: dict[tuple[str, str], SteadySummary] = {}
         self.aborts: deque[str] = deque(maxlen=_LATEST)
+        self.objectives = ObjectiveBoard()
+        self.told = ToldFigures()
         self.undone = 0
         self.left_as_they_are: deque[str] = deque(maxlen=_LATEST)
         self.undo_failures: deque[UndoFailed] = deque(maxlen=_LATEST)
         self._choice = (0, 0)
         self._first_kill: float | None = None
-        self._changed = False
+        self.has_changed = False
 
     def __call__(self, record: Record) -> None:
         """Take in one event."""
         self._look_for_change(record.event)
+        self.objectives(record)
         match record.event:
             case RunStarted() as event:
                 self.started = event
@@ -104,7 +109,7 @@ class Summary:
                 self.failures.append(event)
             case MeshSampled() as event:
                 since = None if self._first_kill is None else record.monotonic - self._first_kill
-                self.mesh.add(event, since_kill_s=since, changed=self._changed)
+                self.mesh.add(event, since_kill_s=since, changed=self.has_changed)
             case ProbeSampled(ok=ok):
                 self.probes[ok] += not is_background(record)
             case SteadyStateSampled() | ExperimentAborted() as event:
@@ -116,14 +121,15 @@ class Summary:
             case event:
                 self._pods(event, record.monotonic)
                 self.faults.add(event)
+                self.told.add(event)
 
     def _look_for_change(self, event: Event) -> None:
         """Each scenario begins with a world that it has not changed."""
         match event:
             case ScenarioStarted():
-                self._changed = False
+                self.has_changed = False
             case UndoWritten() | PodKilled() | PodEvicted() | ContainerSignalled() | MachineStopped():
-                self._changed = True
+                self.has_changed = True
 
     def _undo(self, event: UndoDone | UndoFailed) -> None:
         if isinstance(event, UndoFailed):
@@ -210,6 +216,8 @@ class Summary:
                 for (scenario, probe), each in self.steady_state.items()
             ],
             "aborted": list(self.aborts),
+            "objectives": self.objectives.as_json(),
+            "notifications": self.told.as_json(),
             "undo": {
                 "done": self.undone,
                 "left": list(self.left_as_they_are),
@@ -226,7 +234,8 @@ class Summary:
 
     def lines(self) -> list[tuple[str, str]]:
         """The summary for people: a heading and what it says, a row each."""
-        rows = [("failures", count_line(each)) for each in self.failures]
+        rows = self.objectives.lines()
+        rows += [("failures", count_line(each)) for each in self.failures]
         if self.matched or self.killed or self.not_killed:
             rows.append(("pods", self._pods_line()))
         if self.recovered or self.missed:
@@ -241,7 +250,7 @@ class Summary:
         if self.undone or self.undo_failures:
             rows.append(("clean-up", self._undo_line()))
         rows += [("left", each) for each in self.left_as_they_are]
-        return rows
+        return rows + self.told.lines()
 
     def _steady_line(self, scenario: str, probe: str) -> str:
         figures = self.steady_state[scenario, probe]

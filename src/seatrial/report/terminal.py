@@ -1,8 +1,10 @@
 """The live account of a run on a terminal, and the closing summary there.
 
-Lines of `account` scroll by; below them a status line tells what is going on. Colours and the status line appear on a
+Lines of `account` scroll by; below them a status (`live`) tells what is going on. Colours and the status appear on a
 terminal only; elsewhere `closing` has the summary as plain text.
 """
+
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.status import Status
@@ -10,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from seatrial.report.account import Account, Line, Tone
-from seatrial.report.closing import summary_rows
+from seatrial.report.closing import Row, summary_rows
+from seatrial.report.live import LiveStatus
 from seatrial.report.plain import plain
 from seatrial.report.summary import Summary
 from seatrial.runtime.events import (
@@ -32,6 +35,7 @@ _STYLES: dict[Tone, str] = {
 }  # fmt: skip
 _LABEL_WIDTH = 12
 _NARROWEST = 20
+_REFRESHES_PER_SECOND = 5
 
 
 class TerminalReport:
@@ -41,12 +45,15 @@ class TerminalReport:
         self._console = console
         self._account = Account()
         self._status: Status | None = None
+        self._live = LiveStatus()
 
     def __call__(self, record: Record) -> None:
         """Show one event."""
         for line in self._account.lines(record):
             print_line(line, self._console)
-        self._show_status(record)
+        if self._console.is_terminal:
+            self._live(record)
+            self._show_status(record)
 
     def close(self) -> None:
         """Take the status line away and show the cursor again, however the run ended."""
@@ -69,21 +76,17 @@ class TerminalReport:
             case ScenarioFinished():
                 self._say("between scenarios")
             case PauseStarted(seconds=seconds):
-                self._say(f"pausing for {seconds:.0f} s")
+                self._say("next round", for_seconds=seconds)
             case FailureAwaited(seconds=seconds):
-                self._say("nothing can fail" if seconds is None else f"a failure in {seconds:.0f} s")
+                self._say("nothing can fail" if seconds is None else "the next failure", for_seconds=seconds)
             case StopRequested():
                 self._say("cleaning up")
 
-    def _say(self, what: str) -> None:
-        if not self._console.is_terminal:
-            return
-        text = plain(what, style="dim")
+    def _say(self, what: str, *, for_seconds: float | None = None) -> None:
+        self._live.say(what, until=None if for_seconds is None else self._console.get_time() + for_seconds)
         if self._status is None:
-            self._status = self._console.status(text)
+            self._status = self._console.status(self._live, refresh_per_second=_REFRESHES_PER_SECOND)
             self._status.start()
-        else:
-            self._status.update(text)
 
 
 def _progress(step: StepStarted | StepFinished) -> str:
@@ -95,14 +98,18 @@ def _progress(step: StepStarted | StepFinished) -> str:
 def print_summary(summary: Summary, console: Console) -> None:
     """Print the closing summary in columns."""
     rows = summary_rows(summary)
-    if not rows:
-        return
+    if rows:
+        console.print()
+        print_rows(rows, console)
+
+
+def print_rows(rows: Iterable[Row], console: Console) -> None:
+    """Print rows in columns."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for row in rows:
         table.add_row(row.heading, plain(row.text, style=row.style))
-    console.print()
     console.print(table)
 
 

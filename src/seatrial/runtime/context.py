@@ -14,12 +14,14 @@ from seatrial.kube.client import Client
 from seatrial.machines.driver import MachineDriver
 from seatrial.machines.none import NoMachines
 from seatrial.remote.executor import Executor, NoExecutor
+from seatrial.runtime.background_sample import BackgroundSample
 from seatrial.runtime.clock import Clock
 from seatrial.runtime.events import Event, EventStream, UndoWritten, Where
 from seatrial.runtime.failed_units import FailedUnits
 from seatrial.runtime.guardrails import Guardrails
 from seatrial.runtime.halt import HaltSwitch, NeverHalted
 from seatrial.runtime.journal import WrittenUndo
+from seatrial.runtime.judging import Judge, NoJudge
 from seatrial.runtime.randomness import Randomness
 from seatrial.runtime.run_journal import RunJournal
 from seatrial.runtime.scope import ScenarioScope
@@ -43,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nodes there are to match; None takes all nodes of the cluster. With `inventory_cloud`, machines of the cloud that no
     node runs on are matched, too. Where `kill_command` is not None, pods are killed by it on their machines, not
     through the API server; an empty one is what their container runtime has for that.
+    `trace_by_round` tells that each round is a trace of its own (`runtime.trace_ids`).
     """
 
     max_parallel: int = 50
@@ -51,12 +54,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Mapping[str, Sequence[str]] | None = None
     inventory_cloud: bool = False
     kill_command: str | None = None
+    trace_by_round: bool = False
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What a step, action or probe is handed beside its spec; `failed` in a scenario that is a failure.
 
-    `named_nodes` are those of the nodes that an action is done to which the policy names exactly.
+    `named_nodes` are those of the nodes that an action is done to which the policy names exactly. `sample` is what a
+    probe is a look of, where it is taken beside the steps.
     """
 
     run_id: str
@@ -68,12 +73,14 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     machines: MachineDriver = msgspec.field(default_factory=NoMachines)
     executor: Executor = msgspec.field(default_factory=NoExecutor)
     halt: HaltSwitch = msgspec.field(default_factory=NeverHalted)
+    judge: Judge = msgspec.field(default_factory=NoJudge)
     identity: Identity = msgspec.field(default_factory=Identity)
     settings: Settings = msgspec.field(default_factory=Settings)
     scope: ScenarioScope = msgspec.field(default_factory=ScenarioScope)
     where: Where = msgspec.field(default_factory=Where)
     failed: FailedUnits | None = None
     named_nodes: AbstractSet[str] = frozenset()
+    sample: BackgroundSample | None = None
 
     def at(self, *, where: Where, scope: ScenarioScope | None = None) -> "Context":
         """The same context at another place of the policy."""
@@ -96,7 +103,20 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         """
         written = await self.journal.write(undo, among=self.scope.undos)
         self.emit(UndoWritten(description=undo.description))
+        # What it undoes is sent next.
+        self.scope.changes((self.where, 0), at=self.clock.monotonic(), is_exact=False)
         return written
+
+    def mark_change(self, at: float, *, repetition: int = 0) -> None:
+        """Say that a change was made which was sent at that moment, where no undo is written right before it."""
+        self.scope.changes((self.where, repetition), at=at, is_exact=True)
+
+    @property
+    def traceparent(self) -> str:
+        """The header that makes a request from here a part of the run's trace."""
+        from seatrial.runtime.trace_ids import traceparent  # noqa: PLC0415 -- few runs are traced
+
+        return traceparent(self.run_id, self.where, by_round=self.settings.trace_by_round)
 
     def emit(self, event: Event) -> None:
         """Publish an event as happening here."""

@@ -27,7 +27,8 @@ from seatrial.runtime.undo import Undo
 
 T = TypeVar("T")
 
-_KEPT = timedelta(days=30)
+_RUNS_KEPT = timedelta(days=30)
+_DONE_KEPT = timedelta(days=1)
 _BEATS_BETWEEN_CLEARINGS = 500
 _RUN_COLUMNS = (
     "id, policy, seed, server, kubeconfig, context, machines, executor, disposable, started, who,"
@@ -295,12 +296,19 @@ def _guarded(path: Path, work: Callable[[], T]) -> T:
 
 
 def _dropping_what_is_old() -> tuple[tuple[str, tuple[object, ...]], ...]:
-    """The statements that drop undos that were done long ago, and runs that ended then and left nothing."""
-    long_ago = (datetime.now(UTC) - _KEPT).isoformat(timespec="milliseconds")
+    """The statements that drop undos that were done long ago, and runs that ended long ago and left nothing.
+
+    The latest undo stays: SQLite would give its number again, and a run tells by their numbers which came later.
+    """
+    done, ended = (_ago(kept) for kept in (_DONE_KEPT, _RUNS_KEPT))
     return (
-        ("DELETE FROM undo WHERE state = 'done' AND written < ?", (long_ago,)),
-        ("DELETE FROM run WHERE finished < ? AND NOT EXISTS (SELECT 1 FROM undo WHERE run_id = run.id)", (long_ago,)),
+        ("DELETE FROM undo WHERE state = 'done' AND written < ? AND id < (SELECT max(id) FROM undo)", (done,)),
+        ("DELETE FROM run WHERE finished < ? AND NOT EXISTS (SELECT 1 FROM undo WHERE run_id = run.id)", (ended,)),
     )
+
+
+def _ago(span: timedelta) -> str:
+    return (datetime.now(UTC) - span).isoformat(timespec="milliseconds")
 
 
 def _now() -> str:

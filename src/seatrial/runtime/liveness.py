@@ -88,6 +88,8 @@ async def _beat_on(beat: Callable[[], Awaitable[None]], seconds: float) -> None:
             if not failed:
                 _log.warning("no heartbeat: %s; another host may take this run for dead", error.message)
             failed = True
+        else:
+            failed = False
 
 
 def _by_version_1(process: ProcessIdentity) -> Liveness:

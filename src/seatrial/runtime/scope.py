@@ -6,12 +6,13 @@ longer than the step itself (the recovery of a killed pod): the scenario waits f
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Hashable
 from typing import Any
 
 import msgspec
 
 from seatrial.errors import SeatrialError
+from seatrial.runtime.sightings import Sightings
 from seatrial.runtime.verdict import Outcome, combine, not_carried_out
 
 _log = logging.getLogger(__name__)
@@ -48,6 +49,12 @@ class _Promise(msgspec.Struct, frozen=True):
     give_up: Callable[[], Outcome]
 
 
+class _Change(msgspec.Struct, frozen=True):
+    where: Hashable
+    at: float
+    is_exact: bool
+
+
 class ScenarioScope:
     """Owns every task a scenario leaves running; none outlives `close`.
 
@@ -60,9 +67,33 @@ class ScenarioScope:
         self._observers: dict[asyncio.Task[Outcome], Observation] = {}
         self._promises: list[_Promise] = []
         self._withdrawn: list[asyncio.Task[Outcome]] = []
+        self.sightings = Sightings()
+        """What its parts let each other know."""
+        self.early: dict[int, Any] = {}
+        """What was begun before the first step for one that comes later, by the identity of that step's model."""
+        self.shared: dict[type, Any] = {}
+        """What several steps work on together, one of each type."""
+        self._change: _Change | None = None
         self._done_before = frozenset(done)
         self._done: set[str] = set()
         self._done_no_more: set[str] = set()
+
+    def changes(self, where: Hashable, *, at: float, is_exact: bool) -> None:
+        """Remember when a change is made: `where` tells the changes of one action from those of the next.
+
+        Of several requests of one action the first counts. One that is exact stands for what was only near it.
+        """
+        last = self._change
+        if last is not None and last.where == where:
+            if last.is_exact and not is_exact:
+                return
+            at = min(at, last.at) if last.is_exact is is_exact else at
+        self._change = _Change(where, at, is_exact)
+
+    @property
+    def last_change(self) -> float | None:
+        """When the last change was made, on the loop's clock: the moment before its first request; None without one."""
+        return self._change.at if self._change else None
 
     def did(self, what: str, *, instead_of: str = "") -> None:
         """Remember what was done here: a step that is tried again and finds it so is to count it as done.

@@ -26,6 +26,7 @@ from seatrial.runtime.context import Context
 from seatrial.runtime.plan import StepPlan
 from seatrial.runtime.verdict import PASSED, Outcome, not_carried_out, nothing_to_do
 from seatrial.steps.proxy_address import proxy_url
+from seatrial.steps.readiness import track_readiness
 from seatrial.steps.step_type import StepType
 from seatrial.targets.guardrails import guard_namespace, refuse
 
@@ -66,11 +67,26 @@ async def run(spec: Kubectl, context: Context) -> Outcome:
             return refuse(reasons, context)
         program = KubectlProgram(binary=spec.program, cluster=cluster, proxy=spec.proxy) if spec.program else None
         if spec.action == "apply":
-            await apply_manifests(manifests, here, applier=program, kept=not spec.auto_delete)
-            return PASSED
+            return await _apply(spec, manifests, context, by=here, program=program)
         victims, missing = await find_victims(manifests, here, restored=spec.auto_delete)
         await delete_victims(victims, here, deleter=program)
         return not_carried_out(f"can't delete what isn't there: {', '.join(missing)}") if missing else PASSED
+
+
+async def _apply(
+    spec: Kubectl, manifests: Sequence[Manifest], context: Context, *, by: Context, program: KubectlProgram | None
+) -> Outcome:
+    """Apply with the client of `by`, which ends with the step; what comes of it is watched with the run's own."""
+    kept = not spec.auto_delete
+    tracker = await track_readiness(manifests, context, kept=kept)
+    if tracker is None:
+        await apply_manifests(manifests, by, applier=program, kept=kept)
+        return PASSED
+    try:
+        await apply_manifests(manifests, by, applier=program, kept=kept, on_created=tracker.created)
+    finally:
+        tracker.all_created()
+    return PASSED
 
 
 async def plan(spec: Kubectl, context: Context) -> StepPlan:

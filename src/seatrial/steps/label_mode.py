@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from seatrial.actions.pods.kill import kill_pods, plan_kills, unmet_kill_needs
 from seatrial.policy.base import Model
 from seatrial.policy.scalars import FilledItems
+from seatrial.policy.times import Timezone
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import PodSpared, TargetsChosen, TargetsFiltered
 from seatrial.runtime.plan import StepPlan
 from seatrial.runtime.verdict import Outcome, nothing_to_do
 from seatrial.steps.step_type import StepType
-from seatrial.targets.filters import Timezone
 from seatrial.targets.impact import budget_impacts, owner_impacts
 from seatrial.targets.labelled_pods import Choice, choose_labelled
 from seatrial.targets.pod_matchers.reader import in_words

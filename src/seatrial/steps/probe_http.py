@@ -118,6 +118,10 @@ class ProbeHTTP(Model):
     """Accept any TLS certificate. A Service's has to bear the name `NAME.NAMESPACE.svc` otherwise.
     The API server's proxy never looks at it."""
 
+    traceparent: bool = False
+    """Send the header `traceparent` (W3C Trace Context), by which what the request causes becomes a part of the run's
+    trace; see `--otlp-endpoint`. One under `headers` is sent instead."""
+
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
         """What a Service can't be asked by one of the ways."""
@@ -153,15 +157,25 @@ def _list_of(given: Any) -> list[Any]:
 
 async def run(spec: ProbeHTTP, context: Context) -> Outcome:
     """Send HTTP requests and fail unless every answer has the expected status."""
+    headers = spec.header_map
+    if spec.traceparent and "traceparent" not in {name.lower() for name in headers}:
+        headers["traceparent"] = context.traceparent
     async with probe_session() as session:
         route = await _route(spec, session, context)
         target = public(join(route.target, spec.endpoint))
 
         async def look() -> Look:
-            return await _request(spec, route)
+            return await _request(spec, route, headers)
 
+        asked = spec.target.spec
         return await sample(
-            spec, context, what=f"{spec.method.upper()} {target}", target=target, via=route.via, look=look
+            spec,
+            context,
+            what=f"{spec.method.upper()} {target}",
+            target=target,
+            via=route.via,
+            look=look,
+            service=(asked.namespace, asked.name) if isinstance(asked, ServiceTarget) else None,
         )
 
 
@@ -181,13 +195,13 @@ async def _route(spec: ProbeHTTP, session: aiohttp.ClientSession, context: Conte
     )
 
 
-async def _request(spec: ProbeHTTP, route: Route) -> Look:
+async def _request(spec: ProbeHTTP, route: Route, headers: Mapping[str, str]) -> Look:
     try:
         answer = await route.send(
             spec.method,
             spec.endpoint,
             timeout_seconds=spec.timeout_ms / 1000,
-            headers=spec.header_map,
+            headers=headers,
             body=spec.body,
         )
     except NoAnswer as error:

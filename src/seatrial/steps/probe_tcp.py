@@ -80,7 +80,11 @@ async def run(spec: ProbeTCP, context: Context) -> Outcome:
     async def look() -> Look:
         return await route.look(timeout_seconds=spec.timeout_ms / 1000)
 
-    return await sample(spec, context, what=f"TCP {route.target}", target=route.target, via=route.via, look=look)
+    target = spec.target.spec
+    service = (target.namespace, target.name) if isinstance(target, TcpService) else None
+    return await sample(
+        spec, context, what=f"TCP {route.target}", target=route.target, via=route.via, look=look, service=service
+    )
 
 
 async def _route(spec: ProbeTCP, context: Context) -> TcpRoute:

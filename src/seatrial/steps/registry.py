@@ -42,9 +42,12 @@ def policy_model() -> type[Policy]:
         observe=Items[Annotated[Any, observer]],
         steady_state=Annotated[Any, LateModel(_steady_state)] | None,
         abort_when=Items[Annotated[Any, LateModel(_abort_condition)]],
+        objectives=Items[Annotated[Any, LateModel.at("seatrial.policy.objectives:Objective")]],
     )
     strategy = _refine(RunStrategy, failures=Items[Annotated[Any, LateModel(_failure)]])
-    config = _refine(Config, run_strategy=strategy)
+    schedule = Annotated[Any, LateModel.at("seatrial.policy.schedule:Schedule")]
+    notification = Annotated[Any, LateModel.at("seatrial.policy.notifications:Notification")]
+    config = _refine(Config, run_strategy=strategy, schedule=schedule | None, notify=Items[notification])
     return _refine(Policy, config=config, scenarios=Items[scenario])  # type: ignore[valid-type] # made above
 
 

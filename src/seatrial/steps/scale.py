@@ -139,8 +139,18 @@ async def run(spec: Scale, context: Context) -> Outcome:
     if change.before == change.after:
         return nothing_to_do(f"{change} has {_replicas(change.after)} already{change.note}")
     async with _watch(change, context) as watch:
-        sent = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         await _scale(spec, change, context)
+        # The moment before the request, without looking at the object and writing down how it is put back.
+        sent = max(begun, context.scope.last_change or begun)
+
+        def measured(until: float, *, is_lower_bound: bool = False) -> None:
+            taken = MeasurementTaken(
+                name="timeToScale", of=str(change), seconds=until - sent, is_lower_bound=is_lower_bound
+            )
+            context.emit(taken)
+
         if not spec.wait:
             context.emit(ProofMissing(subject=str(change), reason="wait: false, so nobody saw it scaled"))
             return PASSED
@@ -148,13 +158,18 @@ async def run(spec: Scale, context: Context) -> Outcome:
             async with asyncio.timeout(spec.timeout):
                 reached = await _until_scaled(change, watch)
         except TimeoutError:
+            measured(watch.seen_until, is_lower_bound=True)
             return failed(await _how_far(spec, change, context))
+        except asyncio.CancelledError:
+            measured(watch.seen_until, is_lower_bound=True)
+            raise
     if reached is None:
+        measured(loop.time(), is_lower_bound=True)
         return not_carried_out(f"{change} was deleted before it had {_replicas(change.after)}")
     context.emit(
         FaultProven(subject=str(change), proof=f"{_ready(change.after)} of {change.after}, {change.before} before")
     )
-    context.emit(MeasurementTaken(name="timeToScale", of=str(change), seconds=reached - sent))
+    measured(reached)
     return PASSED
 
 

@@ -11,6 +11,10 @@ from seatrial.runtime.plan import StepPlan
 from seatrial.runtime.verdict import Outcome
 
 
+async def _nothing_early(_spec: Any, _context: Context) -> None:
+    pass
+
+
 async def _nothing_unmet(_spec: Any, _context: Context) -> tuple[str, ...]:
     return ()
 
@@ -21,6 +25,8 @@ class StepType(msgspec.Struct, frozen=True, kw_only=True):
     `run(spec, context)` carries it out; `plan(spec, context)` tells what it would do, changing nothing.
     `unmet_needs(spec, context)` tells, one sentence each, what it can't do without and isn't there (a cloud, a way to
     run commands on machines): all steps of a scenario are asked before the first begins, so that nothing is touched.
+    `begin_early(spec, context)` begins what has to be there before the first step of the scenario, for one that comes
+    later: it may leave observers in the scenario's scope, and changes nothing.
     `changes_nothing` marks a step that only looks: it may run again and again beside other steps, as a sample.
     """
 
@@ -30,3 +36,4 @@ class StepType(msgspec.Struct, frozen=True, kw_only=True):
     plan: Callable[[Any, Context], Awaitable[StepPlan]]
     changes_nothing: bool = False
     unmet_needs: Callable[[Any, Context], Awaitable[tuple[str, ...]]] = _nothing_unmet
+    begin_early: Callable[[Any, Context], Awaitable[None]] = _nothing_early

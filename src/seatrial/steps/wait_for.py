@@ -5,7 +5,7 @@ probe can tell is looked at again and again.
 """
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -14,7 +14,7 @@ from seatrial.policy.scalars import Number, Seconds
 from seatrial.runtime.context import Context
 from seatrial.runtime.events import MeasurementTaken
 from seatrial.runtime.plan import StepPlan
-from seatrial.runtime.verdict import PASSED, Outcome
+from seatrial.runtime.verdict import PASSED, Outcome, Verdict, nothing_to_do
 from seatrial.steps import probe_command, probe_dns, probe_http, probe_tcp
 from seatrial.steps.probe_command import ProbeCommand
 from seatrial.steps.probe_dns import ProbeDNS
@@ -26,12 +26,13 @@ from seatrial.steps.waits.objects import (
     DeploymentWait,
     JobWait,
     NodeWait,
+    ObjectsWait,
     PodWait,
     ReadyPods,
     StatefulSetWait,
     wait_for_objects,
 )
-from seatrial.steps.waits.probes import wait_for_probe
+from seatrial.steps.waits.probes import ProbeWait, wait_for_probe
 from seatrial.steps.waits.wait import Wait
 
 _PROBES = {step.model: step for step in (probe_http.STEP, probe_tcp.STEP, probe_dns.STEP, probe_command.STEP)}
@@ -90,24 +91,56 @@ class WaitFor(Model):
     interval_seconds: Annotated[Number, Field(gt=0)] = Field(default=0.5, alias="interval")
     """The pause between two looks of a probe, in seconds. Objects need none: their changes are followed."""
 
+    since: Literal["wait", "change"] = "wait"
+    """From when the time is measured: from the beginning of this step, or from the last change that a step of the
+    scenario made: the moment before its first request. Objects are followed from before the first step then, so that
+    a change is timed right also where this step comes late."""
+
     measurement: Annotated[str, Field(min_length=1)] = "waitFor"
     """The name under which the time it took is published."""
 
 
 async def run(spec: WaitFor, context: Context) -> Outcome:
-    """Wait until it holds, and publish how long that took."""
-    begun = asyncio.get_running_loop().time()
-    wait = _wait(spec, context)
+    """Wait until it holds, and publish how long that took; where it took too long, that it takes longer."""
+    wait: Wait = context.scope.early.pop(id(spec), None) or _wait(spec, context)
+    begun = now = asyncio.get_running_loop().time()
+    change = context.scope.last_change
+    if spec.since == "change" and change is not None:
+        begun = change
+
+    def measured(seconds: float, *, is_lower_bound: bool = False) -> None:
+        taken = MeasurementTaken(
+            name=spec.measurement, of=wait.what, seconds=max(0.0, seconds), is_lower_bound=is_lower_bound
+        )
+        context.emit(taken)
+
     try:
-        async with asyncio.timeout(spec.timeout_seconds):
-            since = await wait.until(holds_for_seconds=spec.holds_for_seconds)
+        async with asyncio.timeout_at(now + spec.timeout_seconds):
+            since = await wait.until(holds_for_seconds=spec.holds_for_seconds, not_before=begun)
     except TimeoutError:
-        return await wait.too_late(timeout_seconds=spec.timeout_seconds)
-    context.emit(MeasurementTaken(name=spec.measurement, of=wait.what, seconds=max(0.0, since - begun)))
+        outcome, until = await wait.too_late(timeout_seconds=spec.timeout_seconds), wait.known_missing_until()
+        if outcome.verdict is Verdict.FAILED and until is not None and until >= begun:
+            measured(until - begun, is_lower_bound=True)
+        return outcome
+    except asyncio.CancelledError:
+        if (until := wait.known_missing_until()) is not None and until >= begun:
+            measured(until - begun, is_lower_bound=True)
+        raise
+    if spec.since == "change" and change is None:
+        return nothing_to_do(f"{wait.what}: it holds, but no step has changed anything before, so nothing is measured")
+    measured(since - begun)
     return PASSED
 
 
-def _wait(spec: WaitFor, context: Context) -> Wait:
+async def begin_early(spec: WaitFor, context: Context) -> None:
+    """Follow the changes from before the first step, where the time is that since a change: none is missed then."""
+    wait = _wait(spec, context)
+    if spec.since == "change" and isinstance(wait, ObjectsWait):
+        context.scope.early[id(spec)] = wait
+        context.scope.observe(wait.begin_early, name=f"wait for {wait.what}")
+
+
+def _wait(spec: WaitFor, context: Context) -> ObjectsWait | ProbeWait:
     target: Any = spec.until.spec
     step = _PROBES.get(type(target))
     if step is not None:
@@ -127,4 +160,4 @@ async def plan(spec: WaitFor, context: Context) -> StepPlan:
     )
 
 
-STEP = StepType(key="waitFor", model=WaitFor, run=run, plan=plan, changes_nothing=True)
+STEP = StepType(key="waitFor", model=WaitFor, run=run, plan=plan, changes_nothing=True, begin_early=begin_early)

@@ -10,7 +10,7 @@ import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from functools import cache
-from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, Field
 
@@ -18,12 +18,9 @@ from seatrial.kube.objects import Pod
 from seatrial.kube.pod_status import printed_status
 from seatrial.policy.base import Complaint, Model, OneKey, complain, option
 from seatrial.policy.scalars import Fraction, Integer, Items
-from seatrial.policy.wording import quote
+from seatrial.policy.times import DAYS, Day, TimeOfDay, Timezone
 
 T = TypeVar("T")
-
-Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-DAYS: tuple[Day, ...] = get_args(Day)
 
 
 @cache
@@ -41,21 +38,8 @@ def _as_regex(value: str) -> str:
     return value
 
 
-def _as_timezone(value: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(value)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise complain(
-            f"is {quote(value)}, which is no timezone of the IANA database (such as Europe/Vienna)"
-        ) from None
-    return value
-
-
 Regex = Annotated[str, AfterValidator(_as_regex)]
 """A regular expression of Python's `re`, compared from the start of the text, ignoring case."""
-
-Timezone = Annotated[str, AfterValidator(_as_timezone)]
-"""The name of a timezone in the IANA database."""
 
 
 class PodProperty(Model):
@@ -70,19 +54,6 @@ class PodProperty(Model):
 
     negative: bool = False
     """Keep the pods that don't match instead."""
-
-
-class TimeOfDay(Model):
-    """A time of the day."""
-
-    hour: Annotated[Integer, Field(ge=0, le=23)]
-    """0 to 23."""
-
-    minute: Annotated[Integer, Field(ge=0, le=59)] = 0
-    """0 to 59."""
-
-    second: Annotated[Integer, Field(ge=0, le=59)] = 0
-    """0 to 59."""
 
 
 class DayTime(Model):
@@ -228,7 +199,7 @@ def _hours(spec: DayTime) -> str:
 
 
 def _time_of(spec: TimeOfDay | None, default: time) -> time:
-    return time(spec.hour, spec.minute, spec.second) if spec else default
+    return spec.as_time() if spec else default
 
 
 def _day_of(moment: datetime) -> Day:

@@ -5,13 +5,15 @@ an agent that isn't there loses metrics, which is said once, and hurts nothing, 
 """
 
 import logging
+from math import isfinite
 from typing import Any
 
 from seatrial import __version__
 from seatrial.errors import UsageError
 from seatrial.runtime.events import Record
-from seatrial.telemetry.metrics import BUILD_INFO, IN_FLIGHT, Limits, Sample
-from seatrial.telemetry.samples import samples_of
+from seatrial.telemetry.limits import Limits
+from seatrial.telemetry.metrics import BUILD_INFO, IN_FLIGHT, Change, Sample
+from seatrial.telemetry.standing import StandingLevels
 
 PREFIX = "powerfulseal."
 _LIBRARY = "datadog.dogstatsd"
@@ -28,14 +30,16 @@ class DatadogReport:
         self._statsd = _client()
         self._first_trouble = _FirstOnly()
         logging.getLogger(_LIBRARY).addFilter(self._first_trouble)
+        self._levels = StandingLevels()
         self._limits = Limits()
         self._in_flight = 0.0
         self._send(Sample(BUILD_INFO, (__version__,)))
 
     def __call__(self, record: Record) -> None:
         """Send what an event means."""
-        for sample in samples_of(record.event):
-            self._send(self._limits.apply(sample))
+        for change in self._levels.changes_of(record):
+            if (kept := self._limits.apply(change)) is not None:
+                self._send(kept)
 
     def close(self) -> None:
         """Send what waits to be sent."""
@@ -43,24 +47,26 @@ class DatadogReport:
         self._statsd.close_socket()
         logging.getLogger(_LIBRARY).removeFilter(self._first_trouble)
 
-    def _send(self, sample: Sample) -> None:
-        metric = sample.metric
+    def _send(self, change: Change) -> None:
+        if change.value is None or not isfinite(change.value):
+            return  # a level that ends isn't sent any more; and there are no infinite ones in Datadog
+        metric = change.metric
         name = datadog_name(metric.name)
-        tags = [f"{label}:{value}" for label, value in zip(metric.labels, sample.labels, strict=True)]
+        tags = [f"{label}:{value}" for label, value in zip(metric.labels, change.labels, strict=True)]
         match metric.kind:
             case "counter":
-                self._statsd.increment(name, sample.value, tags=tags)
+                self._statsd.increment(name, change.value, tags=tags)
             case "histogram":
-                self._statsd.histogram(name, sample.value, tags=tags)
+                self._statsd.histogram(name, change.value, tags=tags)
             case "gauge":
-                self._statsd.gauge(name, self._level(sample), tags=tags)
+                self._statsd.gauge(name, self._level(change), tags=tags)
 
-    def _level(self, sample: Sample) -> float:
+    def _level(self, change: Change) -> float:
         """What a gauge stands at: DogStatsD wants levels, not changes."""
-        if sample.metric is not IN_FLIGHT:
-            return sample.value
-        self._in_flight += sample.value
-        return self._in_flight
+        if isinstance(change, Sample) and change.metric is IN_FLIGHT:
+            self._in_flight += change.value
+            return self._in_flight
+        return change.value or 0.0
 
 
 def datadog_name(name: str) -> str:

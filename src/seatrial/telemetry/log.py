@@ -7,6 +7,7 @@ events hold none.
 import logging
 import re
 import sys
+from datetime import datetime
 from enum import Enum
 from typing import Any, Literal, TextIO
 
@@ -24,17 +25,26 @@ from seatrial.runtime.events import (
     HaltUnreadable,
     MachineSkipped,
     MachineStopFailed,
+    MeasurementMissed,
+    MeasurementTaken,
     MeshSampled,
     NodeRef,
+    NotificationFailed,
+    ObjectiveJudged,
+    ObjectiveStatus,
     PodKillSkipped,
     PodRef,
+    PolicyRejected,
+    PolicyReloaded,
     ProbeSampled,
     ProofMissing,
     Record,
     RecoveryMissed,
     ReplacementForeseen,
     RunHalted,
+    SampleTaken,
     ScenarioStarted,
+    ScheduleMissed,
     SteadyStateLost,
     StopRequested,
     UndoFailed,
@@ -49,33 +59,54 @@ _WORD_RE = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def configure_logging(
-    *, log_format: LogFormat, verbose: int = 0, silent: bool = False, plain: bool = False, stream: TextIO | None = None
+    *,
+    log_format: LogFormat,
+    verbose: int = 0,
+    silent: bool = False,
+    plain: bool = False,
+    stream: TextIO | None = None,
+    file: logging.Handler | None = None,
 ) -> None:
-    """Send this process's log lines, Seatrial's and the libraries' warnings, to standard error.
+    """Send this process's log lines, Seatrial's and the libraries' warnings, to standard error, and to a file.
 
-    `plain` forbids colours, which text lines have on a terminal otherwise.
+    `plain` forbids colours, which text lines have on a terminal otherwise; `silent` does not concern the file.
     """
     target = stream or sys.stderr
-    level = logging.ERROR if silent else (logging.DEBUG if verbose else logging.INFO)
     handler = logging.StreamHandler(target)
     handler.setFormatter(JsonLines() if log_format == "json" else TextLines(colours=target.isatty() and not plain))
+    handler.addFilter(lambda record: not silent or record.levelno >= logging.ERROR)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [handler, *([file] if file else [])]
     root.setLevel(logging.WARNING)
-    logging.getLogger("seatrial").setLevel(level)
+    logging.getLogger("seatrial").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def file_logger(file: logging.Handler) -> logging.Logger:
+    """A logger whose lines go to a file alone, for what is shown in another way elsewhere."""
+    logger = logging.getLogger("seatrial.file")
+    logger.handlers[:] = [file]
+    logger.propagate = False
+    return logger
+
+
+_LEFT_OUT: dict[type[Event], frozenset[str]] = {
+    MeshSampled: frozenset({"names", "calls_ms"}),  # each look at goldpinger's graph, call by call
+    PolicyReloaded: frozenset({"policy_text", "digests"}),
+}
 
 
 class LogReport:
     """A listener that writes each event as a log line."""
 
-    def __init__(self) -> None:
-        self._logger = logging.getLogger("seatrial")
+    def __init__(self, logger: logging.Logger | None = None) -> None:
+        self._logger = logger or logging.getLogger("seatrial")
         self._mesh: tuple[int, tuple[str, ...], str] | None = None
 
     def __call__(self, record: Record) -> None:
         """Log one event."""
         event = record.event
-        values = {name: _plain(getattr(event, name)) for name in event.__struct_fields__}
+        left_out = _LEFT_OUT.get(type(event), ())
+        values = {name: _plain(getattr(event, name)) for name in event.__struct_fields__ if name not in left_out}
         where = record.where
         place = {"round": where.round or None, "scenario": where.scenario or None, "step": where.step}
         said = {key: value for key, value in {**place, **values}.items() if value not in (None, "", [])}
@@ -89,6 +120,10 @@ class LogReport:
         match event:
             case ProbeSampled() if where.scenario and where.step is None:
                 return logging.DEBUG  # one of many samples beside the steps
+            case NotificationFailed(again=True, lost=False):
+                return logging.DEBUG  # said when it began to fail
+            case SampleTaken():
+                return logging.DEBUG  # likewise
             case CommandOutput():
                 return logging.DEBUG  # what the command came to is told at its end
             case UndoFailed():
@@ -116,10 +151,16 @@ def _is_warning(event: Event) -> bool:
             return True
         case CommandExecuted(exit_code=code) if code != 0:
             return True
+        case NotificationFailed():
+            return True
         case GuardrailHeld() | ReplacementForeseen() | ProofMissing() | SteadyStateLost() | ExperimentAborted():
             return True
-        case FailureAwaited(seconds=None):
+        case MeasurementMissed() | MeasurementTaken(is_lower_bound=True):
             return True
+        case FailureAwaited(seconds=None) | ScheduleMissed() | PolicyRejected():
+            return True
+        case ObjectiveJudged(status=status, previous=previous, problem=problem):
+            return bool(problem) or (status is ObjectiveStatus.VIOLATED and previous is not status)
         case UndoRetried() | RunHalted() | HaltUnreadable() | EarlierRunFound() | ChangesKept():
             return True
     return False
@@ -135,6 +176,8 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
     if isinstance(value, float):
         return round(value, 1 if abs(value) >= 100 else 3)
     if isinstance(value, Verdict | Enum):

@@ -15,41 +15,80 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    make_wsgi_app,
     start_http_server,
 )
 
 from seatrial import __version__
 from seatrial.errors import UsageError
 from seatrial.runtime.events import Record
-from seatrial.telemetry.metrics import BEFORE_ANYTHING, BUILD_INFO, METRICS, Limits, Metric, Sample
-from seatrial.telemetry.samples import samples_of
+from seatrial.telemetry.limits import Limits
+from seatrial.telemetry.metrics import BEFORE_ANYTHING, BUILD_INFO, METRICS, Change, Level, Metric, Sample
+from seatrial.telemetry.scrapes import Scrapes
+from seatrial.telemetry.standing import StandingLevels
 
 
 class PrometheusReport:
-    """A listener that keeps every metric in a registry of its own."""
+    """A listener that keeps every metric in a registry of its own.
 
-    def __init__(self) -> None:
+    Args:
+        of_process: whether the registry has the `process_` and `python_` series of Seatrial itself as well.
+    """
+
+    def __init__(self, *, of_process: bool = True) -> None:
         self.registry = CollectorRegistry()
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        self.scrapes = Scrapes()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector) if of_process else ():
             collector(registry=self.registry)
-        self._series = {metric.name: _series(metric, self.registry) for metric in METRICS}
+        # A gauge without labels has a series, at 0, as soon as it is registered: these wait for something to say.
+        self._hidden = {metric.name for metric in METRICS if metric.kind == "gauge" and not metric.labels}
+        self._series = {
+            metric.name: _series(metric, None if metric.name in self._hidden else self.registry) for metric in METRICS
+        }
+        self._standing: set[tuple[str, tuple[str, ...]]] = set()
+        self._levels = StandingLevels()
         self._limits = Limits()
         for sample in (*BEFORE_ANYTHING, Sample(BUILD_INFO, (__version__,))):
             self._take(sample)
 
     def __call__(self, record: Record) -> None:
         """Count what an event means."""
-        for sample in samples_of(record.event):
-            self._take(self._limits.apply(sample))
+        for change in self._levels.changes_of(record):
+            if (kept := self._limits.apply(change)) is not None:
+                self._take(kept)
 
-    def _take(self, sample: Sample) -> None:
-        series = self._series[sample.metric.name]
-        if sample.labels:
-            series = series.labels(*sample.labels)
-        if sample.metric.kind == "histogram":
-            series.observe(sample.value)
+    def _take(self, change: Change) -> None:
+        if isinstance(change, Level):
+            self._set(change)
+            return
+        series = self._series_of(change.metric, change.labels)
+        if change.metric.kind == "histogram":
+            series.observe(change.value)
         else:
-            series.inc(sample.value)
+            series.inc(change.value)
+
+    def _set(self, level: Level) -> None:
+        series = (level.metric.name, level.labels)
+        if level.value is not None:
+            self._standing.add(series)
+            self._series_of(level.metric, level.labels).set(level.value)
+        elif series in self._standing:
+            self._standing.remove(series)
+            self._end(level.metric, level.labels)
+
+    def _series_of(self, metric: Metric, labels: tuple[str, ...]) -> Any:
+        series = self._series[metric.name]
+        if metric.name in self._hidden:
+            self._hidden.remove(metric.name)
+            self.registry.register(series)
+        return series.labels(*labels) if labels else series
+
+    def _end(self, metric: Metric, labels: tuple[str, ...]) -> None:
+        if labels:
+            self._series[metric.name].remove(*labels)
+        else:
+            self._hidden.add(metric.name)
+            self.registry.unregister(self._series[metric.name])
 
 
 @contextmanager
@@ -67,6 +106,7 @@ def served(report: PrometheusReport, *, host: str, port: int) -> Iterator[int]:
             f"can't serve metrics on {where}: {error.strerror or error}",
             hint="name another --prometheus-port or --prometheus-host",
         ) from error
+    server.set_app(report.scrapes.noting(make_wsgi_app(report.registry)))
     try:
         yield server.server_port
     finally:
@@ -75,7 +115,7 @@ def served(report: PrometheusReport, *, host: str, port: int) -> Iterator[int]:
         thread.join()
 
 
-def _series(metric: Metric, registry: CollectorRegistry) -> Any:
+def _series(metric: Metric, registry: CollectorRegistry | None) -> Any:
     match metric.kind:
         case "counter":
             return Counter(metric.name, metric.meaning, metric.labels, registry=registry)

@@ -1,6 +1,7 @@
 """What each event means to the metrics: the one place that counts.
 
-Prometheus, Datadog and the lines on standard output carry the same samples, so they can't disagree.
+Prometheus, Datadog and the lines on standard output carry the same changes, so they can't disagree. What is known of
+objectives is in `objective_levels`.
 """
 
 from collections.abc import Iterator
@@ -16,21 +17,30 @@ from seatrial.runtime.events import (
     GuardrailHeld,
     MachineStopFailed,
     MachineStopped,
-    MeasurementTaken,
     MeshSampled,
     NodesChosen,
+    NotificationFailed,
+    NotificationSent,
+    ObjectiveJudged,
+    OutageSeen,
+    PauseStarted,
     PodEvicted,
     PodKilled,
     PodKillSkipped,
     PodRecovered,
+    PolicyRejected,
+    PolicyReloaded,
     ProbeSampled,
     ProofMissing,
+    Record,
     RecoveryMissed,
     RoundStarted,
     RunFinished,
     RunHalted,
+    SampleTaken,
     ScenarioFinished,
     ScenarioStarted,
+    ScheduleMissed,
     SteadyStateRegained,
     SteadyStateSampled,
     StepFinished,
@@ -41,6 +51,7 @@ from seatrial.runtime.events import (
     UndoRetried,
 )
 from seatrial.runtime.verdict import Verdict
+from seatrial.slo.measurements import PASSED, measurements_of
 from seatrial.telemetry.metrics import (
     ABORTS,
     CONTAINER_SECONDS,
@@ -50,39 +61,60 @@ from seatrial.telemetry.metrics import (
     EXECUTE_FAILED,
     FAULTS,
     GUARDRAILS,
+    HALTED,
     HALTS,
     IN_FLIGHT,
     MEASUREMENT_SECONDS,
+    MEASUREMENTS_CUT_SHORT,
     MESH_FAILED,
+    NEXT_ROUND_AT,
     NODES_STOPPED,
+    NOTIFICATIONS,
+    OUTAGE_SECONDS,
     POD_KILLS,
+    POLICY_REJECTED,
     PROBABILITY_NOT_PASSED,
     PROBE_SECONDS,
     PROBES,
     RECOVERIES_MISSED,
     RECOVERY_SECONDS,
+    ROUND_STARTED_AT,
     ROUNDS,
+    RUN_FINISHED_AT,
     RUN_SECONDS,
+    RUN_VERDICT,
     RUNS,
+    SCENARIO_FINISHED_AT,
     SCENARIO_RUNS,
     SCENARIO_SECONDS,
+    SCENARIO_VERDICT,
+    SCHEDULE_MISSED,
+    STEADY_STATE_LATENCY,
     STEADY_STATE_OUTAGES,
     STEADY_STATE_SAMPLES,
     STEP_SECONDS,
     STEPS,
     UNDO_RETRIES,
     UNDOS,
+    Change,
+    Level,
     Sample,
 )
+from seatrial.telemetry.objective_levels import levels_of
 
 _MOMENTS = ("gone", "created", "scheduled", "running", "ready")
 _RESULTS = {Verdict.PASSED: "success", Verdict.FAILED: "fail", Verdict.INCONCLUSIVE: "inconclusive"}
 
 
-def samples_of(event: Event) -> Iterator[Sample]:
+def changes_of(record: Record) -> Iterator[Change]:
     """What an event means to the metrics."""
-    for reader in (_faults_on_pods, _faults_on_machines, _choices, _observations, _progress, _clean_up):
+    event = record.event
+    for reader in (_faults_on_pods, _faults_on_machines, _choices, _observations, _steady_states, _progress, _clean_up):
         yield from reader(event)
+    yield from _measurements(record)
+    yield from _standing(event, at=record.time.timestamp())
+    if isinstance(event, ObjectiveJudged):
+        yield from levels_of(event, scenario=record.where.scenario, at=record.time.timestamp())
 
 
 def _faults_on_pods(event: Event) -> Iterator[Sample]:
@@ -136,19 +168,35 @@ def _observations(event: Event) -> Iterator[Sample]:
                 yield Sample(PROBE_SECONDS, (target,), ms / 1000)
         case MeshSampled(failed=failed) if failed:
             yield Sample(MESH_FAILED, (), len(failed))
-        case MeasurementTaken(name=name, seconds=seconds):
-            yield Sample(MEASUREMENT_SECONDS, (name,), seconds)
-        case SteadyStateSampled(probe=probe, samples=samples, failed=failed, unseen=unseen):
-            counts = {"ok": samples - failed - unseen, "failed": failed, "unseen": unseen}
-            yield from (Sample(STEADY_STATE_SAMPLES, (probe, result), count) for result, count in counts.items())
-        case SteadyStateRegained(probe=probe, seconds=seconds):
-            yield Sample(STEADY_STATE_OUTAGES, (probe,), seconds)
         case FaultProven():
             yield Sample(FAULTS, ("proven",))
         case FaultCleared():
             yield Sample(FAULTS, ("cleared",))
         case ProofMissing():
             yield Sample(FAULTS, ("missing",))
+
+
+def _steady_states(event: Event) -> Iterator[Sample]:
+    match event:
+        case SteadyStateSampled(probe=probe, samples=samples, failed=failed, unseen=unseen):
+            counts = {"ok": samples - failed - unseen, "failed": failed, "unseen": unseen}
+            yield from (Sample(STEADY_STATE_SAMPLES, (probe, result), count) for result, count in counts.items())
+        case SampleTaken(probe=probe, latency_ms=float(ms)):
+            yield Sample(STEADY_STATE_LATENCY, (probe,), ms / 1000)
+        case OutageSeen(probe=probe, seconds=seconds):
+            yield Sample(OUTAGE_SECONDS, (probe,), seconds)
+        case SteadyStateRegained(probe=probe, seconds=seconds):
+            yield Sample(STEADY_STATE_OUTAGES, (probe,), seconds)
+
+
+def _measurements(record: Record) -> Iterator[Sample]:
+    for measured in measurements_of(record):
+        if measured.name == PASSED:
+            continue  # no time; `seal_scenario_runs_total` counts it
+        if measured.is_lower_bound:
+            yield Sample(MEASUREMENTS_CUT_SHORT, (measured.name,))
+        else:
+            yield Sample(MEASUREMENT_SECONDS, (measured.name,), measured.value)
 
 
 def _progress(event: Event) -> Iterator[Sample]:
@@ -167,10 +215,35 @@ def _progress(event: Event) -> Iterator[Sample]:
         case RunFinished(verdict=verdict, duration_ms=ms):
             yield Sample(RUNS, (verdict,))
             yield Sample(RUN_SECONDS, (), ms / 1000)
+        case ScheduleMissed(times=times):
+            yield Sample(SCHEDULE_MISSED, (), times)
         case ExperimentAborted():
             yield Sample(ABORTS)
         case RunHalted():
             yield Sample(HALTS)
+
+
+def _standing(event: Event, *, at: float) -> Iterator[Level]:
+    """What stands until the next event of its kind: verdicts, and the times of the latest and the next."""
+    match event:
+        case RoundStarted():
+            yield Level(ROUND_STARTED_AT, (), at)
+            yield Level(NEXT_ROUND_AT, (), None)
+        case PauseStarted(seconds=seconds, until=until):
+            yield Level(NEXT_ROUND_AT, (), until.timestamp() if until else at + seconds)
+        case PolicyReloaded():
+            yield Level(POLICY_REJECTED, (), 0)
+        case PolicyRejected():
+            yield Level(POLICY_REJECTED, (), 1)
+        case ScenarioFinished(name=name, verdict=verdict):
+            yield from (Level(SCENARIO_VERDICT, (name, each), float(each is verdict)) for each in Verdict)
+            yield Level(SCENARIO_FINISHED_AT, (name,), at)
+        case RunFinished(verdict=verdict):
+            yield from (Level(RUN_VERDICT, (each,), float(each is verdict)) for each in Verdict)
+            yield Level(RUN_FINISHED_AT, (), at)
+            yield Level(NEXT_ROUND_AT, (), None)
+        case RunHalted():
+            yield Level(HALTED, (), 1)
 
 
 def _clean_up(event: Event) -> Iterator[Sample]:
@@ -181,3 +254,7 @@ def _clean_up(event: Event) -> Iterator[Sample]:
             yield Sample(UNDO_RETRIES)
         case UndoFailed():
             yield Sample(UNDOS, ("failed",))
+        case NotificationSent(channel=channel):
+            yield Sample(NOTIFICATIONS, (channel, "sent"))
+        case NotificationFailed(channel=channel):
+            yield Sample(NOTIFICATIONS, (channel, "failed"))

@@ -4,8 +4,11 @@ import json
 from typing import TextIO
 
 from seatrial.runtime.events import Record
-from seatrial.telemetry.metrics import Limits, Sample
-from seatrial.telemetry.samples import samples_of
+from seatrial.telemetry.limits import Limits
+from seatrial.telemetry.metrics import Change, Level
+from seatrial.telemetry.standing import StandingLevels
+
+_LARGE = 1e6
 
 
 class StdoutReport:
@@ -13,19 +16,29 @@ class StdoutReport:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._levels = StandingLevels()
         self._limits = Limits()
 
     def __call__(self, record: Record) -> None:
         """Write what an event means."""
-        for sample in samples_of(record.event):
-            self._stream.write(f"{_line(self._limits.apply(sample))}\n")
+        for change in self._levels.changes_of(record):
+            if (kept := self._limits.apply(change)) is not None and kept.value is not None:
+                self._stream.write(f"{_line(kept)}\n")
         self._stream.flush()
 
 
-def _line(sample: Sample) -> str:
-    metric = sample.metric
+def _level(value: float) -> str:
+    """All digits that matter: Unix times have ten before the point."""
+    return f"{value:.3f}" if value >= _LARGE else f"{value:.6g}"
+
+
+def _line(change: Change) -> str:
+    metric = change.metric
     # JSON escapes quotes and control characters: a name must not move a terminal's cursor.
-    labels = ",".join(f"{label}={json.dumps(value)}" for label, value in zip(metric.labels, sample.labels, strict=True))
+    labels = ",".join(f"{label}={json.dumps(value)}" for label, value in zip(metric.labels, change.labels, strict=True))
     shown = f"{{{labels}}}" if labels else ""
-    sign = "" if metric.kind == "histogram" else "+" * (sample.value >= 0)
-    return f"metric {metric.name}{shown} {sign}{sample.value:.6g}"
+    value = change.value or 0.0  # a level that ends has no line
+    if isinstance(change, Level):
+        return f"metric {metric.name}{shown} = {_level(value)}"
+    sign = "" if metric.kind == "histogram" else "+" * (value >= 0)
+    return f"metric {metric.name}{shown} {sign}{value:.6g}"

@@ -3,11 +3,20 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from seatrial.actions.pods.recovery import RecoveryTracker
+from seatrial.actions.pods.replacements import Replacements
 from seatrial.kube.objects import Condition, ObjectMeta, OwnerReference, Pod, PodSpec, PodStatus
 from seatrial.kube.watch import WatchEvent
-from seatrial.runtime.events import FaultCleared, FaultProven, PodRecovered
+from seatrial.runtime.events import (
+    FaultCleared,
+    FaultProven,
+    MeasurementTaken,
+    PodRecovered,
+    ProofMissing,
+    RecoveryMissed,
+)
 
 
 def pod(name, *, owner="rs-1", kind="ReplicaSet", node="", phase="Pending", ready=False):
@@ -46,6 +55,10 @@ def recovered():
     return []
 
 
+def give_up(tracker, *, at=60.0):
+    return tracker.give_up(at=at, when="within 60 s")
+
+
 def tracker_for(victims, recovered):
     tracker = RecoveryTracker(victims, emit=keeping(recovered))
     tracker.already_there(victims)
@@ -82,7 +95,7 @@ async def test_a_pod_that_never_goes_counts_as_replaced_when_time_is_over(recove
     tracker.kill_sent("old", 0.0)
     for event in life("new", 0.1):
         tracker.feed(event)
-    assert tracker.give_up() == []
+    assert give_up(tracker) == []
     assert recovered[0].gone_ms is None
 
 
@@ -99,7 +112,7 @@ async def test_what_is_missing_is_said(recovered, events, how_far):
     tracker.kill_sent("old", 0.0)
     for event in events:
         tracker.feed(event)
-    [(victim, reason)] = tracker.give_up()
+    [(victim, reason)] = give_up(tracker)
     assert (victim.name, reason) == ("old", how_far)
     assert recovered == []
 
@@ -111,7 +124,7 @@ async def test_pods_that_were_there_before_replace_nothing(recovered):
     tracker.already_there([old, other])
     tracker.kill_sent("old", 0.0)
     tracker.feed(WatchEvent(type="MODIFIED", object=pod("other", ready=True), received=0.1))
-    assert tracker.give_up()[0][1] == "no replacement was created"
+    assert give_up(tracker)[0][1] == "no replacement was created"
 
 
 async def test_pods_of_other_owners_replace_nothing(recovered):
@@ -120,7 +133,7 @@ async def test_pods_of_other_owners_replace_nothing(recovered):
     tracker.kill_sent("old", 0.0)
     for event in life("new", 0.1, owner="rs-2"):
         tracker.feed(event)
-    assert tracker.give_up()[0][1] == "no replacement was created"
+    assert give_up(tracker)[0][1] == "no replacement was created"
 
 
 async def test_a_replacement_that_disappears_makes_room_for_the_next(recovered):
@@ -140,7 +153,7 @@ async def test_nobody_waits_for_owners_that_don_t_replace(recovered, kind):
     tracker.feed(gone("old", 0.1))
     tracker.feed(gone("bare", 0.1))
     await asyncio.wait_for(tracker.wait(), 30)
-    assert tracker.give_up() == []
+    assert give_up(tracker) == []
 
 
 async def test_nobody_waits_for_a_pod_that_was_not_killed(recovered):
@@ -167,7 +180,7 @@ def test_any_interleaving_gives_each_victim_one_replacement(count, random):
         tracker.feed(queue.pop(0))
     assert len({event.replacement.uid for event in recovered}) == count
     assert len({event.pod.uid for event in recovered}) == count
-    assert tracker.give_up() == []
+    assert give_up(tracker) == []
 
 
 async def test_the_watch_proves_the_fault_and_its_end():
@@ -185,14 +198,42 @@ async def test_the_watch_proves_the_fault_and_its_end():
 
 
 async def test_a_pod_that_nothing_replaces_is_seen_to_go(recovered):
-    """The scenario waits until it is gone, and says so where it stays."""
-    tracker = tracker_for([pod("bare", owner=""), pod("other", owner="")], recovered)
-    tracker.kill_sent("bare", 0.0)
-    tracker.feed(gone("bare", 0.1))
-    assert [ref.name for ref in tracker.still_there()] == ["other"]
-    tracker.kill_failed("other")
-    assert tracker.still_there() == []
-    await asyncio.wait_for(tracker.wait(), 30)
+    """The scenario waits until it is gone, however long that takes; where it stays, it takes longer than that."""
+    told = []
+    bare = [pod(name, owner="") for name in ("gone", "spared", "stays")]
+    tracker = RecoveryTracker(bare, emit=told.append)
+    tracker.already_there(bare)
+    tracker.kill_sent("gone", 1.0)
+    tracker.kill_sent("stays", 1.0)
+    tracker.feed(gone("gone", 1.1))
+    tracker.kill_failed("spared")
+    assert give_up(tracker, at=61.0) == []
+    assert [(each.subject, each.reason) for each in told if isinstance(each, ProofMissing)] == [
+        ("pod default/stays", "it was not seen to be gone within 60 s")
+    ]
+    measured = [each for each in told if isinstance(each, MeasurementTaken)]
+    assert [(each.name, each.of, each.is_lower_bound) for each in measured] == [
+        ("timeToGone", "default/gone", False),
+        ("timeToGone", "default/stays", True),
+    ]
+    assert [each.seconds for each in measured] == pytest.approx([0.1, 60.0])
+
+
+async def test_what_did_not_come_is_told_with_what_did():
+    """How long it was looked for, and the moments that were seen: all counted from the kill."""
+    told = []
+    tracker = RecoveryTracker([pod("old")], emit=told.append)
+    tracker.already_there([pod("old")])
+    tracker.kill_sent("old", 10.0)
+    for event in [gone("old", 10.05), *life("new", 10.1)[:2]]:
+        tracker.feed(event)
+    give_up(tracker, at=70.0)
+    give_up(tracker, at=80.0)
+    [missed] = [each for each in told if isinstance(each, RecoveryMissed)]
+    assert missed.reason == "its replacement new was not Ready within 60 s"
+    moments = (missed.waited_ms, missed.gone_ms, missed.created_ms, missed.scheduled_ms)
+    assert moments == pytest.approx((60_000, 50, 100, 200))
+    assert missed.running_ms is None
 
 
 async def test_a_pod_whose_eviction_is_refused_for_now_has_no_replacement_yet(recovered):
@@ -211,3 +252,89 @@ async def test_a_pod_whose_eviction_is_refused_for_now_has_no_replacement_yet(re
     await asyncio.wait_for(tracker.wait(), 30)
     assert [(event.pod.name, event.replacement.name) for event in recovered] == [("first", "new-1"), ("held", "new-2")]
     assert all(event.created_ms > 0 for event in recovered)
+
+
+class Kills:
+    """Several kills of one scenario, each with a watch of its own that shows the same events."""
+
+    def __init__(self):
+        self.recovered = []
+        self._replacements = Replacements()
+        self._trackers = []
+        self._there = {}
+
+    def kill(self, *names, at, kind="ReplicaSet"):
+        """A step kills these pods; it sees all pods that are there."""
+        victims = [pod(name, kind=kind) for name in names]
+        self._there.update({each.metadata.uid: each for each in victims})
+        tracker = RecoveryTracker(victims, emit=keeping(self.recovered), replacements=self._replacements)
+        tracker.already_there(self._there.values())
+        self._trackers.append(tracker)
+        for name in names:
+            tracker.kill_sent(name, at)
+        return tracker
+
+    def feed(self, *events):
+        """Every watch shows them; the one that was opened last is the first to."""
+        for event in events:
+            uid = event.object.metadata.uid
+            self._there.pop(uid, None)
+            if event.type != "DELETED":
+                self._there[uid] = event.object
+            for tracker in reversed(self._trackers):
+                tracker.feed(event)
+
+    @property
+    def pairs(self):
+        return {event.pod.name: event.replacement.name for event in self.recovered}
+
+
+async def test_two_kills_of_one_owner_don_t_share_a_replacement():
+    """The first new pod is that of the pod that was killed first, whichever step killed it."""
+    kills = Kills()
+    kills.kill("a", at=1.0)
+    kills.kill("b", at=2.0)
+    kills.feed(gone("a", 2.1), *life("new-a", 2.2), gone("b", 2.3), *life("new-b", 3.0))
+    assert kills.pairs == {"a": "new-a", "b": "new-b"}
+    assert [event.created_ms for event in kills.recovered] == pytest.approx([1200, 1000])
+
+
+async def test_a_pod_that_is_killed_twice_is_counted_once():
+    """A second step that kills a pod on its way out waits for its end only: its recovery is the first one's."""
+    kills = Kills()
+    kills.kill("a", at=1.0)
+    again = kills.kill("a", at=2.0)
+    kills.feed(gone("a", 2.1), *life("new", 2.2))
+    await asyncio.wait_for(again.wait(), 30)
+    [event] = kills.recovered
+    assert event.gone_ms == pytest.approx(1100)
+
+
+@pytest.mark.parametrize("replaced_first", [False, True], ids=["gone first", "replaced first"])
+async def test_what_replaces_a_killed_replacement_stands_for_both(replaced_first):
+    """Until then the first pod has not recovered; nobody waits for a second new pod that never comes."""
+    kills = Kills()
+    first = kills.kill("a", at=1.0)
+    kills.feed(gone("a", 1.1), *life("new", 1.2)[:2])
+    second = kills.kill("new", at=2.0)
+    last = life("last", 2.5)
+    events = [last[0], gone("new", 2.6), *last[1:]] if replaced_first else [gone("new", 2.1), *last]
+    kills.feed(*events)
+    await asyncio.wait_for(asyncio.gather(first.wait(), second.wait()), 30)
+    assert kills.pairs == {"a": "last", "new": "last"}
+    assert sorted(event.created_ms for event in kills.recovered) == pytest.approx([500, 1500])
+
+
+async def test_a_stateful_sets_pod_comes_back_under_its_name():
+    """The same name with another UID is the replacement."""
+    kills = Kills()
+    tracker = kills.kill("web-0", at=1.0, kind="StatefulSet")
+    again = [replace(each, object=_named(each.object, "web-0")) for each in life("uid-2", 2.0, kind="StatefulSet")]
+    kills.feed(gone("web-0", 1.5), *again)
+    await asyncio.wait_for(tracker.wait(), 30)
+    [event] = kills.recovered
+    assert (event.replacement.name, event.replacement.uid) == ("web-0", "uid-2")
+
+
+def _named(found, name):
+    return replace(found, metadata=replace(found.metadata, name=name))

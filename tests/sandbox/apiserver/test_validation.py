@@ -224,3 +224,44 @@ async def test_the_number_of_a_daemon_sets_template_is_the_servers(api: LocalApi
     template = {"spec": {"template": {"metadata": {"labels": {**LABELS, "c": "d"}}}}}
     changed = await api.patch("daemonsets.apps", "x", "default", template)
     assert changed["metadata"]["annotations"][annotation] == "2"
+
+
+EVENT: Object = {
+    "apiVersion": "events.k8s.io/v1", "kind": "Event", "eventTime": "2030-01-01T00:00:00.000000Z", "type": "Normal",
+    "reportingController": "example.com/x", "reportingInstance": "x-1", "action": "Do", "reason": "Done",
+    "regarding": {"kind": "Pod", "name": "p", "namespace": "default"}, "note": "n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "text"),
+    [
+        ({"reportingController": ""}, "reportingController", "Required value"),
+        ({"reportingController": "a b"}, "reportingController", "must consist of alphanumeric characters"),
+        ({"reportingInstance": ""}, "reportingInstance", "Required value"),
+        ({"reportingInstance": "x" * 129}, "reportingInstance", "can have at most 128 characters"),
+        ({"action": ""}, "action", "Required value"),
+        ({"reason": "x" * 129}, "reason", "can have at most 128 characters"),
+        ({"note": "\N{SNOWMAN}" * 342}, "message", "can have at most 1024 characters"),
+    ],
+)
+async def test_events_with_a_time_say_who_did_what(api: LocalApi, change: Object, field: str, text: str) -> None:
+    """Controller, instance, action and reason, none too long; 1024 bytes are the most of a note."""
+    assert await api.create("events.events.k8s.io", {"metadata": {"name": "good"}, **EVENT}, "default")
+    found = await causes(api, "events.events.k8s.io", {**EVENT, **change})
+    assert any(each[0] == field and text in each[1] for each in found), found
+
+
+@pytest.mark.parametrize("time", [{}, {"eventTime": EVENT["eventTime"]}], ids=["old", "new"])
+async def test_events_about_what_has_no_namespace_stand_in_the_default_one(api: LocalApi, time: Object) -> None:
+    """Those about nodes, of the old form and of the new."""
+    about: Object = {"kind": "Node", "name": "n"}
+    event = {**{key: value for key, value in EVENT.items() if key != "eventTime"}, **time, "regarding": about}
+    if time:
+        assert await api.create("events.events.k8s.io", {"metadata": {"name": "good"}, **event}, "default")
+    core = {"metadata": {"name": "x"}, "involvedObject": about, "reportingComponent": "a", "reportingInstance": "b"}
+    body = {**core, "action": "c", "reason": "d", **time}
+    assert await api.create("events", {**body, "metadata": {"name": "core"}}, "default")
+    await api.create("namespaces", {"metadata": {"name": "shop"}})
+    found = await causes(api, "events", body, namespace="shop")
+    assert found == [("involvedObject.namespace", 'Invalid value: "": does not match event.namespace')]

@@ -107,6 +107,7 @@ async def _delete_machine(target: NodeTarget, machine: Machine, context: Context
             expect_nothing(target.name, missed, context)
         raise
     seconds = context.clock.monotonic() - begun
+    context.mark_change(begun)
     context.emit(MachineDeleted(id=machine.id, name=target.name, duration_ms=seconds * 1000))
     context.emit(MeasurementTaken(name="machineDeleted", of=target.name, seconds=seconds))
     proof = f"the driver '{context.machines.name}' {seen}"

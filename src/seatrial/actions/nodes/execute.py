@@ -83,6 +83,7 @@ async def _execute(target: NodeTarget, *, spec: Execute, context: Context) -> Ou
             written = await _prepare_end(where, spec, spec.undo, context)
     except (MachineError, ClusterError) as error:
         return not_carried_out(f"the command was not run on node {target.name}: {error.in_full}")
+    begun = context.clock.monotonic()
     try:
         result = await _run_on(where, spec.cmd, context.world, timeout_seconds=spec.timeout)
     except CommandNotStarted as error:
@@ -92,6 +93,7 @@ async def _execute(target: NodeTarget, *, spec: Execute, context: Context) -> Ou
         return not_carried_out(f"the command could not be run on node {target.name}: {error.in_full}")
     except (MachineError, ClusterError) as error:
         return not_carried_out(f"the command could not be run on node {target.name}: {error.in_full}")
+    context.mark_change(begun)
     if result.exit_code:
         return failed(f"the command ended with {result.exit_code} on node {target.name}{_last_line(result.output)}")
     return PASSED

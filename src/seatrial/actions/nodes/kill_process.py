@@ -189,6 +189,7 @@ async def _kill(target: NodeTarget, *, spec: KillProcess, number: int, context: 
         return not_carried_out(f"{subject} could not be sent: {error.in_full}")
     if problem:
         return not_carried_out(f"{subject} was not let through: {problem}")
+    context.mark_change(begun, repetition=number)
     context.emit(
         ProcessesSignalled(
             id=target.node.metadata.uid,

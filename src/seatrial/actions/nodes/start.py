@@ -56,6 +56,7 @@ async def _start(target: NodeTarget, *, spec: Start, context: Context) -> Outcom
     if target.has_node:
         _expect_no_more_of_the_stop(target.name, context)
     context.scope.did(done, instead_of=done_by_stop(machine.id))
+    context.mark_change(context.clock.monotonic())
     try:
         async with asyncio.timeout(spec.timeout):
             node = target.name if target.has_node else ""

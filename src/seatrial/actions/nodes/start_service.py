@@ -75,6 +75,7 @@ async def start_here(
         ClusterError: the latter.
     """
     begun, node = context.clock.monotonic(), target.name
+    context.mark_change(begun)
     uid = target.node.metadata.uid
     await start(service, node, uid, context.world, timeout_seconds=timeout_seconds, along=along)
     context.emit(MeasurementTaken(name="serviceStarted", of=node, seconds=context.clock.monotonic() - begun))

@@ -11,7 +11,11 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 
+import msgspec
+
 from seatrial.actions.parallel import follow
+from seatrial.actions.pods.controllers import is_replaced
+from seatrial.actions.pods.endpoint_returns import EndpointReturns
 from seatrial.errors import ClusterError
 from seatrial.kube.client import Client
 from seatrial.kube.errors import Forbidden
@@ -44,6 +48,7 @@ class EndpointDepartures:
         self._sent: dict[str, float] = {}
         self._emit = emit
         self._complete = asyncio.Event()
+        self.returns: EndpointReturns | None = None
 
     def already_there(self, slices: Iterable[EndpointSlice]) -> None:
         """The slices as they were when the watch began: what of the victims stands there has to go."""
@@ -68,6 +73,9 @@ class EndpointDepartures:
         behind, after = _parts(event.object)
         if event.type != "DELETED":
             self._slices[uid] = behind, after
+            if self.returns:
+                for pod in after.keys() - before.keys():
+                    self.returns.endpoint_ready(pod, behind, event.received)
         for victim in [pod for pod in before if (pod, behind) in self._awaited]:
             if not self._stands(victim, behind):
                 self._departed(victim, behind, address=before[victim], at=event.received)
@@ -77,6 +85,17 @@ class EndpointDepartures:
         """Wait until no victim is an endpoint any more."""
         self._check_complete()
         await self._complete.wait()
+
+    def behind(self) -> dict[str, list[Behind]]:
+        """The Services that each victim is a ready endpoint of, by its UID."""
+        found: dict[str, list[Behind]] = {}
+        for uid, service in sorted(self._awaited):
+            found.setdefault(uid, []).append(service)
+        return found
+
+    def forget(self) -> None:
+        """Nobody looks any more."""
+        self._awaited.clear()
 
     def still_there(self) -> list[tuple[PodRef, str]]:
         """The pods that are endpoints yet, and of which Service."""
@@ -98,8 +117,50 @@ class EndpointDepartures:
             self._complete.set()
 
 
-async def track_endpoints(victims: Sequence[Pod], context: Context) -> EndpointDepartures | None:
-    """Watch the endpoints of pods that are about to go, and let the scenario wait until they have left.
+class EndpointWatch(msgspec.Struct, frozen=True):
+    """What is read from the endpoints of pods that are about to go: that they leave, and that others take their place.
+
+    `returns` is None where none of them is an endpoint.
+    """
+
+    departures: EndpointDepartures
+    returns: EndpointReturns | None = None
+
+    def kill_sent(self, victim: PodRef, at: float) -> None:
+        """The request to delete that pod is about to be sent."""
+        self.departures.kill_sent(victim.uid, at)
+        if self.returns:
+            self.returns.kill_sent(victim, at)
+
+    def kill_failed(self, uid: str) -> None:
+        """That pod was not deleted."""
+        self.departures.kill_failed(uid)
+        if self.returns:
+            self.returns.expect_none(uid)
+
+    def recovered(self, victim: PodRef, replacement: PodRef) -> None:
+        """That pod is gone, and another stands for it."""
+        if self.returns:
+            self.returns.recovered(victim, replacement)
+
+    async def wait(self) -> None:
+        """Wait until all have left, and others stand in their places."""
+        await self.departures.wait()
+        if self.returns:
+            await self.returns.wait()
+
+    def give_up(self, context: Context, *, when: str, at: float) -> Outcome:
+        """Tell what was not seen; `when` says until when it was looked for. It never changes a verdict."""
+        if self.returns:
+            self.returns.give_up(at=at)
+        for pod, service in self.departures.still_there():
+            context.emit(ProofMissing(subject=f"pod {pod}", reason=f"it did not leave Service {service} {when}"))
+        self.departures.forget()
+        return PASSED
+
+
+async def track_endpoints(victims: Sequence[Pod], context: Context) -> EndpointWatch | None:
+    """Watch the endpoints of pods that are about to go, and let the scenario wait until others stand in their places.
 
     None where no Service selects one of them, or nobody looks; why nobody does is published.
     """
@@ -116,17 +177,17 @@ async def track_endpoints(victims: Sequence[Pod], context: Context) -> EndpointD
         return None
     if not services:
         return None
-    departures = EndpointDepartures(victims, emit=context.emit)
-    opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    opened: asyncio.Future[EndpointWatch | str] = asyncio.get_running_loop().create_future()
     context.scope.promise(
-        _follow(departures, services, context, opened),
+        _follow(victims, services, context, opened),
         name="endpoints of killed pods",
-        give_up=lambda: _give_up(departures, context, when=f"within {context.settings.recovery_timeout_seconds:g} s"),
+        give_up=lambda: _give_up(opened, context),
     )
-    if problem := await opened:
-        _leave_out(problem, victims, context)
+    watch = await opened
+    if isinstance(watch, str):
+        _leave_out(watch, victims, context)
         return None
-    return departures
+    return watch
 
 
 async def _services_of(victims: Sequence[Pod], cluster: Client) -> list[Behind]:
@@ -146,8 +207,12 @@ def _selects(service: Service, several_labels: Iterable[dict[str, str] | None]) 
 
 
 async def _follow(
-    departures: EndpointDepartures, services: Sequence[Behind], context: Context, opened: asyncio.Future[str]
+    victims: Sequence[Pod],
+    services: Sequence[Behind],
+    context: Context,
+    opened: "asyncio.Future[EndpointWatch | str]",
 ) -> Outcome:
+    departures = EndpointDepartures(victims, emit=context.emit)
     async with AsyncExitStack() as stack:
         try:
             watches = [
@@ -162,24 +227,40 @@ async def _follow(
             raise
         for watch in watches:
             departures.already_there(watch.snapshot)
-        opened.set_result("")
+        behind = {uid: found for uid, found in departures.behind().items() if uid in _replaced(victims)}
+        returns = EndpointReturns(behind, sightings=context.scope.sightings, emit=context.emit) if behind else None
+        departures.returns = returns
+        watching = EndpointWatch(departures, returns)
+        opened.set_result(watching)
         try:
-            await follow(watches, departures.feed, until=departures.wait)
+            await follow(watches, departures.feed, until=watching.wait)
         except ClusterError as error:
-            return _give_up(departures, context, when=f"before its slices could be watched no more ({error.message})")
+            until = min(each.seen_until for each in watches)
+            when = f"before its slices could be watched no more ({error.message})"
+            return watching.give_up(context, when=when, at=until)
+        except asyncio.CancelledError:
+            watching.give_up(context, when="when the scenario was stopped", at=asyncio.get_running_loop().time())
+            raise
     return PASSED
+
+
+def _replaced(victims: Iterable[Pod]) -> set[str]:
+    """Those that something replaces, by their UIDs."""
+    return {pod.metadata.uid for pod in victims if is_replaced(pod) and not pod.is_terminating}
+
+
+def _give_up(opened: "asyncio.Future[EndpointWatch | str]", context: Context) -> Outcome:
+    watching = opened.result() if opened.done() and not opened.cancelled() else ""
+    if isinstance(watching, str):
+        return PASSED
+    when = f"within {context.settings.recovery_timeout_seconds:g} s"
+    return watching.give_up(context, when=when, at=asyncio.get_running_loop().time())
 
 
 def _watch(namespace: str, services: Sequence[Behind], cluster: Client) -> Watch[EndpointSlice]:
     names = ",".join(name for at, name in services if at == namespace)
     selector = f"{_SERVICE_LABEL} in ({names})"
     return cluster.watch(ENDPOINTSLICES, namespace=namespace, label_selector=selector, type=EndpointSlice)
-
-
-def _give_up(departures: EndpointDepartures, context: Context, *, when: str) -> Outcome:
-    for pod, service in departures.still_there():
-        context.emit(ProofMissing(subject=f"pod {pod}", reason=f"it did not leave Service {service} {when}"))
-    return PASSED
 
 
 def _parts(each: EndpointSlice) -> tuple[Behind, dict[str, str]]:

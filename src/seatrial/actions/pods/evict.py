@@ -123,8 +123,9 @@ async def _try_until(spec: Evict, pod: Pod, context: Context, tracker: RecoveryT
     end = clock.monotonic() + spec.timeout
     pause = max(spec.sleep, _SHORTEST_PAUSE_SECONDS)
     while True:
+        sent = clock.monotonic()
         if tracker:
-            tracker.kill_sent(meta.uid, clock.monotonic())
+            tracker.kill_sent(meta.uid, sent)
         try:
             await context.cluster.evict(
                 meta.name, namespace=meta.namespace, uid=meta.uid, grace_period_seconds=spec.grace_period_seconds
@@ -135,6 +136,8 @@ async def _try_until(spec: Evict, pod: Pod, context: Context, tracker: RecoveryT
             if clock.monotonic() + pause > end:
                 raise
         else:
+            context.mark_change(sent)
+            context.scope.sightings.pod_hit(meta.namespace, meta.name, at=sent)
             return
         await clock.sleep(pause)
         await context.halt.check()

@@ -128,6 +128,7 @@ async def _execute(pod: Pod, spec: Exec, context: Context) -> Outcome:
     except ClusterError as error:
         tell(None, error=error.message)
         return not_carried_out(f"'{spec.command[0]}' could not be run in {ref}: {error.in_full}")
+    context.mark_change(begun)
     output = result.stdout.decode(errors="replace")
     problems = result.stderr.decode(errors="replace")
     tell(result.exit_code, output=output + problems)

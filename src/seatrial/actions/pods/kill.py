@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from seatrial.actions.action_type import ActionType
 from seatrial.actions.machine_needs import unmet_needs
 from seatrial.actions.parallel import in_parallel
-from seatrial.actions.pods.recovery import RecoveryTracker, is_replaced, plan_tracking, track_recovery
+from seatrial.actions.pods.controllers import is_replaced
+from seatrial.actions.pods.recovery import RecoveryTracker, plan_tracking, track_recovery
 from seatrial.errors import ClusterError
 from seatrial.kube.errors import Conflict, NotFound
 from seatrial.kube.objects import Pod
@@ -130,6 +131,8 @@ async def _kill(pod: Pod, context: Context, tracker: RecoveryTracker | None, *, 
         _skip(pod, error.message, context, error=True)
     else:
         duration_ms = (clock.monotonic() - sent) * 1000
+        context.mark_change(sent)
+        context.scope.sightings.pod_hit(meta.namespace, meta.name, at=sent)
         ref, replaced = pod_ref(pod), is_replaced(pod)
         context.emit(PodKilled(pod=ref, force=force, replaced=replaced, duration_ms=duration_ms))
         return ""

@@ -188,6 +188,7 @@ async def _signal(pod: Pod, spec: KillContainer, watch: Watch[Pod], context: Con
     try:
         if problem := await send(pod, container, spec, context, ending):
             return not_carried_out(problem)
+        context.mark_change(sent, repetition=number)
         context.emit(
             ContainerSignalled(
                 pod=before.pod,

@@ -89,6 +89,7 @@ async def _kill_containers(pod: Pod, watch: Watch[Pod], context: Context, comman
         for before, text in zip(running, commands, strict=True):
             if problem := await _send(before, pod.spec.node_name, text, context):
                 return problem
+            context.mark_change(sent)
             context.emit(
                 ContainerSignalled(pod=before.pod, container=before.container, signal=signal, via=context.executor.name)
             )

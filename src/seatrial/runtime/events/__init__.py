@@ -14,8 +14,11 @@ what an event is and `stream` how it gets to its listeners; the events themselve
     ─ PodCommandExecuted ─ ContainerSignalled ─ ContainerRestarted
     ─ PodKilled | PodKillSkipped | PodSpared ─ PodRecovered | RecoveryMissed ─ ProbeSampled ─ MeshSampled
     ─ ObjectApplied
-    ─ GuardrailHeld ─ FaultProven ─ FaultCleared ─ ProofMissing ─ MeasurementTaken
-    ─ StepFinished ─ UndoWritten ─ UndoRetried ─ UndoDone | UndoFailed ─ ScenarioFinished ─ PauseStarted
+    ─ GuardrailHeld ─ FaultProven ─ FaultCleared ─ ProofMissing ─ MeasurementTaken | MeasurementMissed
+    ─ SampleTaken ─ OutageSeen
+    ─ StepFinished ─ UndoWritten ─ UndoRetried ─ UndoDone | UndoFailed ─ ScenarioFinished ─ ObjectiveJudged
+    ─ NotificationSent | NotificationFailed
+    ─ PauseStarted ─ ScheduleMissed ─ PolicyReloaded | PolicyRejected
     ─ StopRequested | RunHalted | HaltUnreadable ─ FailuresCounted ─ RunFinished
     ─ EarlierRunFound (what a dead run left behind is undone)
     ─ ChangesKept (a session by hand leaves on purpose what it changed)
@@ -43,6 +46,7 @@ from seatrial.runtime.events.machines import (
     MachineStarted,
     MachineStopFailed,
     MachineStopped,
+    MoveMissed,
     NodeCordoned,
     NodeTainted,
     NodeUncordoned,
@@ -55,11 +59,16 @@ from seatrial.runtime.events.machines import (
     ServiceStopped,
     StressStarted,
 )
+from seatrial.runtime.events.notifications import NotificationFailed, NotificationSent
+from seatrial.runtime.events.objectives import BudgetState, ObjectiveJudged, ObjectiveStatus
 from seatrial.runtime.events.observations import (
     ExperimentAborted,
+    MeasurementMissed,
     MeasurementTaken,
     MeshSampled,
+    OutageSeen,
     ProbeSampled,
+    SampleTaken,
     SteadyStateHeld,
     SteadyStateLost,
     SteadyStateRegained,
@@ -83,6 +92,8 @@ from seatrial.runtime.events.references import NodeRef, PodRef
 from seatrial.runtime.events.run import (
     HaltUnreadable,
     PauseStarted,
+    PolicyRejected,
+    PolicyReloaded,
     Preparing,
     RoundStarted,
     RunFinished,
@@ -90,6 +101,7 @@ from seatrial.runtime.events.run import (
     RunStarted,
     ScenarioFinished,
     ScenarioStarted,
+    ScheduleMissed,
     StepFinished,
     StepStarted,
     StopRequested,
@@ -99,6 +111,7 @@ from seatrial.runtime.events.targets import GuardrailHeld, NodesChosen, TargetsC
 
 __all__ = [
     "AlertsMuted",
+    "BudgetState",
     "ChangesKept",
     "CommandExecuted",
     "CommandOutput",
@@ -125,15 +138,22 @@ __all__ = [
     "MachineStarted",
     "MachineStopFailed",
     "MachineStopped",
+    "MeasurementMissed",
     "MeasurementTaken",
     "MeshSampled",
+    "MoveMissed",
     "NodeCordoned",
     "NodeRef",
     "NodeTainted",
     "NodeUncordoned",
     "NodesChosen",
+    "NotificationFailed",
+    "NotificationSent",
     "ObjectApplied",
     "ObjectDeleted",
+    "ObjectiveJudged",
+    "ObjectiveStatus",
+    "OutageSeen",
     "PauseStarted",
     "PodCommandExecuted",
     "PodEvicted",
@@ -143,6 +163,8 @@ __all__ = [
     "PodRecovered",
     "PodRef",
     "PodSpared",
+    "PolicyRejected",
+    "PolicyReloaded",
     "Preparing",
     "ProbeSampled",
     "ProcessesSignalled",
@@ -154,10 +176,12 @@ __all__ = [
     "RunFinished",
     "RunHalted",
     "RunStarted",
+    "SampleTaken",
     "ScalingGroupResumed",
     "ScalingGroupSuspended",
     "ScenarioFinished",
     "ScenarioStarted",
+    "ScheduleMissed",
     "ServiceStarted",
     "ServiceStopped",
     "SteadyStateHeld",

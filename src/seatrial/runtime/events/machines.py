@@ -82,6 +82,17 @@ class PodMoved(Event, frozen=True, kw_only=True):
     ready_ms: float
 
 
+class MoveMissed(Event, frozen=True, kw_only=True):
+    """What ran on a machine that went down had no Ready replacement elsewhere when nobody looked any more.
+
+    That was `waited_ms` after the machine was told to stop; `created_ms` is when a replacement was created, if one was.
+    """
+
+    pod: PodRef
+    waited_ms: float
+    created_ms: float | None = None
+
+
 class ReplacementForeseen(Event, frozen=True, kw_only=True):
     """Machines are about to be stopped that their group will replace; `doubt` says why that is only assumed."""
 

@@ -72,10 +72,19 @@ class PodRecovered(Event, frozen=True, kw_only=True):
 
 
 class RecoveryMissed(Event, frozen=True, kw_only=True):
-    """No Ready replacement of a killed pod was seen, and why."""
+    """No Ready replacement of a killed pod was seen, and why.
+
+    It was looked for until `waited_ms` after the kill was sent. The other moments are as in `PodRecovered`, None where
+    they had not come by then; all are None where nobody knows when that was.
+    """
 
     pod: PodRef
     reason: str
+    waited_ms: float | None = None
+    gone_ms: float | None = None
+    created_ms: float | None = None
+    scheduled_ms: float | None = None
+    running_ms: float | None = None
 
 
 class PodCommandExecuted(Event, frozen=True, kw_only=True):

@@ -1,18 +1,22 @@
 """Waiting for objects of the cluster: their conditions as `kubectl wait` sees them, followed by a watch."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from seatrial.errors import ClusterError
 from seatrial.kube.client import Client
 from seatrial.kube.resources import DAEMONSETS, DEPLOYMENTS, JOBS, NODES, PODS, STATEFULSETS, Resource
+from seatrial.kube.watch import Watch, WatchEvent
 from seatrial.policy.base import Complaint, Model
 from seatrial.policy.scalars import Integer
 from seatrial.probes.conditions import DELETED, READY, State, Waited, Wanted, count_ready, judge
-from seatrial.runtime.verdict import Outcome, failed, nothing_to_do
+from seatrial.runtime.scope import Observation
+from seatrial.runtime.verdict import PASSED, Outcome, failed, nothing_to_do
 from seatrial.targets.permissions import Permission, missing_in
 from seatrial.targets.pod_matchers.by_selector import LabelSelectorText
 
@@ -139,6 +143,55 @@ class _Selected:
     fields: str = ""
 
 
+class _Following:
+    """The objects as an open watch shows them, and since when it holds for them."""
+
+    def __init__(self, watch: Watch[Waited], judge_all: Callable[[Collection[Waited]], State]) -> None:
+        self._watch = watch
+        self._judge = judge_all
+        self._known = {each.metadata.uid: each for each in watch.snapshot}
+        self._changed = asyncio.Event()
+        self._problem: ClusterError | None = None
+        self._since = asyncio.get_running_loop().time() if self._judge(self._known.values()).holds else None
+
+    async def read(self) -> None:
+        """Take in every change, without an end; what ends it is raised where somebody waits."""
+        try:
+            async for event in self._watch:
+                self._take(event)
+                self._changed.set()
+        except ClusterError as error:
+            self._problem = error
+            self._changed.set()
+
+    async def until(self, *, holds_for_seconds: float, not_before: float) -> float:
+        """Wait until it holds, and has so long since `not_before` at the earliest; since when it does."""
+        while True:
+            if self._problem is not None:
+                raise self._problem
+            since, self._changed = self._since, asyncio.Event()
+            enough = None if since is None else max(since, not_before) + holds_for_seconds
+            if since is not None and enough is not None and enough <= asyncio.get_running_loop().time():
+                return since
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(enough):
+                    await self._changed.wait()
+
+    def known_missing_until(self) -> float | None:
+        """Up to when it is known not to hold; None where it holds, or nobody looks."""
+        return self._watch.seen_until if self._since is None and self._problem is None else None
+
+    def _take(self, event: WatchEvent[Waited]) -> None:
+        if event.type == "DELETED":
+            self._known.pop(event.object.metadata.uid, None)
+        else:
+            self._known[event.object.metadata.uid] = event.object
+        if not self._judge(self._known.values()).holds:
+            self._since = None
+        elif self._since is None:
+            self._since = event.received
+
+
 class ObjectsWait:
     """A wait for objects. See `Wait` for its methods."""
 
@@ -149,36 +202,44 @@ class ObjectsWait:
         self._cluster = cluster
         self._selected = selected
         self._judge = judge_all
+        self._following: _Following | None = None
 
-    async def until(self, *, holds_for_seconds: float) -> float:
+    async def begin_early(self, observation: Observation) -> Outcome:
+        """Follow the changes from before the first step to after the last; what keeps us from it, the step says."""
+        with contextlib.suppress(ClusterError):
+            async with self._watch() as watch:
+                self._following = _Following(watch, self._judge)
+                await observation.follow(self._following.read(), name=f"wait for {self.what}")
+        observation.begun.set()
+        return PASSED
+
+    async def until(self, *, holds_for_seconds: float, not_before: float) -> float:
         """Follow the changes until it holds; the moment is the arrival of the change that made it so."""
+        if self._following is not None:
+            return await self._following.until(holds_for_seconds=holds_for_seconds, not_before=not_before)
+        async with self._watch() as watch:
+            self._following = following = _Following(watch, self._judge)
+            reading = asyncio.create_task(following.read(), name=f"wait for {self.what}")
+            try:
+                return await following.until(holds_for_seconds=holds_for_seconds, not_before=not_before)
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+
+    def known_missing_until(self) -> float | None:
+        """Up to now, while the changes are followed and it does not hold."""
+        following = self._following
+        return following.known_missing_until() if following else None
+
+    def _watch(self) -> Watch[Waited]:
         selected = self._selected
-        async with self._cluster.watch(
+        return self._cluster.watch(
             selected.resource,
             namespace=selected.namespace,
             label_selector=selected.labels,
             field_selector=selected.fields,
             type=Waited,
-        ) as watch:
-            known = {each.metadata.uid: each for each in watch.snapshot}
-            now = asyncio.get_running_loop().time()
-            since = now if self._judge(known.values()).holds else None
-            while since is None or holds_for_seconds:
-                try:
-                    async with asyncio.timeout_at(None if since is None else since + holds_for_seconds):
-                        event = await anext(watch)
-                except TimeoutError:
-                    break
-                if event.type == "DELETED":
-                    known.pop(event.object.metadata.uid, None)
-                else:
-                    known[event.object.metadata.uid] = event.object
-                if not self._judge(known.values()).holds:
-                    since = None
-                elif since is None:
-                    since = event.received
-        assert since is not None  # noqa: S101 -- the only timeout in there is set when it holds
-        return since
+        )
 
     async def too_late(self, *, timeout_seconds: float) -> Outcome:
         """Look once more, so that a watch that was cut off is not taken for a system that failed."""

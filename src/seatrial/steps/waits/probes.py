@@ -22,21 +22,29 @@ class ProbeWait:
         self._context = context
         self._interval_seconds = interval_seconds
         self._last = _UNSEEN
+        self._missing_until: float | None = None
 
-    async def until(self, *, holds_for_seconds: float) -> float:
+    async def until(self, *, holds_for_seconds: float, not_before: float) -> float:
         """Look until the probe passes, and goes on to; the moment is the end of the first look that passed."""
         loop = asyncio.get_running_loop()
         since: float | None = None
         while True:
+            began = loop.time()
             self._last = await self._look()
             now = loop.time()
-            if not self._last.passed:
-                since = None
-            else:
+            if self._last.passed:
                 since = now if since is None else since
-                if now - since >= holds_for_seconds:
+                if now - max(since, not_before) >= holds_for_seconds:
                     return since
+            else:
+                since = None
+                if self._last.verdict is Verdict.FAILED:
+                    self._missing_until = began
             await self._context.clock.sleep(self._interval_seconds)
+
+    def known_missing_until(self) -> float | None:
+        """The beginning of the last look that failed."""
+        return self._missing_until
 
     async def too_late(self, *, timeout_seconds: float) -> Outcome:
         """What the last look saw; where that was nothing, the wait is inconclusive."""

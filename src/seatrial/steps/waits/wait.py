@@ -13,8 +13,12 @@ class Wait(Protocol):
 
     what: str
 
-    async def until(self, *, holds_for_seconds: float) -> float:
-        """Wait until it holds, and goes on to; answers the moment at which it began to."""
+    async def until(self, *, holds_for_seconds: float, not_before: float) -> float:
+        """Wait until it holds, and goes on to from `not_before` at the earliest; when it began to hold."""
+        ...
+
+    def known_missing_until(self) -> float | None:
+        """Up to which moment it is known not to have held; None where that isn't known."""
         ...
 
     async def too_late(self, *, timeout_seconds: float) -> Outcome:

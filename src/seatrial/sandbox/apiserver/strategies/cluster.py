@@ -6,6 +6,7 @@ from seatrial.sandbox.api import Object
 from seatrial.sandbox.apiserver.decoding import copy_json
 from seatrial.sandbox.apiserver.statuses import FieldError, forbidden_field, invalid, required, unsupported
 from seatrial.sandbox.apiserver.strategies.base import Strategy, fill
+from seatrial.sandbox.apiserver.strategies.event_validation import event_errors
 from seatrial.sandbox.apiserver.strategies.workloads import share_errors
 
 RBAC_GROUP = "rbac.authorization.k8s.io"
@@ -92,15 +93,6 @@ def _secret_update(new: Object, old: Object) -> list[FieldError]:
     if new.get("type") != old.get("type"):
         errors.insert(0, invalid("type", new.get("type"), "field is immutable"))
     return errors
-
-
-def _event_errors(obj: Object) -> list[FieldError]:
-    namespace = obj["metadata"].get("namespace", "")
-    involved = (obj.get("involvedObject") or {}).get("namespace", "")
-    allowed = (namespace,) if involved else ("default", namespace)
-    if involved and involved not in allowed:
-        return [invalid("involvedObject.namespace", involved, "does not match event.namespace")]
-    return []
 
 
 def _role(obj: Object) -> None:
@@ -221,7 +213,7 @@ STRATEGIES: dict[str, Strategy] = {
     "endpointslices.discovery.k8s.io": Strategy(defaults=_endpoint_slice),
     "secrets": Strategy(defaults=_secret, validate=_secret_errors, validate_update=_secret_update),
     "configmaps": Strategy(validate=_config_map_errors, validate_update=_immutable_update),
-    "events": Strategy(validate=_event_errors),
+    "events": Strategy(validate=event_errors),
     "roles.rbac.authorization.k8s.io": Strategy(defaults=_role, validate=_role_errors, name_rule="path"),
     "clusterroles.rbac.authorization.k8s.io": Strategy(defaults=_role, validate=_role_errors, name_rule="path"),
     "rolebindings.rbac.authorization.k8s.io": Strategy(

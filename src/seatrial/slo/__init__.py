@@ -1,0 +1,1 @@
+"""Service level objectives with evidence: what events mean as measurements, the statistics, and the judgements."""
