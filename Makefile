@@ -67,7 +67,7 @@ conformance: setup $(CLIENTS) ## Replay recordings of a real cluster; make confo
 fault-matrix: setup $(CLIENTS) ## Let everything go wrong at every moment, and write down what is left
 	@$(BIN)/python -m tests.faults.matrix $(ARGS)
 
-docs: setup ## Generate the reference pages in docs/reference
+docs: setup ## Generate docs/reference and deploy/monitoring
 	@$(BIN)/python docs/generate.py
 	@$(BIN)/python -m tests.conformance.deliberate
 

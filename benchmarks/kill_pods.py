@@ -22,8 +22,9 @@ from seatrial.kube.objects import ObjectMeta, Pod, PodStatus
 from seatrial.runtime.clock import SystemClock
 from seatrial.runtime.context import Context, Settings
 from seatrial.runtime.events import EventStream, PodKilled, Record
-from seatrial.runtime.journal import Journal, RunJournal
+from seatrial.runtime.journal import Journal
 from seatrial.runtime.randomness import Randomness
+from seatrial.runtime.run_journal import RunJournal
 
 PODS = 300
 IN_FLIGHT = 50

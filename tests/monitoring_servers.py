@@ -5,7 +5,7 @@
 They run on loopback, each with a directory of its own, at a pace for tests: Prometheus scrapes and evaluates every
 second. `alerting` puts them together: metrics in, notifications out, at a receiver that a test reads.
 
-    with monitoring_servers.alerting(targets=["127.0.0.1:9000"], rules=[path]) as monitoring:
+    with monitoring_servers.alerting(targets=["127.0.0.1:9000"]) as monitoring:
         alert = monitoring.receiver.wait_for("SeatrialObjectiveViolated")
 """
 
@@ -37,6 +37,7 @@ from tests.debian_packages import DebianPackage, DownloadError, put, take
 T = TypeVar("T")
 
 INSTALLED = Path(sys.prefix) / "monitoring"
+RULES = Path(__file__).parents[1] / "deploy" / "monitoring" / "seatrial-alerts.yml"
 PATIENCE_SECONDS = 60
 """How long these wait for what has to come: long, since machines that run tests are busy."""
 
@@ -309,8 +310,8 @@ class Monitoring:
 
 
 @contextmanager
-def alerting(*, targets: Sequence[str], rules: Sequence[Path]) -> Iterator[Monitoring]:
-    """Prometheus that scrapes these addresses (`host:port`), an Alertmanager, and a webhook, put together.
+def alerting(*, targets: Sequence[str], rules: Sequence[Path] = (RULES,)) -> Iterator[Monitoring]:
+    """Prometheus that scrapes these addresses (`host:port`) with our rules, an Alertmanager, and a webhook, together.
 
     Raises:
         NoServerError: one of them can't be started here.

@@ -62,8 +62,12 @@ async def test_a_cluster_that_does_not_miss_it_in_time_is_said_and_changes_no_ve
     _, targets, context = one_node
     await stop_machines(targets, context, force=False, auto_restart=True)
     assert (await context.scope.settle(timeout_seconds=0.05)).passed
-    [missing] = [event for event in await on_cluster.events() if isinstance(event, ProofMissing)]
+    await context.scope.close()
+    events = list(await on_cluster.events())
+    [missing] = [event for event in events if isinstance(event, ProofMissing)]
     assert missing.reason == "the cluster did not miss it within 30 s"
+    [taken] = [event for event in events if isinstance(event, MeasurementTaken) and event.name == "nodeNotReady"]
+    assert taken.is_lower_bound
 
 
 async def test_a_journal_that_cannot_be_written_leaves_the_machine_up_and_nothing_to_wait_for(one_node, on_cluster):
@@ -117,8 +121,11 @@ async def test_a_node_that_is_started_before_it_was_missed_can_not_be_measured(c
         await report(control, ready="True", renewed=next(renewals))
     assert (await starting).passed
     assert (await context.scope.settle(timeout_seconds=30)).passed
-    [missing] = [event for event in await on_cluster.events() if isinstance(event, ProofMissing)]
+    events = list(await on_cluster.events())
+    [missing] = [event for event in events if isinstance(event, ProofMissing)]
     assert missing.reason == "its machine was started again before the cluster missed it"
+    [taken] = [event for event in events if isinstance(event, MeasurementTaken) and event.name == "nodeNotReady"]
+    assert taken.is_lower_bound
 
 
 async def test_a_node_that_does_not_come_back_in_time_makes_start_inconclusive(one_node):

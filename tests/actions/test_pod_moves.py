@@ -11,7 +11,7 @@ from seatrial.kube.objects import Condition, ObjectMeta, OwnerReference, Pod, Po
 from seatrial.kube.resources import NODES, PODS
 from seatrial.kube.watch import WatchEvent
 from seatrial.runtime.context import Settings
-from seatrial.runtime.events import MeasurementTaken, PodMoved, ProofMissing
+from seatrial.runtime.events import MeasurementTaken, MoveMissed, PodMoved, ProofMissing
 from seatrial.runtime.journal import RunEntry
 from seatrial.targets.nodes import list_targets
 from tests.machines.made import MemoryCloud, machine
@@ -103,7 +103,7 @@ def test_a_pod_that_its_kubelet_ended_is_replaced_too():
 
 
 async def test_what_is_missing_is_said_with_how_far_it_came():
-    """For each owner and reason; how long an unreachable node is tolerated stands in the pods."""
+    """For each owner and reason; how long an unreachable node is tolerated stands in the pods. Each takes longer."""
     unreachable = {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"}
     patient = Toleration(**unreachable, toleration_seconds=300)
     seen = Watched(
@@ -127,6 +127,11 @@ async def test_what_is_missing_is_said_with_how_far_it_came():
         "1 pod of late replaced, but not by Ready ones",
         "1 pod of lost evicted, but not replaced",
     ]
+    seen.tracker.give_up("a", at=400.0)
+    missed = {each.pod.name: (each.waited_ms, each.created_ms) for each in seen.told if isinstance(each, MoveMissed)}
+    longer = (300_000.0, None)
+    names = ("a1", "a2", "eternal", "hasty", "db-0", "lost")
+    assert missed == {**dict.fromkeys(names, longer), "late": (300_000.0, 3_000.0)}
     seen.tracker.stays("a")
     assert seen.tracker.missing("a") == []
     await seen.tracker.wait()

@@ -10,6 +10,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from seatrial.cli.main import run
+from seatrial.cli.report_files import write_reports
+from seatrial.runtime.events import RunFinished
 from seatrial.storage.store import open_store
 from tests.cli.conftest import WAITS
 from tests.report.kept_runs import RUN_ID, run_record, small_run
@@ -159,3 +161,18 @@ def test_an_interrupted_run_writes_its_reports(autonomous, tmp_path):
     told = json.loads(file.read_text())
     assert told["exitCode"] == 130
     assert any("SIGINT" in each for each in told["warnings"])
+
+
+def test_a_report_without_the_end_of_its_run_is_no_success(tmp_path, caplog):
+    """A store that has not taken in all of a run (its disk is full) must not pass for the whole of it."""
+    records = [each for each in small_run().records if not isinstance(each.event, RunFinished)]
+    store = open_store("none", state=tmp_path)
+    store.begin(run_record())
+    store.add(run_record(), records)
+    started = records[0].event
+    assert not write_reports((tmp_path / "r.md",), store, started)
+    assert (tmp_path / "r.md").exists()
+    assert "lack the end of the run" in caplog.text
+    store.add(run_record(), list(small_run().records))
+    assert write_reports((tmp_path / "r.md",), store, started)
+    store.close()

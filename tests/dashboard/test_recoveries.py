@@ -132,6 +132,15 @@ async def test_measurements_of_steps_are_told_by_their_names(watched):
     assert watched.times == {"drained: node-1": [4, 2]}
 
 
+async def test_what_is_measured_of_single_pods_stands_together(watched):
+    """Each pod is another one; and what had not come in time is no time."""
+    for name, seconds in (("a", 4), ("b", 2)):
+        of = f"pod shop/{name} in Service shop/web"
+        watched.watch.hear(MeasurementTaken(name="timeToEndpoint", of=of, seconds=seconds))
+        watched.watch.hear(MeasurementTaken(name="timeToEndpoint", of=of, seconds=60, is_lower_bound=True))
+    assert watched.times == {"timeToEndpoint": [4, 2]}
+
+
 async def test_the_last_and_the_median_are_told(watched):
     """Of many recoveries the last one and the median stand out, and the last 60 are kept."""
     for seconds in range(100):

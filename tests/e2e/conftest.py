@@ -51,6 +51,13 @@ def events(process: Process) -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
+def metrics_address(told: Iterator[dict[str, Any]]) -> str:
+    """Where a run serves its metrics (`host:port`), as its log says early on."""
+    before = "metrics are served at http://"
+    said = next(each["event"] for each in told if each["event"].startswith(before))
+    return str(said.removeprefix(before).removesuffix("/metrics"))
+
+
 @pytest.fixture
 def program(tmp_path) -> Iterator[Program]:
     """The program, without a cluster."""

@@ -4,15 +4,13 @@ import json
 import signal
 import threading
 from collections import deque
-from pathlib import Path
 
 import pytest
 
 from tests import monitoring_servers
 from tests.cli.conftest import WAITS
-from tests.e2e.conftest import EXAMPLES, events
+from tests.e2e.conftest import EXAMPLES, events, metrics_address
 
-RULES = Path(__file__).parents[2] / "deploy" / "monitoring" / "seatrial-alerts.yml"
 NEVER_ANSWERS = """
 config:
   runStrategy: {minSecondsBetweenRuns: 0, maxSecondsBetweenRuns: 0.2}
@@ -36,9 +34,7 @@ def test_a_violated_objective_wakes_somebody(on_cluster, tmp_path, unused_tcp_po
         "--log-format", "json", "--output", "json",
     )  # fmt: skip
     told = events(process)
-    served = next(each["event"] for each in told if each["event"].startswith("metrics are served at http://"))
-    target = served.removeprefix("metrics are served at http://").removesuffix("/metrics")
-    with monitoring_servers.alerting(targets=[target], rules=[RULES]) as monitoring:
+    with monitoring_servers.alerting(targets=[metrics_address(told)]) as monitoring:
         violated = next(each for each in told if each["event"] == "objective_judged" and each["status"] == "violated")
         # A log that nobody reads would hold up the run.
         reading = threading.Thread(target=deque, args=(told, 0))
@@ -84,11 +80,9 @@ def test_the_last_words_of_a_run_are_scraped(on_cluster, tmp_path):
         "autonomous", "--policy-file", policy, "--prometheus-collector", "--prometheus-port", "0",
         "--prometheus-linger", "100", "--log-format", "json",
     )  # fmt: skip
-    for event in events(process):
-        if event["event"].startswith("metrics are served at http://"):
-            target = event["event"].removeprefix("metrics are served at http://").removesuffix("/metrics")
-        if event["event"] == "run_finished":
-            break
+    told = events(process)
+    target = metrics_address(told)
+    next(event for event in told if event["event"] == "run_finished")
     with monitoring_servers.running_prometheus(targets=[target]) as prometheus:
         found = prometheus.wait_for('max_over_time(seatrial_run_verdict{verdict="passed"}[10m]) == 1')
         output, errors = process.communicate(timeout=100)

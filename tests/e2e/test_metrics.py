@@ -10,7 +10,7 @@ import yaml
 from seatrial.cli.session import SessionOptions
 from seatrial.steps.registry import policy_model
 from tests.cli.conftest import WAITS
-from tests.e2e.conftest import events
+from tests.e2e.conftest import events, metrics_address
 from tests.telemetry.scraping import run_and_scrape, scrape, value
 
 
@@ -94,8 +94,7 @@ def test_what_an_edited_policy_no_longer_has_ends(on_cluster, tmp_path):
         "autonomous", "--policy-file", path, "--prometheus-collector", "--prometheus-port", "0", "--log-format", "json",
     )  # fmt: skip
     told = events(process)
-    served = next(each["event"] for each in told if each["event"].startswith("metrics are served at http://"))
-    port = int(served.rpartition(":")[2].partition("/")[0])
+    port = int(metrics_address(told).rpartition(":")[2])
 
     def objectives_after(event, times):
         for _ in range(times):

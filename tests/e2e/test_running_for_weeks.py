@@ -220,9 +220,13 @@ async def test_what_a_run_holds_on_to_does_not_grow_with_its_rounds(cluster, end
     samples = [each for each in await sampling if each.round >= ROUNDS / 3]
     assert (result.rounds, summary.killed) == (ROUNDS, ROUNDS)
     assert len(samples) >= 8
-    slope = statistics.linear_regression([each.round for each in samples], [each.bytes for each in samples]).slope
-    assert slope < MOST_BYTES_A_ROUND, samples
-    first, last = samples[0], samples[-1]
-    assert last.descriptors <= first.descriptors + 3
-    assert last.threads <= first.threads + 2
-    assert last.tasks <= first.tasks + 2
+    assert slope(samples, "bytes") < MOST_BYTES_A_ROUND, samples
+    # What comes and goes differs from moment to moment; one that stays in ten rounds would show.
+    for what in ("descriptors", "threads", "tasks"):
+        assert slope(samples, what) < 0.1, (what, samples)
+
+
+def slope(samples: list[Sample], what: str) -> float:
+    """By how much something grows a round."""
+    rounds, values = [each.round for each in samples], [getattr(each, what) for each in samples]
+    return statistics.linear_regression(rounds, values).slope

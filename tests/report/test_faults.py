@@ -82,6 +82,14 @@ def ran(code):
             ("measured", "nodeReady 2.0 s (median; 1.0 s to 3.0 s)"),
         ),
         (
+            [
+                MeasurementTaken(name="timeToReady", of="p", seconds=1),
+                MeasurementTaken(name="timeToReady", of="q", seconds=9, is_lower_bound=True),
+                MeasurementTaken(name="timeToServe", of="q", seconds=9, is_lower_bound=True),
+            ],
+            ("measured", "timeToReady 1.0 s, 1 not in time; timeToServe 1 not in time"),
+        ),
+        (
             [FaultProven(subject="s", proof="p"), FaultCleared(subject="s", proof="p")],
             ("evidence", "1 proven to have happened, 1 proven to be gone"),
         ),
@@ -113,7 +121,9 @@ def test_its_json_has_names_and_distributions():
     """Machines by name, measurements in milliseconds, the faults that were not proven with the reason."""
     missing = ProofMissing(subject="pod x", reason="the watch ended")
     measured = MeasurementTaken(name="nodeReady", of="n", seconds=0.5)
-    figures = json.loads(json.dumps(figures_of(stopped("n1"), measured, missing).as_json()))
+    late = MeasurementTaken(name="nodeReady", of="m", seconds=60, is_lower_bound=True)
+    figures = json.loads(json.dumps(figures_of(stopped("n1"), measured, late, missing).as_json()))
+    assert figures["measurementsCutShort"] == {"nodeReady": 1}
     assert figures["machines"]["names"] == ["n1"]
     assert figures["moves"] == {"moved": 0, "pods": [], "evicted": None, "created": None, "ready": None}
     assert figures["measurements"]["nodeReady"] == {"min": 500, "p50": 500, "p95": 500, "max": 500, "count": 1}

@@ -172,3 +172,18 @@ def test_what_was_done_before_counts_until_the_opposite_is_done():
     assert not started.has_done("stop of a")
     assert started.all_done(stopped.all_done(())) == {"start of a"}
     assert started.all_done(()) == {"start of a"}
+
+
+def test_the_last_change_is_that_of_the_last_action():
+    """Its first request counts; of one whose moment is known exactly, what was only near it doesn't."""
+    scope = ScenarioScope()
+    assert scope.last_change is None
+    scope.changes("step 0", at=1.0, is_exact=False)
+    scope.changes("step 0", at=2.0, is_exact=False)
+    assert scope.last_change == 1.0
+    scope.changes("step 0", at=1.5, is_exact=True)
+    scope.changes("step 0", at=1.2, is_exact=False)
+    scope.changes("step 0", at=1.7, is_exact=True)
+    assert scope.last_change == 1.5
+    scope.changes("step 1", at=1.1, is_exact=True)
+    assert scope.last_change == 1.1

@@ -56,6 +56,24 @@ def test_symmetric_times_have_students_bounds():
     assert (found.lower, found.estimate, found.upper) == pytest.approx((11 - reach, 11, 11 + reach))
 
 
+def test_the_bounds_are_where_halls_cubic_of_the_t_statistic_is_students_quantile():
+    """Put into the cubic of Hall's section 2, the t statistics of the bounds give the quantiles of Student's t."""
+    values = [0.2, 0.4, 0.5, 0.7, 0.9, 1.1, 1.6, 2.4, 3.9, 7.2, 1.0, 0.6]
+    count, mean, quantile = len(values), fmean(values), student_quantile(0.95, len(values) - 1)
+    moments = [fmean((each - mean) ** power for each in values) for power in (2, 3)]
+    skewness = moments[1] / moments[0] ** 1.5
+    corrected = skewness * math.sqrt(count * (count - 1)) / (count - 2) * (1 + 8.5 / count)
+
+    def cubic(bound, skew):
+        t = (mean - bound) / math.sqrt(moments[0] / (count - 1))
+        square, cube = skew * t**2 / (3 * math.sqrt(count)), skew**2 * t**3 / (27 * count)
+        return t + square + cube + skew / (6 * math.sqrt(count))
+
+    found = mean_bounds(values, confidence=0.95)
+    assert cubic(found.lower, skewness) == pytest.approx(quantile)
+    assert cubic(found.upper, corrected) == pytest.approx(-quantile)
+
+
 def test_a_long_tail_moves_the_upper_bound_more_than_the_lower():
     """With a few long times the mean may be far above what was seen, and not far below."""
     found = mean_bounds([1.0] * 18 + [10.0, 12.0], confidence=0.95)

@@ -34,6 +34,21 @@ def test_pettitts_own_example():
     assert change_point(PETTITT, significance=0.01) is None
 
 
+def test_looking_for_either_asks_more_of_each():
+    """A trend with a chance of 0.0071 and a jump with 0.0145 are nothing at 0.014, where one alone would be."""
+    assert trend(PETTITT, significance=0.014).p_value == pytest.approx(0.0071, abs=1e-4)
+    assert development(PETTITT, significance=0.014) is None
+    assert isinstance(development(PETTITT, significance=0.015), Trend)
+    assert development(PETTITT, significance=0.03) is not None
+
+
+def test_failures_that_are_all_at_the_end_are_a_change_point():
+    """Five failures are few among sixty runs, but not as the last five: equal ranks are allowed for."""
+    found = change_point([0.0] * 55 + [1.0] * 5, are_shares=True)
+    assert (found.place, found.before, found.after) == (55, 0, 1)
+    assert found.p_value == pytest.approx(2.4e-4, rel=0.05)
+
+
 @given(st.lists(st.integers(0, 20), max_size=40))
 def test_kendalls_score_is_that_of_all_pairs(values):
     """It is the number of pairs in which the later value is larger, less those in which it is smaller."""

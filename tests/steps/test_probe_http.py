@@ -1,4 +1,5 @@
 import asyncio
+import re
 
 import pytest
 from aiohttp import web
@@ -6,6 +7,7 @@ from aiohttp.test_utils import TestServer
 from msgspec.structs import replace
 from pydantic import ValidationError
 
+from seatrial.runtime.events import Where
 from seatrial.runtime.verdict import Verdict
 from seatrial.steps.probe_http import ProbeHTTP, plan, run
 
@@ -77,6 +79,22 @@ async def test_every_one_of_count_requests_has_to_succeed(recorder):
         outcome = await run(probe(backend.url, count=5, retries=2, delay=0), recorder.context)
         assert outcome.verdict is Verdict.FAILED
         assert len(backend.requests) == 4
+
+
+async def test_the_trace_is_taken_along_where_a_probe_asks_for_it(recorder):
+    """The header names the run's trace and the step's span; one of the policy's own is sent instead, none unasked."""
+    context = recorder.context.at(where=Where(round=1, scenario="s", step=2))
+    own = {"name": "TraceParent", "value": "own"}
+    async with Backend(200) as backend:
+        await run(probe(backend.url), context)
+        await run(probe(backend.url, traceparent=True), context)
+        await run(probe(backend.url, traceparent=True, headers=[own]), context)
+        sent = [
+            [value for name, value in request[3].items() if name.lower() == "traceparent"]
+            for request in backend.requests
+        ]
+        assert sent == [[], [context.traceparent], ["own"]]
+        assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", context.traceparent)
 
 
 async def test_method_body_and_headers_are_sent(recorder):

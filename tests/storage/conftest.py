@@ -21,7 +21,7 @@ def address(request, tmp_path):
     """The address of an empty store: of each kind in turn."""
     if request.param == "sqlite":
         return f"sqlite://{tmp_path / 'runs.sqlite3'}"
-    return request.getfixturevalue("postgres").new_database()
+    return request.getfixturevalue("postgres").emptied()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def test_a_server_that_is_not_there_is_said(tmp_path, unused_tcp_port):
 
 def test_a_wrong_password_is_said_and_not_shown(postgres, tmp_path):
     """The server's own words."""
-    address = postgres.new_database().replace(postgres.password, "s3cret")
+    address = postgres.emptied().replace(postgres.password, "s3cret")
     with pytest.raises(StateError, match="password authentication failed") as caught:
         open_store(address, state=tmp_path)
     assert "s3cret" not in caught.value.in_full
@@ -67,7 +67,7 @@ def test_keeps_its_tables_apart(postgres, tmp_path):
 
 def test_several_begin_at_once(postgres, tmp_path):
     """The tables are made once."""
-    address, stores = postgres.new_database(), []
+    address, stores = postgres.emptied(), []
     threads = [threading.Thread(target=lambda: stores.append(open_store(address, state=tmp_path))) for _ in range(5)]
     for each in threads:
         each.start()
@@ -82,7 +82,7 @@ def test_several_begin_at_once(postgres, tmp_path):
 
 async def test_commands_show_neither_user_nor_password(postgres, tmp_path):
     """Not in what they print, not in errors, not in what is kept of the command line."""
-    address = postgres.new_database()
+    address = postgres.emptied()
     store = open_store(address, state=tmp_path)
     store.begin(run_record())
     store.add(run_record(), records(*a_run()))

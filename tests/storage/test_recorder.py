@@ -191,7 +191,7 @@ def test_says_at_the_end_what_is_not_kept(sqlite, recorder, caplog):
 
 def test_survives_a_store_that_loses_its_connection(postgres, recorder, tmp_path, caplog):
     """The server goes away and comes back: nothing is missing, nothing is there twice."""
-    store = open_store(postgres.new_database(), state=tmp_path)
+    store = open_store(postgres.emptied(), state=tmp_path)
     listener = recorder(store)
     hear(listener, started(), sample(1.0), scenario_over())
     postgres.stop()
@@ -210,7 +210,7 @@ def test_survives_a_store_that_loses_its_connection(postgres, recorder, tmp_path
 
 def test_a_connection_cut_between_two_events_is_not_even_noticed(postgres, recorder, tmp_path, caplog):
     """A firewall, or an administrator, that ends idle connections."""
-    store = open_store(postgres.new_database(), state=tmp_path)
+    store = open_store(postgres.emptied(), state=tmp_path)
     listener = recorder(store)
     hear(listener, started(), scenario_over())
     postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'seatrial'")

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -51,8 +52,6 @@ def test_an_earlier_version_becomes_this_one(address, tmp_path, monkeypatch):
     store.add(run_record(), records(*a_run()))
     store.close()
     later = (*MIGRATIONS, "CREATE TABLE more (id {identity}, at {double}); CREATE INDEX more_at ON more (at)")
-    for module in ("schema", "sqlite", "postgres"):
-        monkeypatch.setattr(f"seatrial.storage.{module}.MIGRATIONS", later)
     monkeypatch.setattr(schema, "MIGRATIONS", later)
     for _ in range(2):
         store = open_store(address, state=tmp_path)
@@ -67,10 +66,7 @@ def test_an_earlier_version_becomes_this_one(address, tmp_path, monkeypatch):
 def test_a_migration_that_fails_changes_nothing(address, tmp_path, monkeypatch):
     """Each is a transaction."""
     open_store(address, state=tmp_path).close()
-    for module in ("schema", "sqlite", "postgres"):
-        monkeypatch.setattr(
-            f"seatrial.storage.{module}.MIGRATIONS", (*MIGRATIONS, "CREATE TABLE more (id {identity}); SELECT nonsense")
-        )
+    monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE more (id {identity}); SELECT nonsense"))
     with pytest.raises(StateError, match="nonsense"):
         open_store(address, state=tmp_path)
     monkeypatch.undo()
@@ -133,3 +129,14 @@ def test_a_locked_file_is_said(tmp_path):
     other.close()
     store.begin(run_record())
     store.close()
+
+
+def test_several_begin_at_once(tmp_path):
+    """The tables are made once, and whoever comes second waits for that."""
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(lambda _: open_store(None, state=tmp_path), range(8)))
+    for number, each in enumerate(stores):
+        each.begin(run_record(f"run{number}"))
+    assert len(stores[0].runs()) == 8
+    for each in stores:
+        each.close()

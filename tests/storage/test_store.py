@@ -1,5 +1,6 @@
 """What a store keeps and gives back: the same for SQLite and PostgreSQL."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import msgspec
@@ -260,11 +261,16 @@ def test_forgets_a_run(store):
 def test_two_write_at_once(store, address, tmp_path):
     """Several Seatrials share a store: what each writes stays."""
     other = open_store(address, state=tmp_path)
-    for number in range(20):
-        for each, run in ((store, "run1"), (other, "run2")):
-            record = run_record(run)
-            each.begin(record)
-            each.add(record, records(measured(1.0), scenario_over(), first=number * 2 + 1))
+
+    def write(into, run):
+        record = run_record(run)
+        for number in range(20):
+            into.begin(record)
+            into.add(record, records(measured(1.0), scenario_over(), first=number * 2 + 1))
+
+    with ThreadPoolExecutor() as pool:
+        for each in [pool.submit(write, store, "run1"), pool.submit(write, other, "run2")]:
+            each.result()
     other.close()
     assert len(store.points(KEY, "timeToRecover")) == 40
 

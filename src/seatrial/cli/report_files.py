@@ -48,10 +48,14 @@ def write_reports(files: tuple[Path, ...], store: "Store | None", started: "RunS
         logger.error("no report of the run: %s", "nothing began" if store else "runs are not kept")
         return False
     try:
-        report = gather(store.run(started.run_id), store)
+        kept = store.run(started.run_id)
+        report = gather(kept, store)
     except SeatrialError as error:
         logger.error("no report of the run: %s", error.in_full)  # noqa: TRY400 -- the message says it all
         return False
+    if kept.ended is None:
+        problems += 1
+        logger.error("the reports lack the end of the run, which %s has not taken in", store.place)
     for file in files:
         try:
             write_report(rendered(report, format_of(file)), file)

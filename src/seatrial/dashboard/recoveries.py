@@ -18,6 +18,8 @@ from seatrial.runtime.events import Event, MeasurementTaken, PodRecovered
 _KEPT = 60
 # Controllers replace a pod as soon as it is going or gone; a pod that comes later is one more, not one instead.
 _REPLACED_WITHIN_SECONDS = 10.0
+# Each of a pod that is gone by then: together they tell something.
+_OF_SINGLE_PODS = frozenset({"timeToGone", "timeToEndpoint", "timeToServe", "timeToDetect", "imagePull"})
 _TEMPLATE_HASH = "pod-template-hash"
 
 
@@ -68,8 +70,9 @@ class RecoveryWatch:
             case PodRecovered(pod=pod, ready_ms=ms):
                 self._measured.add(pod.uid)
                 self._note(self._named(f"{pod.namespace}/{pod.owner}"), pod.uid, ms / 1000)
-            case MeasurementTaken(name=name, of=of, seconds=seconds):
-                self._note(f"{name}: {of}", f"measurement {next(self._measurements)}", seconds)
+            case MeasurementTaken(name=name, of=of, seconds=seconds, is_lower_bound=False):
+                whose = name if name in _OF_SINGLE_PODS else f"{name}: {of}"
+                self._note(whose, f"measurement {next(self._measurements)}", seconds)
 
     def see(self, change: Change[LivePod]) -> None:
         """Take in what became of a pod."""

@@ -41,6 +41,7 @@ class FaultFigures:
         self._unproven: deque[str] = deque(maxlen=_LATEST)
         self._guardrails: Counter[str] = Counter()
         self._measured: dict[str, deque[float]] = {}
+        self._cut_short: Counter[str] = Counter()
         self._moves: deque[PodMoved] = deque(maxlen=_LATEST)
 
     def add(self, event: Event) -> None:
@@ -61,6 +62,8 @@ class FaultFigures:
             case PodMoved():
                 self._counts["moved"] += 1
                 self._moves.append(event)
+            case MeasurementTaken(name=name, is_lower_bound=True):
+                self._cut_short[name] += 1
             case MeasurementTaken(name=name, seconds=seconds):
                 self._measured.setdefault(name, deque(maxlen=_LATEST)).append(seconds * 1000)
             case ProofMissing(subject=subject, reason=reason):
@@ -100,6 +103,7 @@ class FaultFigures:
             "containers": {"signalled": counts["signalled"]},
             "commands": {"ok": counts["ran"], "failed": counts["failed commands"]},
             "measurements": {name: distribution(times) for name, times in self._measured.items()},
+            "measurementsCutShort": dict(self._cut_short),
             "evidence": {
                 "proven": counts["proven"],
                 "cleared": counts["cleared"],
@@ -121,12 +125,19 @@ class FaultFigures:
             yield "containers", told
         if commands := counts["ran"] + counts["failed commands"]:
             yield "commands", f"{commands} run, {counts['failed commands']} failed"
-        if self._measured:
-            yield "measured", "; ".join(f"{name} {spread(times)}" for name, times in self._measured.items())
+        if self._measured or self._cut_short:
+            yield "measured", "; ".join(map(self._measurement, {**self._measured, **self._cut_short}))
         if told := self._told(("proven", "cleared", "unproven")):
             yield "evidence", told
         if self._guardrails:
             yield "refused", f"by guardrails: {', '.join(map(_often, self._guardrails.items()))}"
+
+    def _measurement(self, name: str) -> str:
+        """The times of one measurement, and how many had not come when nobody looked any more."""
+        times, longer = self._measured.get(name), self._cut_short[name]
+        parts = [spread(times)] if times else []
+        parts += [f"{longer} not in time"] if longer else []
+        return f"{name} {', '.join(parts)}"
 
     def _moved_line(self) -> str:
         """Which pods run elsewhere since, and after how long."""

@@ -54,6 +54,7 @@ class ObjectiveBoard:
     def __init__(self) -> None:
         self.judged: dict[tuple[str, str], ObjectiveJudged] = {}
         self._values: dict[tuple[str, str], deque[float]] = {}
+        self._sampled: dict[str, int] = {}
 
     def __call__(self, record: Record) -> None:
         """Take in one event."""
@@ -64,7 +65,7 @@ class ObjectiveBoard:
             case PolicyReloaded():
                 self.judged.clear()  # what is still asked for is judged after the next round
             case SteadyStateSampled(samples=samples, failed=failed) if samples:
-                self._keep(scenario, AVAILABILITY, 1 - failed / samples)
+                self._sample(scenario, 1 - failed / samples, number=record.where.round)
             case _:
                 for measured in measurements_of(record):
                     self._keep(scenario, measured.name, measured.value)
@@ -86,6 +87,15 @@ class ObjectiveBoard:
     def as_json(self) -> list[dict[str, Any]]:
         """What is known of each, as `--output json` prints it."""
         return [judged_as_json(judged, scenario=scenario) for (scenario, _), judged in self.judged.items()]
+
+    def _sample(self, scenario: str, good: float, *, number: int) -> None:
+        """One bar a round: that of the probe which failed most."""
+        if self._sampled.get(scenario) == number:
+            values = self._values[scenario, AVAILABILITY]
+            values[-1] = min(values[-1], good)
+            return
+        self._sampled[scenario] = number
+        self._keep(scenario, AVAILABILITY, good)
 
     def _keep(self, scenario: str, name: str, value: float) -> None:
         self._values.setdefault((scenario, name), deque(maxlen=_LATEST)).append(value)

@@ -208,7 +208,8 @@ async def _watch_all(
                     context.emit(MeasurementMissed(name=_NAME, of=str(group), reason=problem))
                 else:
                     watched.append((group, watch))
-            opened.set_result(None)
+            if not opened.done():  # the step that waits for it may have been stopped
+                opened.set_result(None)
             async with asyncio.TaskGroup() as following:
                 tasks = [following.create_task(_follow(tracker, group, watch)) for group, watch in watched]
                 await observation.follow(tracker.wait(), name="readiness")

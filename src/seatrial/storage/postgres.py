@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from seatrial.errors import StateError, UsageError
+from seatrial.storage import schema
 from seatrial.storage.database import Dialect, NewerStoreError, Session
-from seatrial.storage.schema import MIGRATIONS, migrations_from
 
 if TYPE_CHECKING:
     import psycopg
@@ -209,12 +209,12 @@ def _migrate(session: Session, place: str) -> None:
     session.run("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     rows = session.rows("SELECT version FROM schema_version")
     version = rows[0][0] if rows else 0
-    if version > len(MIGRATIONS):
+    if version > len(schema.MIGRATIONS):
         raise NewerStoreError(place)
-    if version == len(MIGRATIONS):
+    if version == len(schema.MIGRATIONS):
         return
-    for statements in migrations_from(version, _DIALECT):
+    for statements in schema.migrations_from(version, _DIALECT):
         for statement in statements:
             session.run(statement)
     session.run("DELETE FROM schema_version")
-    session.run("INSERT INTO schema_version VALUES (?)", len(MIGRATIONS))
+    session.run("INSERT INTO schema_version VALUES (?)", len(schema.MIGRATIONS))

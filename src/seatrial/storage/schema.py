@@ -15,7 +15,7 @@ A row is known by its run and by its event's number there (`sequence`). All that
 and its time, so that what a window holds is one stretch of an index.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from seatrial.storage.database import Dialect
 
@@ -145,8 +145,8 @@ OF_A_RUN = ("events", "samples", *OF_A_SERIES)
 """The tables that have rows of a run, beside those of its probes."""
 
 
-def migrations_from(version: int, dialect: Dialect, *, known: Sequence[str] | None = None) -> Iterator[list[str]]:
+def migrations_from(version: int, dialect: Dialect) -> Iterator[list[str]]:
     """The statements of each migration that tables of a version need."""
     names = {field: getattr(dialect, field) for field in dialect.__struct_fields__}
-    for migration in (MIGRATIONS if known is None else known)[version:]:
+    for migration in MIGRATIONS[version:]:
         yield [each.strip() for each in migration.format(**names).split(";") if each.strip()]

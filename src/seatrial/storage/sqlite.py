@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from seatrial.errors import StateError
+from seatrial.storage import schema
 from seatrial.storage.database import Dialect, NewerStoreError, Session
-from seatrial.storage.schema import MIGRATIONS, migrations_from
 
 T = TypeVar("T")
 
@@ -157,17 +157,17 @@ def _connect(place: str) -> sqlite3.Connection:
 
 
 def _migrate(connection: sqlite3.Connection, place: str) -> None:
-    if _version(connection, place) == len(MIGRATIONS):
+    if _version(connection, place) == len(schema.MIGRATIONS):
         return
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file, before its first table
     connection.execute("PRAGMA journal_mode = WAL")
-    while _version(connection, place) < len(MIGRATIONS):
+    while _version(connection, place) < len(schema.MIGRATIONS):
         connection.execute("BEGIN IMMEDIATE")
         try:
             version = _version(connection, place)  # somebody else may have been quicker
-            for statement in next(migrations_from(version, _DIALECT), []):
+            for statement in next(schema.migrations_from(version, _DIALECT), []):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {min(version + 1, len(MIGRATIONS))}")
+            connection.execute(f"PRAGMA user_version = {min(version + 1, len(schema.MIGRATIONS))}")
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
@@ -177,6 +177,6 @@ def _migrate(connection: sqlite3.Connection, place: str) -> None:
 def _version(connection: sqlite3.Connection, place: str) -> int:
     """The version of the tables: how many migrations were carried out."""
     ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-    if version > len(MIGRATIONS):
+    if version > len(schema.MIGRATIONS):
         raise NewerStoreError(place)
     return int(version)

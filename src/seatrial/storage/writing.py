@@ -71,16 +71,12 @@ class SeriesNumbers:
 
 
 def _says_more(event: Event) -> bool:
-    """Whether an event is kept as it is: the samples of a steady state's probes, maybe millions, have their own table.
+    """Whether an event is kept as it is.
 
-    Of the looks that belong to these, what went wrong is evidence; what went well says no more than the sample.
+    A look that belongs to a sample of a steady state's probe says no more than the sample where it went well; what went
+    wrong is evidence.
     """
-    match event:
-        case SampleTaken():
-            return False
-        case ProbeSampled(probe=probe, ok=ok):
-            return not (probe and ok)
-    return True
+    return not (isinstance(event, ProbeSampled) and event.probe and event.ok)
 
 
 def _without_secrets(record: Record) -> Record:
@@ -102,6 +98,8 @@ class Batch:
         self._measurements: list[tuple[Any, ...]] = []
         self._samples: list[tuple[Any, ...]] = []
         self._minutes: dict[tuple[int, int], list[int]] = {}
+        self._of_scenario: dict[str, int] = {}
+        self._of_probe: dict[tuple[str, str], int] = {}
 
     def write(self, records: Sequence[Record]) -> None:
         """Write what has not been written before."""
@@ -111,6 +109,7 @@ class Batch:
                 continue
             if isinstance(record.event, SampleTaken):
                 self._sample(record, record.event)
+                continue
             if _says_more(record.event):
                 encoded = encode(_without_secrets(record))
                 body = clean(without_secrets(encoded.body))
@@ -125,7 +124,17 @@ class Batch:
         )  # fmt: skip
 
     def _series(self, record: Record) -> int:
-        return self._numbers.series(self._session, self._run, record.where.scenario)
+        scenario = record.where.scenario
+        if scenario not in self._of_scenario:
+            self._of_scenario[scenario] = self._numbers.series(self._session, self._run, scenario)
+        return self._of_scenario[scenario]
+
+    def _probe(self, record: Record, sample: SampleTaken) -> int:
+        key = (record.where.scenario, sample.probe)
+        if key not in self._of_probe:
+            series = self._series(record)
+            self._of_probe[key] = self._numbers.probe(self._session, self._no, series, sample)
+        return self._of_probe[key]
 
     def _measured(self, record: Record) -> Iterator[tuple[Any, ...]]:
         for number, each in enumerate(measurements_of(record)):
@@ -135,7 +144,7 @@ class Batch:
             )  # fmt: skip
 
     def _sample(self, record: Record, sample: SampleTaken) -> None:
-        probe = self._numbers.probe(self._session, self._no, self._series(record), sample)
+        probe = self._probe(record, sample)
         result = RESULTS.index(sample.result)
         latency = None if sample.latency_ms is None else round(sample.latency_ms * 1000)
         self._samples.append((self._no, record.sequence, probe, sample.due, record.where.round, result, latency))

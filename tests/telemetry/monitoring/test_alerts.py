@@ -10,10 +10,9 @@ from seatrial.telemetry.monitoring import alerts
 from seatrial.telemetry.monitoring.alerts import GROUPS
 from seatrial.telemetry.monitoring.files import alert_rules
 from tests import monitoring_servers
-from tests.monitoring_servers import promtool
+from tests.monitoring_servers import RULES, promtool
 
 ROOT = Path(__file__).parents[3]
-RULES = ROOT / "deploy" / "monitoring" / "seatrial-alerts.yml"
 ALERTS = {alert.name: alert for group in GROUPS for alert in group.alerts}
 
 RUN = 'job="seatrial", instance="i"'

@@ -43,9 +43,7 @@ def _watched():
     report = PrometheusReport()
     with (
         served(report, host="127.0.0.1", port=0) as port,
-        monitoring_servers.alerting(
-            targets=[f"127.0.0.1:{port}"], rules=[MONITORING / "seatrial-alerts.yml"]
-        ) as monitoring,
+        monitoring_servers.alerting(targets=[f"127.0.0.1:{port}"]) as monitoring,
     ):
         watched = Watched(report, monitoring)
         # What counts up has to be scraped before and after, since Prometheus knows growth by differences only.
@@ -94,6 +92,23 @@ def test_every_rule_is_evaluated(watched):
     texts = [alert["annotations"] for rule in evaluated for alert in rule["alerts"]]
     assert texts
     assert "<error" not in json.dumps(texts)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SeatrialCleanUpFailed",
+        "SeatrialErrorBudgetSpent",
+        "SeatrialFaultUnproven",
+        "SeatrialNotificationsFail",
+        "SeatrialRecoveryMissed",
+        "SeatrialScenarioFailing",
+    ],
+)
+def test_whatever_goes_wrong_is_told(watched, name):
+    """An event of a run is an alert at the webhook, with what the documentation has on it."""
+    told = watched.monitoring.receiver.wait_for(name)
+    assert told["annotations"]["runbook"] == f"docs/how-to/alerts.md#{name.lower()}"
 
 
 def test_a_violated_objective_reaches_whoever_is_on_call(watched):

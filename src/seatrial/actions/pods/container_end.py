@@ -89,6 +89,9 @@ def expect_return(before: ContainerBefore, context: Context, *, sent: float, end
         within = f"within {context.settings.recovery_timeout_seconds:g} s"
         reason = f"it was not ready again {within}{last[-1] if last else ''}"
         context.emit(ProofMissing(subject=before.subject, reason=reason))
+        seconds = asyncio.get_running_loop().time() - sent
+        taken = MeasurementTaken(name="containerRestart", of=before.subject, seconds=seconds, is_lower_bound=True)
+        context.emit(taken)
         return nothing_to_do(f"{before.subject} was ended: {reason}")
 
     work = _until_returned(before, context, sent=sent, ended=ended, last=last)

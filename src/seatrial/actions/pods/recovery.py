@@ -148,10 +148,13 @@ class RecoveryTracker:
         if event.type == "DELETED":
             self._gone(uid, event.received)
             self._replacements.gone(uid)
-        elif self._replacements.take(event.object, event.received) is None:
+            concerned = self._replacements.concerned(uid)
+        elif replacement := self._replacements.take(event.object, event.received):
+            concerned = replacement.victim.concerned
+        else:
             return
-        for victim in self._victims.values():
-            if victim.gone is not None:
+        for victim in concerned:
+            if victim.gone is not None and victim.ref.uid in self._victims:
                 self._report(victim)
 
     def _gone(self, uid: str, at: float) -> None:

@@ -5,6 +5,8 @@ one stands for the pod of that controller that was killed first, whichever step 
 in its turn before it was Ready, what replaces it stands for both.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from seatrial.kube.objects import Pod
@@ -16,6 +18,7 @@ class Replacement(msgspec.Struct):
 
     pod: Pod
     created: float
+    victim: "Victim"
     scheduled: float | None = None
     running: float | None = None
     ready: float | None = None
@@ -41,12 +44,20 @@ class Victim(msgspec.Struct):
     gone: float | None = None
     own: Replacement | None = None
     heir: "Victim | None" = None
+    followers: list["Victim"] = []
     reported: bool = False
 
     @property
     def replacement(self) -> Replacement | None:
         """What stands for it: its own, or that of the pod that was killed in its place."""
         return self.heir.replacement if self.heir else self.own
+
+    @property
+    def concerned(self) -> Iterator["Victim"]:
+        """It, and those for which the same pod stands."""
+        yield self
+        for each in self.followers:
+            yield from each.concerned
 
     @property
     def is_waiting(self) -> bool:
@@ -77,9 +88,14 @@ class Replacements:
         if found is None:
             return
         if other := self._first_waiting(found.pod, but=victim):
-            other.own = found
+            other.own, found.victim = found, other
         else:
             del self._given[found.pod.metadata.uid]
+
+    def concerned(self, uid: str) -> Iterator[Victim]:
+        """The killed pod of that UID, and those for which the same pod stands."""
+        if victim := self._victims.get(uid):
+            yield from victim.concerned
 
     def take(self, pod: Pod, at: float) -> Replacement | None:
         """Take in a pod as a watch shows it; None where it stands for no killed one."""
@@ -93,18 +109,19 @@ class Replacements:
                 if self._could_be_new(pod):
                     self._nobodys.add(uid)
                 return None
-            found = first.own = self._given[uid] = Replacement(pod, created=at)
+            found = first.own = self._given[uid] = Replacement(pod, created=at, victim=first)
         found.progress(pod, at)
         return found
 
     def gone(self, uid: str) -> None:
-        """A pod is gone: where it stood for one, the next stands for that."""
-        if self._given.pop(uid, None) is None:
+        """A pod is gone: where it stood for one that has not recovered, the next stands for that."""
+        found = self._given.pop(uid, None)
+        if found is None or found.victim.reported:
             return
-        for victim in self._victims.values():
-            if victim.own and victim.own.pod.metadata.uid == uid and not victim.reported:
-                victim.own = None
-                victim.heir = self._victims.get(uid)
+        victim = found.victim
+        victim.own, victim.heir = None, self._victims.get(uid)
+        if victim.heir:
+            victim.heir.followers.append(victim)
 
     def _could_be_new(self, pod: Pod) -> bool:
         """Whether the controller of some killed pod made it after that one's watch began."""

@@ -1,5 +1,1 @@
-"""A report as one HTML file that needs nothing else: no network, no script."""
-
-from seatrial.report.html.page import page
-
-__all__ = ["page"]
+"""A report as one HTML file that needs nothing else, no network and no script: `page` writes it."""
