@@ -110,7 +110,7 @@ def clusters(repeats: int = 600) -> Iterable[Sequence[str]]:
     """Bounds for a share of samples of which those of a run resemble each other, by simulation."""
     heads = "as if independent: lower", "upper", "ours: lower", "upper"
     yield "samples of a run", "bad", "correlation", "runs", *heads
-    for sizes in ((50,), (5, 20, 50, 200)):
+    for sizes in ((50,), (5, 20, 50, 200), (1, 1, 1, 1, 50)):
         for bad_share, correlation, runs in product((0.1, 0.01), (0.001, 0.05, 0.3), (10, 40)):
             if len(sizes) > 1 and (correlation < 0.01 or bad_share < 0.1):
                 continue

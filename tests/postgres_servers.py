@@ -14,6 +14,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -131,6 +132,22 @@ class Server:
     def stop(self) -> None:
         """End it as if its machine had lost power: connections are cut off."""
         self._control("stop", "-m", "immediate", "-t", str(_START_SECONDS))
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """While the block runs, it takes connections and answers nothing, like a machine that hangs."""
+        main = int((self.directory / "data" / "postmaster.pid").read_text().split()[0])
+        stopped = []
+        try:
+            os.kill(main, signal.SIGSTOP)  # it begins no further processes
+            stopped.append(main)
+            for each in Path(f"/proc/{main}/task/{main}/children").read_text().split():
+                os.kill(int(each), signal.SIGSTOP)
+                stopped.append(int(each))
+            yield
+        finally:
+            for each in stopped:
+                os.kill(each, signal.SIGCONT)
 
     def _control(self, *arguments: str) -> None:
         _run([str(self.programs / "pg_ctl"), "-w", "-D", str(self.directory / "data"), *arguments], self.directory)

@@ -160,7 +160,7 @@ def test_an_interrupted_run_writes_its_reports(autonomous, tmp_path):
     assert code == 130
     told = json.loads(file.read_text())
     assert told["exitCode"] == 130
-    assert any("SIGINT" in each for each in told["warnings"])
+    assert any("SIGINT" in each for each in told["reasons"])
 
 
 def test_a_report_without_the_end_of_its_run_is_no_success(tmp_path, caplog):

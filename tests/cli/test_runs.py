@@ -76,6 +76,15 @@ async def test_says_that_there_are_none(state):
     assert "seatrial runs list" in done.errors
 
 
+@pytest.mark.parametrize("command", [("runs", "list"), ("report", "last"), ("slo", "status")])
+async def test_looking_into_a_store_makes_none(command, tmp_path):
+    """A path that was mistyped is said, and nothing is left there."""
+    done = await seatrial(*command, "--store", f"sqlite://{tmp_path / 'typo.sqlite3'}")
+    assert done.code == 2
+    assert f"there is no store {tmp_path / 'typo.sqlite3'}" in done.errors
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_shows_a_run(state):
     """Its closing summary counted anew, what was measured, outages, and the command that does it again."""
     outage = OutageSeen(probe=PROBE, number=0, began=BEGIN.timestamp(), seconds=2.5)

@@ -36,11 +36,12 @@ def store(tmp_path):
     opened.close()
 
 
-def keep(store, values, *, policy=POLICY, judged=(), cluster="c1", digest="d1"):
+def keep(store, values, *, policy=POLICY, judged=(), cluster="c1", digest="d1", named="p.yml"):
     """A run of so many rounds, a minute apart, each with one time to recover; `judged` by round."""
     kept = run_record(
-        policy_text=policy, started=BEGAN, digests={"Kill half": digest}, cluster=cluster, run=f"run-{cluster}-{digest}"
-    )
+        policy_text=policy, started=BEGAN, digests={"Kill half": digest}, cluster=cluster,
+        run=f"run-{cluster}-{digest}-{named}", policy=named,
+    )  # fmt: skip
     store.begin(kept)
     for number, seconds in enumerate(values, start=1):
         where = Where(round=number, scenario="Kill half")
@@ -84,10 +85,27 @@ def test_a_table_at_80_columns(store, tmp_path, capsys):
     assert lines[1] == "Kill half (p.yml on c1)"
     assert lines[2].startswith("? timeToRecover: 95 % below 30 s")
     assert "1 slower; 33 more good runs needed" in " ".join(out.split())
-    assert "    latest: ▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅█▅▆" in lines
+    assert "    latest: ▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄█▄▅" in lines
     assert "83 % of the error budget left" in " ".join(out.split())
     assert re.search(r"^    burn rates: 1h 0\.\d+, 6h 0\.167$", out, re.MULTILINE)
     assert lines[-1] == "1 met, 1 not enough evidence"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("healing in as little time as we promised", "? healing in as little time as we promised "),
+        ("h" * 80, "hhh... "),
+    ],
+)
+def test_a_name_has_as_much_room_as_the_figures_leave(store, tmp_path, capsys, name, shown):
+    """What doesn't fit into 80 columns is cut off; of the name of a cluster nothing is."""
+    cluster = "3f0c9d3e-5f4b-4a57-9f0c-3f5c2f6f5d1e"
+    keep(store, [2.0] * 9, policy=POLICY.replace("name: healing", f"name: {name}"), cluster=cluster)
+    _, out = told(capsys, tmp_path, "status")
+    assert max(map(len, out.splitlines())) <= 80
+    assert f"Kill half (p.yml on {cluster})" in " ".join(out.split())
+    assert shown in out
 
 
 def test_the_objectives_are_those_of_the_policy_as_it_was_run(store, tmp_path, capsys):
@@ -126,6 +144,22 @@ def test_a_policy_as_it_is_now(store, tmp_path, capsys, write):
     assert "nothing measured in the window yet" in out
 
 
+def test_a_policy_has_the_series_of_its_own_name(store, tmp_path, capsys, write, monkeypatch):
+    """However its file is pointed at; before it ran under its name it has those of the name that it had."""
+    file = write(POLICY)
+    monkeypatch.chdir(file.parent)
+    digest = digest_of(load_policy(file, model=policy_model()).scenarios[0])
+
+    def series(given):
+        _, out = told(capsys, tmp_path, "status", "--policy-file", str(given), "--output", "json")
+        return {(each["policy"], each["samples"]) for each in json.loads(out)["objectives"]}
+
+    keep(store, [2.0] * 5, digest=digest)
+    assert series(file) == {("p.yml", 5)}
+    keep(store, [2.0] * 7, digest=digest, named=file.name)
+    assert series(file) == series(file.name) == series(f"../{file.parent.name}/{file.name}") == {(file.name, 7)}
+
+
 def test_one_scenario_of_several(store, tmp_path, capsys):
     """By its name; one that is not there has no objectives."""
     keep(store, [2.0] * 60)
@@ -161,7 +195,7 @@ def test_what_a_report_is_about_is_shown_as_it_is(store, tmp_path, capsys):
     """A name is no Markdown."""
     keep(store, [2.0] * 5, policy=POLICY.replace("name: healing", 'name: "[x](http://y) | <b>*z*"'))
     _, out = told(capsys, tmp_path, "report")
-    assert "\\[x\\](http://y) \\| \\<b\\>\\*z\\*" in out
+    assert "\\[x\\](http://y) \\| \\<b>\\*z\\*" in out
 
 
 def test_a_window_is_a_span_or_so_many_runs(store, tmp_path, capsys):

@@ -28,6 +28,10 @@ TEXTS = {
     "scenario": "name-1",  # as the least of a scenario is called
     "measurement": "timeToRecover",
     "target": "90 %",
+    "cron": "0 9 * * 1-5",
+    "body": "{}",
+    "proxy": "http://proxy.example.com:3128",
+    "holidays": "2026-12-25",
 }
 _GENERIC = ["text", "TERM", "SIGTERM", "1", "key=value:NoSchedule", "a.b", "30%"]
 

@@ -35,7 +35,6 @@ def _masked(line: str) -> str:
 
 
 _CHANCE = (
-    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UID"),
     (re.compile(r"(?<=HASH-SUFFIX )(on |\()?node\d( (west|east)-\d)?"), "PLACE"),
     (re.compile(r"(?<=goldpinger-HASH-SUFFIX )(.*)\bnode\d$"), r"\1PLACE"),
     (re.compile(r"\d+ calls, all answered"), "CALLS"),

@@ -23,6 +23,7 @@ _SECONDS = 60
 _BY_THE_WAY = re.compile(r'Waiting for deployment |I\d{4} .*"Warning: watch ended with error".*: context canceled')
 _STATE = "~/.local/state/seatrial"  # where a reader's sandboxes are
 _VARIES = (
+    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UID"),  # parts of one may look like an age
     (re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d"), "TIME"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+\+00:00"), "TIME"),
     (re.compile(r"\brun [0-9a-f]{12}\b|\b[0-9a-f]{12} of\b"), "RUN"),

@@ -29,9 +29,9 @@ from seatrial.slo.digest import digest_of
 from seatrial.steps.registry import policy_model
 from seatrial.storage.recorder import Recorder
 from seatrial.storage.store import open_store
-from seatrial.telemetry.limits import Limits
 from seatrial.telemetry.log import LogReport
-from seatrial.telemetry.prometheus import PrometheusReport
+from seatrial.telemetry.metrics.limits import Limits
+from seatrial.telemetry.metrics.prometheus import PrometheusReport
 
 ROUNDS = 240
 MOST_BYTES_A_ROUND = 500  # less than the records of one scenario; what comes and goes is about 200
@@ -183,7 +183,7 @@ async def test_what_a_run_holds_on_to_does_not_grow_with_its_rounds(cluster, end
     """
     monkeypatch.setattr("seatrial.report.summary._LATEST", 20)
     monkeypatch.setattr("seatrial.report.faults._LATEST", 20)
-    monkeypatch.setattr("seatrial.telemetry.prometheus.Limits", partial(Limits, most=20))
+    monkeypatch.setattr("seatrial.telemetry.metrics.prometheus.Limits", partial(Limits, most=20))
     logger = logging.getLogger("unheard")
     logger.propagate = False
     logger.addHandler(logging.NullHandler())

@@ -217,8 +217,8 @@ async def test_it_has_to_return_after_clean_up(server, recorder, context, monkey
     assert [each.moment for each in await recorder.events() if isinstance(each, SteadyStateHeld)] == ["before", "after"]
 
 
-async def test_where_it_does_not_return_the_scenario_fails(server, context):
-    """Whatever the steps came to: a system that stays broken has not stood the experiment."""
+async def test_where_it_does_not_return_the_scenario_fails(server, recorder, context):
+    """What stays broken has not stood the experiment, whatever the steps came to: it takes longer to return."""
     run = begin(scenario(server, recoverWithin=0.1), context)
     await server.entered.wait()
     server.status = 500
@@ -226,6 +226,8 @@ async def test_where_it_does_not_return_the_scenario_fails(server, context):
     outcome = await run
     assert outcome.verdict is Verdict.FAILED
     assert "the steady state did not return within 0.1 s after clean-up" in outcome.reasons[-1]
+    [measured] = [each for each in await recorder.events() if isinstance(each, MeasurementTaken)]
+    assert (measured.name, measured.is_lower_bound) == ("steadyStateReturned", True)
 
 
 async def test_samples_keep_to_their_schedule_while_answers_hang(server, recorder, context):

@@ -94,6 +94,7 @@ def test_a_model_written_back_is_valid() -> None:
         ({**AVAILABLE, "target": "100 %"}, "target", "needs a percentage between 0 and 100"),
         ({**TIMES, "confidence": 1}, "confidence", "less than 1"),
         ({**TIMES, "window": "58 runs"}, "window", "it takes 59 runs without a bad one to show 95 % at a confidence"),
+        ({"measurement": "t", "mean": True, "below": 1, "window": "9 runs"}, "window", "a mean takes 10 runs"),
         ({**TIMES, "sequential": {"acceptable": 0.05}}, "sequential.acceptable", "must be less than the share that"),
         ({**AVAILABLE, "sequential": {"acceptable": 1e-5}}, "sequential", "does not go with 'availability'"),
         ({**TIMES, "sequential": {"acceptable": 0.01}, "window": "24h"}, "window", "counts the rounds of one run"),
@@ -138,6 +139,33 @@ def test_objectives_fit_their_scenario(given_: list[dict[str, Any]], place: str,
     assert message in text
 
 
+@pytest.mark.parametrize(
+    ("wait", "below", "refused"),
+    [
+        ({"timeout": 30}, 30.5, 1),
+        ({"timeout": 30}, 30, 0),
+        ({"timeout": 30, "until": {"probeHTTP": {"target": {"url": "http://h"}}}}, 30, 1),
+        ({"timeout": 31, "until": {"probeHTTP": {"target": {"url": "http://h"}}}}, 30, 0),
+        ({}, 61, 1),
+        ({"timeout": 30, "since": "change"}, 40, 0),
+    ],
+)
+def test_who_waits_must_wait_for_longer_than_the_limit(wait: dict[str, Any], below: float, refused: int) -> None:
+    """Or nobody would ever see that it takes too long."""
+    until = {"pod": {"name": "a", "namespace": "b"}}
+    objective = {"measurement": "waitFor", "percentile": 95, "below": below}
+    document = {
+        "scenarios": [{"name": "one", "steps": [{"waitFor": {"until": until, **wait}}], "objectives": [objective]}]
+    }
+    try:
+        policy_model().model_validate(document, by_alias=True, by_name=False)
+        problems = []
+    except ValidationError as error:
+        problems = [(each["loc"][2:], each["msg"]) for each in error.errors()]
+    assert [where for where, _ in problems] == [("objectives", 0, "below")] * refused
+    assert all("nobody would see that it takes too long" in said for _, said in problems)
+
+
 def test_a_probe_is_one_of_the_steady_state() -> None:
     """By its place, counted from 0."""
     steady = {"probes": [{"probeHTTP": {"target": {"url": "http://h"}}}]}
@@ -147,7 +175,7 @@ def test_a_probe_is_one_of_the_steady_state() -> None:
 
 def test_a_name_that_a_step_gives_is_known() -> None:
     """`waitFor` names what it measures, or calls it `waitFor`."""
-    until = {"until": {"pod": {"name": "a", "namespace": "b"}}, "timeout": 5}
+    until = {"until": {"pod": {"name": "a", "namespace": "b"}}}
     steps = [{"waitFor": until}, {"waitFor": {**until, "measurement": "answers"}}]
     objectives = [{**TIMES, "measurement": name} for name in ("waitFor", "answers", "timeToScale")]
     document = {"scenarios": [{"name": "one", "steps": steps, "objectives": objectives}]}
@@ -159,8 +187,9 @@ def test_the_names_of_all_measurements_are_known() -> None:
     """Whatever a step or action of ours measures may stand in an objective."""
     root = Path(seatrial.__file__).parent
     named = set()
-    for file in root.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
+    texts = (file.read_text() for file in root.rglob("*.py"))
+    for text in (each for each in texts if "MeasurementTaken(" in each or "Measured(" in each):
+        for node in ast.walk(ast.parse(text)):
             is_one = isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"MeasurementTaken", "Measured"}
             for keyword in node.keywords if is_one and isinstance(node, ast.Call) else ():
                 if keyword.arg == "name" and isinstance(keyword.value, ast.Constant):

@@ -31,6 +31,12 @@ def test_a_suite_is_a_scenario_and_a_case_a_round():
     assert {each.get("name"): each.get("value") for each in found.iter("property")}["seed"] == "42"
 
 
+def test_a_full_stop_in_a_name_makes_no_package():
+    """Viewers take a class's name apart at it: the suite keeps the name, its cases stay together."""
+    found = suite(document(small_run(name="v1.2 answers").records), "v1.2 answers")
+    assert {each.get("classname") for each in found.iter("testcase")} == {"v1_2 answers"}
+
+
 def test_objectives_are_cases():
     """One that is violated is a failure."""
     found = suite(document(long_run(310).records), "objectives")

@@ -1,6 +1,7 @@
 """What a person sees of objectives: when there is news, bars, figures, the live status, the closing summary."""
 
 import io
+import re
 
 import pytest
 from msgspec.structs import replace
@@ -50,6 +51,31 @@ def drawn(events, *, width=80, encoding="utf-8", doing="waiting", until=None, no
     return stream.buffer.getvalue().decode(encoding).splitlines()
 
 
+def test_the_live_status_leaves_room_for_what_a_terminal_echoes():
+    """Ctrl-C shows as `^C` behind the last line; that must not begin another line, or the status is erased wrongly."""
+    live = LiveStatus()
+    live.say("a scenario with a name that is much longer than the terminal is wide: step 1 of 3")
+    for record in records_of([RoundStarted(number=2), *times(*[1.0] * 30), replace(OPEN, objective="t" * 99)]):
+        live(record)
+    console = Console(file=io.StringIO(), width=60, force_terminal=True, legacy_windows=False)
+    with console.status(live):
+        pass
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue()))
+    assert 50 < max(map(len, lines)) <= 60 - len("^C")
+
+
+def test_the_live_status_has_its_bars_beside_a_spinner():
+    """The few latest values are there, in the room that is left."""
+    live = LiveStatus()
+    for record in records_of([RoundStarted(number=2), *times(3.0, 6.0), OPEN]):
+        live(record)
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, legacy_windows=False)
+    with console.status(live):
+        pass
+    assert "1,234 more" in console.file.getvalue()
+    assert re.search("[▁▂▃▄▅▆]{2}", console.file.getvalue())
+
+
 def finished(verdict=Verdict.PASSED):
     return ScenarioFinished(name="Kill half", verdict=verdict, reasons=(), duration_ms=1.0)
 
@@ -97,11 +123,18 @@ def test_the_account_says_a_judgement_in_its_sentence(status, tone):
 
 def test_bad_values_are_full_bars():
     """What is wrong shows without colours; good ones are drawn by their height, below it."""
-    values = [(1.0, True), (2.0, True), (6.0, True), (40.0, False)]
-    assert sparkline(values) == "▂▃▆█"
-    assert sparkline(values, plain=True) == ".-*#"
+    values = [(1.0, True), (2.0, True), (3.0, True), (6.0, True), (40.0, False)]
+    assert sparkline(values) == "▂▃▄▆█"
+    assert sparkline(values, plain=True) == ".-=*#"
     assert sparkline([(0.0, True)] * 3) == "▁▁▁"
     assert sparkline([]) == ""
+
+
+def test_a_value_is_as_high_for_one_objective_as_for_another():
+    """Where one of two limits calls the longest bad, the others are drawn as they are for the other limit."""
+    values = [1.0, 2.0, 3.0, 6.0]
+    strict, generous = (sparkline([(each, each <= limit) for each in values]) for limit in (5.0, 30.0))
+    assert (strict, generous) == ("▂▄▅█", "▂▄▅▆")
 
 
 @pytest.mark.parametrize(
@@ -142,8 +175,8 @@ def test_the_live_status_at_80_columns():
     assert drawn([*events, violated], doing="next round", until=12.0) == [
         "next round in 12 s",
         "round 3: 1 passed, 1 failed",
-        "✗ another             4.1 s (3.2 s to 5.0 s)  budget -30 %  ▄▆█",
-        "? t: 95 % below 30 s  4.1 s (> 3.2 s)         1,234 more    ▄▆█",
+        "✗ another             4.1 s (3.2 s to 5.0 s)  budget -30 %  ▂▄█",
+        "? t: 95 % below 30 s  4.1 s (> 3.2 s)         1,234 more    ▂▄█",
     ]
 
 
@@ -162,11 +195,23 @@ def test_the_live_status_of_a_single_round_is_one_line():
     assert drawn([RoundStarted(number=1)], doing="step 1 of 2") == ["step 1 of 2"]
 
 
+def test_the_live_status_of_times_that_must_be_above_a_limit():
+    """What falls short of it is bad, not what keeps to it."""
+    lines = drawn([RoundStarted(number=2), *times(3.0, 40.0), replace(JUDGED, is_above=True)])
+    assert lines[-1].endswith("█▆")
+
+
+def test_the_live_status_of_what_was_not_seen_to_the_end():
+    """It is as bad as it may be: nobody knows."""
+    events = [*times(3.0), replace(times(3.0)[0], is_lower_bound=True), JUDGED]
+    assert drawn([RoundStarted(number=2), *events])[-1].endswith("▄█")
+
+
 def test_the_live_status_in_ascii():
     """A terminal that knows nothing else gets nothing else."""
     lines = drawn([RoundStarted(number=2), *times(1.0, 40.0), JUDGED], encoding="ascii")
     assert lines[-1].startswith("+ t: 95 % below 30 s")
-    assert lines[-1].endswith("*#")
+    assert lines[-1].endswith("=#")
 
 
 def test_a_pause_counts_down_and_never_below_nothing():

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import random
 import re
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -11,10 +12,31 @@ import msgspec
 import pytest
 
 from seatrial.report.formats import rendered
-from seatrial.runtime.events import NodeRef, NodesChosen, PodRef, ProofMissing, RunStarted, ScenarioFinished, UndoDone
+from seatrial.runtime.events import (
+    FaultProven,
+    NodeRef,
+    NodesChosen,
+    PodRef,
+    ProbeSampled,
+    ProofMissing,
+    RunStarted,
+    ScenarioFinished,
+    UndoDone,
+    Where,
+)
 from seatrial.runtime.process_identity import this_process
 from seatrial.runtime.verdict import Verdict
-from tests.report.kept_runs import POLICY, begun, finish, long_run, numbered, report_of, run_record, small_run
+from tests.report.kept_runs import (
+    POLICY,
+    add_round,
+    begun,
+    finish,
+    long_run,
+    numbered,
+    report_of,
+    run_record,
+    small_run,
+)
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 HOSTILE = (
@@ -96,6 +118,45 @@ def test_thousands_of_rounds_are_told_in_few(long):
     assert len(timelines) == 8
     assert "394 passed, 4 failed, 2 inconclusive" in outline.text
     assert len(long) < 300_000
+
+
+def test_rounds_that_passed_are_folded_but_the_longest():
+    """Where all is well nobody scrolls by eight pictures of it."""
+    line = begun()
+    dice = random.Random(1)
+    for number in range(1, 13):
+        add_round(line, number, dice)
+    finish(line, rounds=12, verdict=Verdict.PASSED, reasons=())
+    report = report_of(line.records)
+    page = Outline(rendered(report, "html"))
+    assert "Timeline of the longest rounds" in page.text
+    longest = max(report.details, key=lambda each: each.seconds).round
+    folded = {each.round for each in report.details} - {longest}
+    assert set(re.findall(r"The timeline and the account of round (\d+)", page.text)) == set(map(str, folded))
+
+
+def test_many_proofs_are_folded_but_missing_ones_never():
+    """What was not proven is what somebody has to look at."""
+    line = begun()
+    for number in range(20):
+        line.add(FaultProven(subject=f"pod default/p{number}", proof=f"its object {number} is gone"))
+    line.add(ProofMissing(subject="pod default/lost", reason="nobody saw it"))
+    page = rendered(report_of(line.records), "html")
+    open_part, _, folded = page.partition("<summary>The proofs</summary>")
+    assert "nobody saw it" in open_part
+    assert "its object 19 is gone" not in open_part
+    assert "its object 19 is gone" in folded
+
+
+def test_probes_of_steps_alone_say_nothing_of_availability():
+    """A step that waits for an answer asks until it comes: what fails before is no outage."""
+    line = begun()
+    line.where = Where(round=1, scenario="s", step=0)
+    line.add(ProbeSampled(target="http://a/", via="url", ok=False, attempt=1, status=None, latency_ms=None, error="no"))
+    page = Outline(rendered(report_of(line.records), "html")).text
+    assert "Probes that steps made" in page
+    assert "s, step 1: http://a/" in page
+    assert "Availability" not in page
 
 
 def test_an_objective_is_drawn_with_its_bounds_budget_and_course(long):

@@ -7,13 +7,18 @@ from seatrial.report.run_report.parts import in_parts, length_for
 from seatrial.runtime.events import (
     FaultCleared,
     FaultProven,
+    MachineStarted,
+    MachineStopped,
     MeasurementTaken,
     MeshSampled,
     ObjectiveStatus,
     PolicyReloaded,
+    ProbeSampled,
     SampleTaken,
     ScenarioStarted,
     SteadyStateSampled,
+    StopRequested,
+    UndoDone,
     UndoWritten,
     Where,
 )
@@ -158,6 +163,36 @@ def test_a_run_has_a_bounded_number_of_parts():
     ]  # fmt: skip
 
 
+def test_a_machine_that_is_stopped_is_one_lane_until_its_node_is_ready():
+    """Its stop, the proof of it and its start are one fault; the node that the cluster missed is back with it."""
+    line = begun()
+    line.where = Where(round=1, scenario=SCENARIO)
+    line.add(ScenarioStarted(name=SCENARIO, description=""))
+    line.add(MachineStopped(id="i-1", name="node1", force=True, duration_ms=9), after=1)
+    line.add(FaultProven(subject="stop of machine i-1", proof="it is DOWN"))
+    line.add(FaultProven(subject="node node1 not Ready", proof="the cluster missed it"), after=1)
+    line.add(MachineStarted(id="i-1", name="node1", duration_ms=9), after=1)
+    line.add(FaultCleared(subject="stop of machine i-1", proof="node node1 is Ready"), after=1)
+    machine, node = report_of(line.records).details[0].spans
+    assert (machine.label, machine.start_seconds, machine.end_seconds) == ("machine of node1", 1, 4)
+    assert machine.text == "stopped; it is DOWN; until it was up; node node1 is Ready"
+    assert (node.label, node.start_seconds, node.end_seconds) == ("node node1 not Ready", 2, 4)
+
+
+def test_probes_are_told_by_step():
+    """A Service that is made in each round has another address each time: that is one line, not one for each."""
+    line = begun()
+    for number in range(1, 4):
+        line.where = Where(round=number, scenario=SCENARIO, step=1)
+        target = f"http://10.0.0.{number}/"
+        probed = {"target": target, "via": "clusterIP", "status": None, "latency_ms": None, "attempt": 1}
+        line.add(ProbeSampled(**probed, ok=False, error="refused"))
+        line.add(ProbeSampled(**probed, ok=True, error=""))
+    (told,) = report_of(line.records).probes
+    assert (told.scenario, told.step, told.target) == (SCENARIO, 1, "http://10.0.0.1/ and 2 others")
+    assert (told.succeeded, told.failed, told.last_error) == (3, 3, "refused")
+
+
 def test_availability_takes_the_samples_of_a_round_together(long):
     """Share, bounds, outages and latencies of a steady state's probe."""
     (told,) = long.availability
@@ -179,9 +214,9 @@ def test_samples_of_a_round_without_an_end_count():
     assert told.samples == len(samples) > 0
 
 
-def test_the_mesh_is_shown_before_during_and_after_the_worst_round(small):
+def test_the_mesh_is_shown_at_three_moments_of_the_worst_round(small):
     """The pod that was killed is in the middle one, though it is gone: its peers call it in vain."""
-    assert [each.moment for each in small.mesh.looks] == ["before", "during", "after"]
+    assert [each.moment for each in small.mesh.looks] == ["before", "during", "end"]
     during = small.mesh.looks[1]
     assert during.failed == ("goldpinger-b -> goldpinger-a", "goldpinger-c -> goldpinger-a")
     assert during.names == ("goldpinger-a", "goldpinger-b", "goldpinger-c")
@@ -206,6 +241,29 @@ def test_slow_calls_are_the_worst_where_none_fails():
     assert [each.slowest_ms for each in looked] == [5.0, 260.0, 12.0]
 
 
+def test_the_mesh_during_a_fault_is_not_that_of_its_making():
+    """A copy that comes up is missed by a call or two; what it is for shows when its fault is proven to be there."""
+    line = begun()
+    line.where = Where(round=1, scenario=SCENARIO)
+    line.add(ScenarioStarted(name=SCENARIO, description=""))
+
+    def look(ms, *failed):
+        names, times = ("a", "copy"), ((1.0, ms), (ms, 1.0))
+        line.add(MeshSampled(instances=2, pairs=4, failed=failed, slowest_ms=ms, names=names, calls_ms=times), after=1)
+
+    look(2.0)
+    line.add(UndoWritten(description="delete the copy"))
+    look(3.0, "a -> copy")
+    line.add(FaultProven(subject="pod default/copy", proof="it is slow"))
+    look(250.0)
+    assert [(each.moment, each.slowest_ms) for each in report_of(line.records).mesh.looks] == [
+        ("before", 2.0), ("during", 250.0), ("end", 250.0),
+    ]  # fmt: skip
+    line.add(UndoDone(description="delete the copy"))
+    look(2.0)
+    assert [(each.moment, each.slowest_ms) for each in report_of(line.records).mesh.looks][-1] == ("after", 2.0)
+
+
 def test_evidence_is_counted_and_told_once(small):
     """What was told in several rounds stands there once, with how often."""
     evidence = small.evidence
@@ -225,6 +283,14 @@ def test_warnings_are_told_once_in_the_words_of_the_account(long):
         "no recovery: default/goldpinger-a: nobody came (2 times)",
         f"{SCENARIO}: 95 % recover within 500 ms: the times grow: 3 % a round (p = 0.01)",
     )
+
+
+def test_only_a_stop_in_a_hurry_is_a_warning():
+    """That a run was stopped is said by its verdict; that its clean-up had little time is not."""
+    line = begun()
+    line.add(StopRequested(reason="SIGINT", hurry=False))
+    line.add(StopRequested(reason="SIGINT", hurry=True))
+    assert report_of(line.records).warnings == ("stop: SIGINT again: clean-up gets a few seconds a piece",)
 
 
 def test_a_policy_that_changed_while_it_ran_is_a_warning():
@@ -253,6 +319,13 @@ def test_the_command_has_the_seed():
     assert report_of(small_run().records, known).reproduction.command.endswith("--policy-file p.yml --seed 42")
     seeded = msgspec.structs.replace(known, command="seatrial autonomous --seed 42 --policy-file p.yml")
     assert report_of(small_run().records, seeded).reproduction.command == seeded.command
+
+
+def test_the_command_overwrites_no_report():
+    """Who runs it again to see whether it happens again still has the report that says what happened."""
+    known = run_record(command="seatrial autonomous --report a.html --report=b.xml --policy-file 'my p.yml' --seed=5")
+    command = report_of(small_run().records, known).reproduction.command
+    assert command == "seatrial autonomous --policy-file 'my p.yml' --seed=5"
 
 
 def test_secrets_that_were_left_out_are_said():

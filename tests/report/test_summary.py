@@ -1,5 +1,6 @@
 import json
 
+import msgspec
 import pytest
 
 from seatrial.report.durations import distribution, duration
@@ -63,6 +64,12 @@ def test_instances_that_are_missing_are_seen_without_failed_calls(run):
     assert "1 with failed calls (" in dict(summary.lines())["peers"]
     assert "after the kill), 1 with fewer instances; slowest call " in dict(summary.lines())["peers"]
     assert summary.as_json()["mesh"]["degraded"] == 2
+
+
+def test_looks_are_timed_from_the_kill_of_their_round(run):
+    """Of a run of many rounds it is told from when to when after a kill, not how long ago the first kill was."""
+    hour_later = [msgspec.structs.replace(each, monotonic=each.monotonic + 3600) for each in run]
+    assert "from 0.1 s to 0.1 s after the kill" in dict(summarised([*run, *hour_later]).lines())["peers"]
 
 
 def test_a_graph_that_stays_broken_is_said(run):

@@ -258,7 +258,7 @@ async def test_the_account_leaves_out_what_the_plan_has_said(shell, control):
     await control.create_pods("a")
     await shell.do("kill a", "y")
     labels = {line[1:13].strip() for line in shell.shown.splitlines() if line.startswith(" ")}
-    assert labels - {""} == {"would", "would hit", "for good", "killed", "proven"}
+    assert labels - {""} == {"would", "would hit", "for good", "killed", "proven", "measured", "unmeasured"}
 
 
 async def test_a_step_that_fails_fails_the_command(shell, unused_tcp_port):

@@ -47,6 +47,28 @@ def test_bounds_hold_for_runs_of_unequal_length():
     assert is_plausible(round(kept.upper * REPEATS), REPEATS, at_least=0.9)
 
 
+def test_bounds_hold_where_a_few_runs_are_nearly_all():
+    """One run in five has fifty pods, the others one, and all pods of a run share its fate."""
+    kept = kept_by_clusters(
+        partial(ratio_bounds, confidence=0.95),
+        runs=40, samples=[1, 1, 1, 1, 50], bad_share=0.1, correlation=0.98, repeats=REPEATS,
+    )  # fmt: skip
+    assert is_plausible(round(kept.lower * REPEATS), REPEATS, at_least=0.94)
+    assert is_plausible(round(kept.upper * REPEATS), REPEATS, at_least=0.92)
+
+
+def test_small_runs_do_not_tell_what_befalls_large_ones():
+    """A few bad runs of one pod leave twenty good ones of fifty pods what they are: some twenty witnesses."""
+    found = ratio_bounds(counts_of(*[(50, 0)] * 20, *[(1, 0)] * 76, *[(0, 1)] * 4), confidence=0.95)
+    assert found.effective_samples == pytest.approx(1080**2 / (20 * 2500 + 80))
+
+
+def test_one_bad_night_is_one():
+    """Runs with a bad sample each don't tell how bad one may be: a run of which half failed is one among ten."""
+    found = ratio_bounds(counts_of((500, 500), *[(999, 1)] * 9), confidence=0.95)
+    assert found.effective_samples < 11
+
+
 def test_taking_samples_as_independent_does_not_hold():
     """Bounds that take a run's samples for so many witnesses are wrong in a third of the series."""
     kept = kept_by_clusters(as_if_independent, runs=30, samples=[50], bad_share=0.1, correlation=0.2, repeats=REPEATS)

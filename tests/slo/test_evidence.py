@@ -1,5 +1,7 @@
 """What is read of a series for an objective, and what is read once."""
 
+from typing import Any
+
 import pytest
 
 from seatrial.errors import StateError
@@ -13,7 +15,7 @@ def test_a_window_in_time_reads_what_is_not_older(kept: Kept) -> None:
     kept.points_of["t"] = [Point(1.0, NOW - 90_000, "r", 1), Point(2.0, NOW - 80_000, "r", 2)]
     evidence = EvidenceReader(kept, KEY, now=NOW).of(objective(window="24h"))
     assert [each.value for each in evidence.points] == [2.0]
-    assert kept.asked == [(KEY, "t", NOW - 86400, None)]
+    assert kept.asked == [(KEY, "t", NOW - 86400, None), (KEY, "passed", NOW - 86400, None)]
 
 
 def test_a_window_in_runs_reads_the_last_so_many(kept: Kept) -> None:
@@ -21,15 +23,27 @@ def test_a_window_in_runs_reads_the_last_so_many(kept: Kept) -> None:
     kept.points_of["t"] = points_of([float(each) for each in range(100)])
     evidence = EvidenceReader(kept, KEY, now=NOW).of(objective(window="60 runs"))
     assert [each.value for each in evidence.points] == [float(each) for each in range(40, 100)]
-    assert kept.asked == [(KEY, "t", None, 60)]
+    assert kept.asked == [(KEY, "t", None, 60), (KEY, "passed", None, 60)]
 
 
 def test_what_several_objectives_need_is_read_once(kept: Kept) -> None:
-    """Three objectives on one measurement are one question."""
+    """Three objectives on one measurement are one question, and one for which runs failed."""
     reader = EvidenceReader(kept, KEY, now=NOW)
     for said in ({}, {"percentile": 80, "below": 3}, {"target": "99 %", "below": 3}):
         reader.of(objective(**said))
-    assert len(kept.asked) == 1
+    assert [each[1] for each in kept.asked] == ["t", "passed"]
+
+
+@pytest.mark.parametrize("said", [{}, {"window": "60 runs"}, {"sequential": {"acceptable": 0.01}}])
+def test_runs_that_failed_before_they_measured_anything_are_counted(kept: Kept, said: dict[str, Any]) -> None:
+    """Not those that passed without, nor those that failed and have a value; `passed` itself has them all."""
+    kept.points_of["t"] = [Point(1.0, NOW - 90, "r", 1), Point(2.0, NOW - 80, "r", 2)]
+    kept.points_of["passed"] = [
+        Point(float(passed), NOW - 90 + 10 * number, "r", number) for number, passed in [(1, 1), (2, 0), (3, 0), (4, 1)]
+    ]
+    assert EvidenceReader(kept, KEY, now=NOW, run_id="r").of(objective(**said)).failed_without == 1
+    passed = objective(measurement="passed", ratio=True, above=0.9)
+    assert EvidenceReader(kept, KEY, now=NOW).of(passed).failed_without == 0
 
 
 def test_burn_rates_look_at_the_last_hours_whatever_the_window(kept: Kept) -> None:
@@ -70,4 +84,4 @@ def test_a_sequential_test_asks_for_no_more_than_its_run(kept: Kept) -> None:
     """What a round costs doesn't grow with what was kept before; a day is left for clocks that are set back."""
     reader = EvidenceReader(kept, KEY, now=NOW, run_id="new", run_began=NOW - 60)
     reader.of(objective(sequential={"acceptable": 0.01}))
-    assert kept.asked == [(KEY, "t", NOW - 60 - 86_400, None)]
+    assert set(kept.asked) == {(KEY, each, NOW - 60 - 86_400, None) for each in ("t", "passed")}

@@ -99,6 +99,24 @@ async def test_what_could_not_be_read_is_said_and_not_remembered(kept: Kept, rec
     assert (seen.status, seen.previous) == (MET, MET)
 
 
+async def test_a_violation_is_not_undone_by_dropping_its_objective(kept: Kept, recorder: Any) -> None:
+    """A policy that is changed while the run lasts silences nothing; an objective that was met leaves nothing."""
+    judge = judge_of(kept)
+    kept.points_of["timeToReady"] = points_of([40.0] * 20)
+    await judged_by(judge, recorder, scenario(), scenario(name="other"))
+    looser = scenario(objective(below=60))
+    await judged_by(judge, recorder, looser)
+    found = judge.outcome([looser])
+    assert found.verdict is Verdict.FAILED
+    assert [each for each in found.reasons if "dropped" in each] == [
+        f"{name}: {objective().label}: violated when the policy dropped it" for name in ("one", "other")
+    ]
+    assert judge.outcome([]).verdict is Verdict.FAILED
+    kept.points_of["timeToReady"] = points_of([1.0] * 59)
+    await judged_by(judge, recorder, scenario(), scenario(name="other"))
+    assert judge.outcome([]).verdict is Verdict.PASSED
+
+
 async def test_a_defect_does_not_end_the_experiment(kept: Kept, recorder: Any, caplog: Any) -> None:
     """It is logged, and the objective is open."""
     kept.error = ZeroDivisionError("a defect")
@@ -195,13 +213,26 @@ async def test_an_edited_scenario_begins_a_new_series(kept: Kept, recorder: Any)
     assert digest_of(same) != digest_of(edited)
 
 
-async def test_a_policy_that_changes_takes_its_judgements_along(kept: Kept, recorder: Any) -> None:
-    """What an objective that is gone came to does not count any more."""
-    kept.points_of["timeToReady"] = points_of([40.0] * 59)
-    judge = judge_of(kept)
-    await judged_by(judge, recorder, scenario())
-    assert judge.outcome([scenario()]).verdict is Verdict.FAILED
-    assert judge.outcome([Scenario(name="one", steps=())]).verdict is Verdict.PASSED
+@pytest.mark.parametrize(
+    ("one", "other", "are_same"),
+    [
+        ({"stop": {}}, {"stop": None}, True),
+        ({"stop": {}}, {"stop": {"force": False}}, True),
+        ({"stop": {}}, {"stop": {"force": True}}, False),
+        ({"stop": {}}, {"start": {}}, False),
+    ],
+)
+def test_what_is_as_it_would_be_anyway_makes_no_other_experiment(
+    one: dict[str, Any], other: dict[str, Any], *, are_same: bool
+) -> None:
+    """So a later version that adds an option goes on with the series that are there."""
+
+    def digest(action: dict[str, Any]) -> str:
+        step = {"nodeAction": {"matches": [{"property": {"name": "name", "value": "a"}}], "actions": [action]}}
+        document = {"scenarios": [{"name": "one", "steps": [step]}]}
+        return digest_of(policy_model().model_validate(document, by_alias=True, by_name=False).scenarios[0])
+
+    assert (digest(one) == digest(other)) is are_same
 
 
 async def test_a_run_is_decided_when_all_objectives_of_all_scenarios_are(kept: Kept, recorder: Any) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from seatrial.runtime.events import ObjectiveJudged, ObjectiveStatus
 from seatrial.slo.objective import Evidence, judge, unseen
 from seatrial.slo.quantiles import quantile_bounds
-from seatrial.slo.series import Count
+from seatrial.slo.series import Count, Point
 from tests.slo.conftest import NOW, objective, points_of
 
 MET, VIOLATED, UNDECIDED = ObjectiveStatus.MET, ObjectiveStatus.VIOLATED, ObjectiveStatus.UNDECIDED
@@ -84,6 +84,42 @@ def test_what_nobody_waited_for_counts_against_the_limit_only_when_it_is_beyond(
     assert judged(points_of([1.0] * 40, waited=[5.0] * 10)).status is UNDECIDED
     assert judged(points_of([1.0] * 40, waited=[31.0] * 10)).status is VIOLATED
     assert "3 not seen to the end" in judged(points_of(good, waited=[5.0] * 3)).text
+
+
+def test_a_wait_that_was_given_up_at_the_limit_took_longer() -> None:
+    """Who waits just as long as the limit and sees nothing has seen that it takes longer."""
+    assert judged(points_of([], waited=[30.0] * 60)).status is VIOLATED
+    assert judged(points_of([1.0], waited=[30.0]), max=True, below=30).status is VIOLATED
+
+
+@pytest.mark.parametrize(
+    ("values", "needed"),
+    [
+        ([1.0] * 57 + [31.0], 35),  # it may stay
+        ([1.0] * 99 + [31.0] * 9, 99),  # all of them but one have to leave it
+        ([31.0] * 9 + [1.0] * 91, 8),  # and are about to
+        ([1.0] * 20 + [31.0] * 9 + [1.0] * 71, 28),
+    ],
+)
+def test_a_window_of_so_many_runs_forgets_the_bad_ones(values: list[float], needed: int) -> None:
+    """Each good run drives out the oldest: what is needed is said with that, and is true when they have come."""
+    said = {"measurement": "t", "percentile": 95, "below": 30, "window": "100 runs"}
+
+    def after(more: int) -> ObjectiveStatus:
+        return judged(points_of([*values, *[1.0] * more][-100:]), **said).status
+
+    found = judged(points_of(values[-100:]), **said)
+    assert (found.status, found.more_needed) == (UNDECIDED, needed)
+    assert (after(needed - 1), after(needed)) == (UNDECIDED, MET)
+
+
+def test_a_window_that_is_too_short_for_every_look_says_so() -> None:
+    """59 runs show it at one look, but never at every one: more of them don't help."""
+    said = {"measurement": "t", "percentile": 95, "below": 30, "window": "60 runs", "everyLook": True}
+    for points in ([], points_of([1.0] * 60)):
+        found = judged(points, **said)
+        assert (found.status, found.more_needed) == (UNDECIDED, None)
+        assert found.text.endswith("; 60 runs are too few to ever show it")
 
 
 def test_times_may_have_to_be_above() -> None:
@@ -227,6 +263,45 @@ def test_rounds_that_were_cut_short_decide_nothing_for_sure() -> None:
     assert found.status is UNDECIDED
 
 
+def test_a_sequential_test_that_unknown_rounds_have_spoilt_says_so() -> None:
+    """Taken as bad they decided it one way, taken as good they may yet decide it the other: good rounds don't help."""
+    points = [*points_of([], waited=[1.0] * 10), *points_of([1.0] * 10)]
+    points = [replace(each, round=place) for place, each in enumerate(points)]
+    found = judged(points, sequential={"acceptable": 0.01}, percentile=90, below=30)
+    assert (found.status, found.more_needed) == (UNDECIDED, None)
+    assert found.text.endswith("; too many were not seen to the end for good runs to decide it")
+
+
+RUNS = st.lists(
+    st.lists(st.tuples(st.sampled_from([1.0, 5.0, 29.0, 30.0, 31.0, 50.0]), st.booleans()), min_size=1, max_size=4),
+    min_size=1, max_size=60,
+)  # fmt: skip
+
+
+@given(
+    RUNS,
+    st.sampled_from(["below", "above"]),
+    st.sampled_from([{}, {"everyLook": True}, {"sequential": {"acceptable": 0.001}}, {"window": "60 runs"}]),
+    st.sampled_from([0.5, 0.8, 0.95]),
+)
+def test_the_bounds_and_the_status_never_contradict_each_other(
+    runs: list[list[tuple[float, bool]]], side: str, more: dict[str, Any], confidence: float
+) -> None:
+    """The estimate lies between its bounds, and what isn't decided has no bound beyond the limit."""
+    values = [(value, is_cut, number) for number, run in enumerate(runs) for value, is_cut in run]
+    points = [Point(value, NOW + place, "r", number, cut) for place, (value, cut, number) in enumerate(values)]
+    found = judged(points, **{"percentile": 80, side: 30, "confidence": confidence, **more})
+    low, high = found.lower or 0.0, found.upper or 1e9
+    assert found.estimate is None or low <= found.estimate <= high
+    is_low_beyond, is_high_within = (low >= 30, high < 30) if side == "above" else (low > 30, high <= 30)
+    if found.status is UNDECIDED:
+        assert not is_low_beyond
+        assert not is_high_within
+        assert found.more_needed != 0
+    elif "sequential" not in more:
+        assert (low >= 30) if (found.status is MET) == (side == "above") else (high <= 30)
+
+
 def test_what_gets_worse_is_warned_of() -> None:
     """A jump says since when, a creep by how much; neither changes the status. What gets better warns of nothing."""
     draw = random.Random(2)
@@ -238,6 +313,14 @@ def test_what_gets_worse_is_warned_of() -> None:
     crept = judged(points_of([place / 100 + draw.uniform(0, 0.2) for place in range(200)]))
     assert crept.warnings[0].startswith("getting worse: by 2.0")
     assert judged(points_of([draw.uniform(1, 2) for _ in range(300)])).warnings == ()
+
+
+def test_runs_that_failed_before_they_measured_anything_are_warned_of() -> None:
+    """They change no status, but a series of those that came through looks better than the system is."""
+    evidence = Evidence(now=NOW, points=points_of([1.0] * 59), failed_without=12)
+    found = judge(objective(), evidence)
+    assert found.status is MET
+    assert found.warnings == ("12 runs failed before it was measured, and can't count here",)
 
 
 def test_waiting_in_vain_ever_more_often_is_warned_of() -> None:

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,7 +10,7 @@ from seatrial.errors import StateError, UsageError
 from seatrial.storage.postgres import shown
 from seatrial.storage.store import open_store
 from tests.cli.programs import seatrial
-from tests.storage.sample_runs import a_run, records, run_record
+from tests.storage.sample_runs import KEY, a_run, records, run_record, scenario_over
 
 
 def test_a_server_that_is_not_there_is_said(tmp_path, unused_tcp_port):
@@ -99,3 +100,69 @@ async def test_commands_show_neither_user_nor_password(postgres, tmp_path):
         assert postgres.password not in done.output + done.errors
     postgres.execute("DROP SCHEMA seatrial CASCADE", database=address.rpartition("/")[2].partition("?")[0])
     assert "No runs are kept in postgresql://127.0.0.1" in (await seatrial("runs", "list", "--store", address)).output
+
+
+def test_numbers_of_a_transaction_that_was_lost_are_not_used(postgres, tmp_path):
+    """The connection is cut when a series was just made: it is made again, with what belongs to it."""
+    store = open_store(postgres.emptied(), state=tmp_path)
+    store.begin(run_record())
+    database, write = store._database, store._database.write
+
+    def cut_once(work):
+        def and_cut(session):
+            work(session)
+            if cuts:
+                postgres.execute(cuts.pop())
+            session.rows("SELECT 1")
+
+        return write(and_cut)
+
+    cuts = ["SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'seatrial'"]
+    database.write = cut_once
+    store.add(run_record(), records(*a_run()))
+    assert not cuts
+    assert len(store.points(KEY, "passed")) == 1
+    store.close()
+
+
+def test_what_was_restored_from_before_the_run_takes_it_up_again(store, tmp_path):
+    """The run is written down anew, and its series with it."""
+    run = run_record()
+    store.begin(run)
+    store.add(run, records(*a_run()))
+    for statement in ("DELETE FROM runs", "DELETE FROM series", "DELETE FROM probes"):
+        store._database.write(lambda session, statement=statement: session.run(statement))
+    store.add(run, records(scenario_over(), first=50))
+    assert store.points(KEY, "passed")
+    assert store.run("run1").id == "run1"
+
+
+def test_leaves_a_server_that_only_reads(postgres, tmp_path):
+    """After a failover a connection may lead to the one that lost: another one is made."""
+    store = open_store(postgres.emptied(), state=tmp_path)
+    store.begin(run_record())
+    store._database.read(lambda session: session.run("SET default_transaction_read_only TO on"))
+    store.add(run_record(), records(*a_run()))
+    assert len(store.points(KEY, "passed")) == 1
+    store.close()
+
+
+def test_nobody_else_writes_meanwhile(postgres, tmp_path):
+    """Two that tidy at once would count the same samples twice."""
+    address = postgres.emptied()
+    one, other = (open_store(address, state=tmp_path) for _ in range(2))
+    one.begin(run_record("run1"))
+    one.begin(run_record("run2"))
+    with ThreadPoolExecutor(1) as pool:
+
+        def work(session):
+            session.run("UPDATE runs SET seen = 1 WHERE id = ?", "run1")
+            beating = pool.submit(other.beat, "run2", 2.0)
+            with pytest.raises(TimeoutError):
+                beating.result(timeout=0.3)
+            return beating
+
+        one._database.write(work).result()
+    assert {each.id: each.seen for each in one.runs()} == {"run1": 1.0, "run2": 2.0}
+    one.close()
+    other.close()

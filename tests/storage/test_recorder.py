@@ -9,8 +9,10 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from seatrial.errors import StateError
 from seatrial.runtime.events import PolicyReloaded, RoundStarted
 from seatrial.runtime.process_identity import this_process
 from seatrial.storage.recorder import Origin, Pace, Recorder, windows_in
@@ -180,6 +182,75 @@ def test_counts_what_it_could_not_keep(sqlite, recorder, caplog):
     assert "6 events of this run are not kept" in caplog.text
 
 
+def test_a_series_that_lost_something_is_no_basis_for_a_judgement(sqlite, recorder, caplog):
+    """Not until what was lost lies outside the window; what knows of no window looks at what there is."""
+    listener = recorder(sqlite, pace=Pace(flush=0.01, shortest_retry=0.01, longest_retry=0.01, most_waiting=3))
+    hear(listener, started(), scenario_over())
+    the_writer(sqlite).execute("PRAGMA query_only = ON")
+    hear(listener, *[scenario_over()] * 5, first=3)
+    until(lambda: "is not kept at the moment" in caplog.text)
+    hear(listener, *[scenario_over()] * 5, first=8)
+    the_writer(sqlite).execute("PRAGMA query_only = OFF")
+    until(lambda: "events are lost" in caplog.text)
+    hear(listener, run_over(), first=13)
+    (lost,) = sqlite._database.read(lambda session: session.rows("SELECT figures, samples FROM gaps"))
+    assert lost == (sqlite.run("run1").lost, 0)
+    for ask in (sqlite.points, sqlite.counts):
+        with pytest.raises(StateError, match=f"{lost[0]} events are missing that could not be kept, until 2030-01-01"):
+            ask(KEY, "passed", since=BEGIN.timestamp())
+        assert ask(KEY, "passed", since=BEGIN.timestamp() + 60) == []
+    assert len(sqlite.points(KEY, "passed")) == 11 - lost[0]
+
+
+def test_what_the_stream_lost_is_missing_in_every_series(sqlite, recorder, caplog):
+    """A listener that was too slow gets numbers that don't follow each other: nobody knows what is in between."""
+    listener = recorder(sqlite, digests={"Kill half": "d1", "Kill all": "d2"})
+    hear(listener, started(), scenario_over())
+    hear(listener, scenario_over(), run_over(), first=13)
+    assert "10 events are lost" in caplog.text
+    assert sqlite.run("run1").lost == 10
+    for key in (KEY, msgspec.structs.replace(KEY, scenario="Kill all", digest="d2")):
+        with pytest.raises(StateError, match="10 events are missing"):
+            sqlite.points(key, "passed", last=5)
+
+
+def test_evidence_makes_room_for_figures(sqlite, recorder, caplog):
+    """Where the store is away for long, what no series is made of goes first: judgements stay possible."""
+    listener = recorder(sqlite, pace=Pace(flush=0.01, shortest_retry=0.01, longest_retry=0.01, most_waiting=10))
+    hear(listener, started(), scenario_over())
+    the_writer(sqlite).execute("PRAGMA query_only = ON")
+    hear(listener, scenario_over(), first=3)
+    until(lambda: "is not kept at the moment" in caplog.text)
+    hear(listener, *[sample(1.0)] * 9, *[scenario_over()] * 8, sample(2.0), first=4)
+    the_writer(sqlite).execute("PRAGMA query_only = OFF")
+    until(lambda: "10 events are lost" in caplog.text)
+    hear(listener, run_over(), first=22)
+    assert len(sqlite.points(KEY, "passed", last=200)) == 10
+    with pytest.raises(StateError, match="10 events are missing"):
+        sqlite.minutes(KEY, None, since=BEGIN.timestamp())
+
+
+def test_series_are_not_read_while_writing_takes_long(sqlite, recorder, caplog, monkeypatch):
+    """A disk that takes its time, say: the round that has just ended isn't in them yet."""
+    monkeypatch.setattr("seatrial.storage.recorder._CLOSING_SECONDS", 0.05)
+    add, may_go_on = sqlite.add, threading.Event()
+
+    def slow(*given, **named):
+        may_go_on.wait(60)
+        add(*given, **named)
+
+    monkeypatch.setattr(sqlite, "add", slow)
+    listener = recorder(sqlite)
+    hear(listener, started(), scenario_over())
+    with pytest.raises(StateError, match="the latest runs are missing: writing takes more than"):
+        sqlite.points(KEY, "passed", last=1)
+    assert "writing takes more than" in listener.problem
+    may_go_on.set()
+    until(lambda: "kept again" in caplog.text)
+    assert len(sqlite.points(KEY, "passed", last=1)) == 1
+    monkeypatch.undo()
+
+
 def test_says_at_the_end_what_is_not_kept(sqlite, recorder, caplog):
     """With the reason, and without holding up the end of the run for long."""
     listener = recorder(sqlite)
@@ -218,6 +289,40 @@ def test_a_connection_cut_between_two_events_is_not_even_noticed(postgres, recor
     assert len(list(store.records("run1"))) == 4
     assert not caplog.text
     store.close()
+
+
+def test_a_server_that_keeps_silent_is_given_up(postgres, recorder, tmp_path, monkeypatch, caplog):
+    """It has taken the connection and never answers: that is said, and nothing is missing when it does again."""
+    monkeypatch.setattr("seatrial.storage.postgres._SILENT_SECONDS", 0.3)
+    store = open_store(postgres.emptied().replace("connect_timeout=5", "connect_timeout=2"), state=tmp_path)
+    listener = recorder(store)
+    hear(listener, started(), scenario_over())
+    with postgres.standing_still():
+        hear(listener, scenario_over(), measured(1.0), first=3)
+        until(lambda: "is not kept at the moment" in caplog.text)
+    until(lambda: "kept again" in caplog.text)
+    hear(listener, run_over(), first=5)
+    assert len(list(store.records("run1"))) == 5
+    assert len(store.points(KEY, "passed", last=10)) == 2
+    store.close()
+
+
+def test_a_silent_server_does_not_hold_up_the_end(postgres, recorder, tmp_path, monkeypatch, caplog):
+    """What isn't kept is said, and neither reading nor closing the store waits for it."""
+    monkeypatch.setattr("seatrial.storage.recorder._CLOSING_SECONDS", 0.2)
+    monkeypatch.setattr("seatrial.storage.postgres._TURN_SECONDS", 0.1)
+    monkeypatch.setattr("seatrial.storage.postgres._CLOSING_SECONDS", 0.1)
+    store = open_store(postgres.emptied(), state=tmp_path)
+    listener = recorder(store)
+    hear(listener, started(), RoundStarted(number=1))
+    until(lambda: len(list(store.records("run1"))) == 2)
+    with postgres.standing_still():
+        hear(listener, scenario_over(), run_over(), first=3)
+        assert "2 events of this run are not kept" in caplog.text
+        with pytest.raises(StateError, match="has not answered"):
+            store.runs()
+        store.close()
+        until(lambda: not any(each.name == "recorder" for each in threading.enumerate()))
 
 
 _WRITES_FOR_EVER = """

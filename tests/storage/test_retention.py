@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from seatrial.errors import StateError
 from seatrial.runtime.events import RoundStarted, Where
+from seatrial.storage.records import Gap
 from seatrial.storage.retention import Retention
 from seatrial.storage.store import open_store
 from tests.storage.sample_runs import (
@@ -106,6 +108,19 @@ def test_the_newest_windows_count(store):
     store.add(late, records(scenario_over(), begin=BEGIN + timedelta(days=125)))
     tidied(store, now=START + 175 * DAY)
     assert [each.value for each in store.points(KEY, "timeToRecover")] == [3.0, 4.0]
+
+
+def test_what_is_missing_is_forgotten_with_what_is_beside_it(store):
+    """A gap is kept for as long as a window may hold it, and no longer."""
+    record, first = rounds(store, 1, every_seconds=60)
+    gap = Gap(scenario="Kill half", digest="d1", sequence=first, at=START + 100, figures=3, samples=0)
+    store.add(record, records(run_over(), first=first + 1), gaps=[gap])
+    tidied(store, now=START + 80 * DAY)
+    with pytest.raises(StateError, match="3 events are missing"):
+        store.points(KEY, "passed", since=START)
+    tidied(store, now=START + 100 * DAY)
+    assert store.points(KEY, "passed", since=START) == []
+    assert store.runs() == []
 
 
 def test_a_store_that_is_too_large_loses_events_first(sqlite, caplog):

@@ -10,9 +10,10 @@ import pytest
 from seatrial.errors import StateError, UsageError
 from seatrial.storage import schema
 from seatrial.storage.database import NewerStoreError
+from seatrial.storage.records import Gap
 from seatrial.storage.schema import MIGRATIONS
 from seatrial.storage.store import open_store, store_for_run
-from tests.storage.sample_runs import KEY, a_run, records, run_record
+from tests.storage.sample_runs import BEGIN, KEY, a_run, records, run_record, scenario_over
 
 
 def test_is_for_its_owner_alone(tmp_path):
@@ -61,6 +62,27 @@ def test_an_earlier_version_becomes_this_one(address, tmp_path, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(NewerStoreError):
         open_store(address, state=tmp_path)
+
+
+def test_what_the_first_version_kept_is_all_there(address, tmp_path, monkeypatch):
+    """Runs, their events and their series, judged and added to as if this version had kept them."""
+    monkeypatch.setattr(schema, "MIGRATIONS", MIGRATIONS[:1])
+    store = open_store(address, state=tmp_path)
+    store.begin(run_record())
+    store.add(run_record(), records(*a_run()))
+    store.close()
+    monkeypatch.undo()
+    store = open_store(address, state=tmp_path)
+    assert len(list(store.records("run1"))) == len(a_run())
+    assert (store.run("run1").rounds, store.run("run1").lost) == (1, 0)
+    gap = Gap(scenario="Kill half", digest="d1", sequence=50, at=BEGIN.timestamp() + 60, figures=3, samples=0)
+    for _ in range(2):
+        store.add(run_record(lost=3), records(scenario_over(), first=51), gaps=[gap])
+    assert len(store.points(KEY, "passed")) == 2
+    assert store.run("run1").lost == 3
+    with pytest.raises(StateError, match="3 events are missing"):
+        store.points(KEY, "passed", last=10)
+    store.close()
 
 
 def test_a_migration_that_fails_changes_nothing(address, tmp_path, monkeypatch):
@@ -140,3 +162,66 @@ def test_several_begin_at_once(tmp_path):
     assert len(stores[0].runs()) == 8
     for each in stores:
         each.close()
+
+
+def test_a_file_that_is_taken_away_is_begun_anew(sqlite, tmp_path, caplog):
+    """What comes after that is kept where people look for it, and belongs to its run and series."""
+    run, happened = run_record(), records(*a_run())
+    sqlite.begin(run)
+    sqlite.add(run, happened[:3])
+    assert len(list(sqlite.records("run1"))) == 3
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for each in tmp_path.glob("runs.sqlite3*"):
+        each.rename(elsewhere / each.name)
+    sqlite.add(run, happened[3:])
+    found = open_store(None, state=tmp_path)
+    assert len(list(found.records("run1"))) == len(happened) - 3
+    assert len(found.points(KEY, "passed")) == len(sqlite.points(KEY, "passed")) == 1
+    found.close()
+    assert caplog.text.count("begun anew") == 1
+    assert stat.S_IMODE((tmp_path / "runs.sqlite3").stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_deleted_alone_is_begun_anew(sqlite, tmp_path):
+    """What SQLite keeps beside it belongs to the one that is gone."""
+    run, happened = run_record(), records(*a_run())
+    sqlite.begin(run)
+    sqlite.add(run, happened[:3])
+    assert sqlite.runs()
+    (tmp_path / "runs.sqlite3").unlink()
+    sqlite.add(run, happened[3:])
+    assert [each.sequence for each in sqlite.records("run1")] == [each.sequence for each in happened[3:]]
+    sqlite.close()
+    connection = sqlite3.connect(tmp_path / "runs.sqlite3")
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connection.execute("SELECT count(*) FROM events").fetchall() == [(len(happened) - 3,)]
+    connection.close()
+
+
+def test_a_directory_that_is_taken_away_is_waited_for(tmp_path):
+    """Nothing can be kept, which is said; until it is there again."""
+    state = tmp_path / "state"
+    state.mkdir()
+    store = open_store(None, state=state)
+    store.begin(run_record())
+    state.rename(tmp_path / "gone")
+    with pytest.raises(StateError, match="can't open the store"):
+        store.add(run_record(), records(*a_run()))
+    state.mkdir()
+    store.add(run_record(), records(*a_run()))
+    assert len(store.points(KEY, "passed")) == 1
+    store.close()
+
+
+def test_a_file_that_is_broken_is_said(tmp_path):
+    """With what can be done about it."""
+    store = open_store(None, state=tmp_path)
+    store.begin(run_record())
+    store.close()
+    file = tmp_path / "runs.sqlite3"
+    content = file.read_bytes()
+    file.write_bytes(content[:4096] + b"x" * (len(content) - 4096))
+    with pytest.raises(StateError, match="malformed") as caught:
+        open_store(None, state=tmp_path).begin(run_record())
+    assert "move it away" in caught.value.hint

@@ -27,7 +27,6 @@ from tests.storage.sample_runs import (
     a_run,
     measured,
     records,
-    run_over,
     run_record,
     sample,
     sampled,
@@ -275,15 +274,11 @@ def test_two_write_at_once(store, address, tmp_path):
     assert len(store.points(KEY, "timeToRecover")) == 40
 
 
-def test_says_that_the_latest_runs_are_missing(sqlite):
+def test_says_that_the_latest_runs_are_missing(store):
     """A series of which the end could not be written is no evidence: it is not given."""
-    filled(sqlite, *a_run())
-    blocked = records(run_over(), first=50)
-    sqlite._database._writer.execute("PRAGMA query_only = ON")
-    with pytest.raises(StateError, match="can't write the store"):
-        sqlite.add(run_record(), blocked)
-    with pytest.raises(StateError, match="the latest runs are missing"):
-        sqlite.points(KEY, "passed")
-    sqlite._database._writer.execute("PRAGMA query_only = OFF")
-    sqlite.add(run_record(), blocked)
-    assert sqlite.points(KEY, "passed")
+    filled(store, *a_run())
+    store.hold_up("the disk is full")
+    with pytest.raises(StateError, match="the latest runs are missing: the disk is full"):
+        store.points(KEY, "passed", last=1)
+    store.hold_up("")
+    assert store.points(KEY, "passed", last=1)

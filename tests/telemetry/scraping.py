@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from seatrial.cli.session import SessionOptions, run_session
 from seatrial.steps.registry import policy_model
-from seatrial.telemetry.dogstatsd import DatadogReport
-from seatrial.telemetry.prometheus import PrometheusReport, served
+from seatrial.telemetry.metrics.dogstatsd import DatadogReport
+from seatrial.telemetry.metrics.prometheus import PrometheusReport, served
 
 OF_THE_AGENT = ("DD_DOGSTATSD_URL", "DD_ENV", "DD_SERVICE", "DD_VERSION", "DD_ENTITY_ID", "DD_TAGS")
 

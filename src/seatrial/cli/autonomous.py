@@ -103,6 +103,7 @@ def autonomous(
 
     Ctrl-C (or SIGTERM) stops the run and cleans up; a second one hurries the clean-up.
     """
+    from seatrial.cli.policy_names import policy_name
     from seatrial.cli.session import SessionOptions
     from seatrial.engine.policy_file import timetable_of
     from seatrial.policy.load import load_policy, read_policy
@@ -120,7 +121,7 @@ def autonomous(
     timetable_of(policy, directory=policy_file.parent)  # to say now what is wrong with its holidays
     options = SessionOptions(
         policy=policy,
-        policy_name=str(policy_file),
+        policy_name=policy_name(policy_file),
         kubeconfig=kubeconfig,
         kube_context=kube_context,
         sandbox=sandbox,

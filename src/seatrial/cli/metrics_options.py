@@ -17,8 +17,8 @@ from seatrial.cli.option_group import F, flag, option_group
 
 if TYPE_CHECKING:
     from seatrial.runtime.events import Listener
-    from seatrial.telemetry.prometheus import PrometheusReport
-    from seatrial.telemetry.pushgateway import Pushgateway
+    from seatrial.telemetry.metrics.prometheus import PrometheusReport
+    from seatrial.telemetry.metrics.pushgateway import Pushgateway
 
 _log = logging.getLogger("seatrial.metrics")
 
@@ -98,11 +98,11 @@ def collecting(choice: MetricsChoice) -> Iterator[list["Listener"]]:
     listeners: list[Listener] = []
     with ExitStack() as stack:
         if choice.stdout_collector:
-            from seatrial.telemetry.stdout import StdoutReport
+            from seatrial.telemetry.metrics.stdout import StdoutReport
 
             listeners.append(StdoutReport(sys.stdout))
         if choice.prometheus_collector:
-            from seatrial.telemetry.prometheus import PrometheusReport, served
+            from seatrial.telemetry.metrics.prometheus import PrometheusReport, served
 
             prometheus = PrometheusReport()
             port = stack.enter_context(served(prometheus, host=choice.prometheus_host, port=choice.prometheus_port))
@@ -111,13 +111,13 @@ def collecting(choice: MetricsChoice) -> Iterator[list["Listener"]]:
                 stack.push(partial(_linger, prometheus, choice.prometheus_linger))
             listeners.append(prometheus)
         if choice.datadog_collector:
-            from seatrial.telemetry.dogstatsd import DatadogReport
+            from seatrial.telemetry.metrics.dogstatsd import DatadogReport
 
             datadog = DatadogReport()
             stack.callback(datadog.close)
             listeners.append(datadog)
         if choice.pushgateway:
-            from seatrial.telemetry.pushgateway import PushgatewayReport
+            from seatrial.telemetry.metrics.pushgateway import PushgatewayReport
 
             pushed = PushgatewayReport(_gateway(choice))
             stack.callback(pushed.close)
@@ -141,7 +141,7 @@ def _linger(report: "PrometheusReport", seconds: float, failure: type[BaseExcept
 
 
 def _gateway(choice: MetricsChoice) -> "Pushgateway":
-    from seatrial.telemetry.pushgateway import Pushgateway, parse_labels, read_password
+    from seatrial.telemetry.metrics.pushgateway import Pushgateway, parse_labels, read_password
 
     return Pushgateway(
         url=choice.pushgateway,

@@ -54,6 +54,7 @@ def plan(
     from rich.console import Console
 
     from seatrial.cli.planning import plan_of
+    from seatrial.cli.policy_names import policy_name
     from seatrial.cli.session import SessionOptions
     from seatrial.policy.load import load_policy
     from seatrial.report.plan import plan_as_json, print_plan
@@ -61,7 +62,7 @@ def plan(
 
     options = SessionOptions(
         policy=load_policy(policy_file, model=policy_model()),
-        policy_name=str(policy_file),
+        policy_name=policy_name(policy_file),
         kubeconfig=kubeconfig,
         kube_context=kube_context,
         seed=parse_seed(seed),

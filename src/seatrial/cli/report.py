@@ -38,10 +38,9 @@ def report(
 
     A run that is still going on is told as far as it has come, and so is one that died.
     """
+    from seatrial.cli.store_lookup import opened_store
     from seatrial.report.formats import as_format, format_of, rendered, write_report
     from seatrial.report.run_report.gathering import gather
-    from seatrial.state_directory import state_directory
-    from seatrial.storage.store import open_store
 
     if schema:
         from seatrial.report.run_report.codec import schema_text
@@ -49,11 +48,8 @@ def report(
         click.echo(schema_text(), nl=False)
         return
     chosen = as_format(form) if form else (format_of(file) if file else "markdown")
-    kept = open_store(store, state=state_directory(state_dir))
-    try:
+    with opened_store(store, state_dir) as kept:
         text = rendered(gather(kept.run(run), kept), chosen)
-    finally:
-        kept.close()
     if file is None:
         click.echo(text, nl=False)
     else:

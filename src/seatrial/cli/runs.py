@@ -40,7 +40,7 @@ runs.add_command(compare)
 
 @runs.command("list", epilog="\b\nExit codes:\n  0 listed   2 wrong usage   3 the store can't be read\n")
 @click.option("--most", "-n", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="How many.")
-@click.option("--policy", metavar="FILE", help="Those of this policy only, named as it was when it ran.")
+@click.option("--policy", metavar="FILE", help="Those of this policy only.")
 @stored
 @output_option("them")
 def list_(most: int, policy: str | None, store: str | None, state_dir: Path | None, output: str) -> None:
@@ -51,11 +51,13 @@ def list_(most: int, policy: str | None, store: str | None, state_dir: Path | No
     import json
     import shutil
 
+    from seatrial.cli.policy_names import policy_name
     from seatrial.cli.sandbox_lookup import print_table
     from seatrial.report.kept_runs.listing import TITLES, ListedRun, list_rows, listed_as_json
 
     with opened_store(store, state_dir) as kept:
-        found = [ListedRun(run, kept.latest_judgements(run.id)) for run in kept.runs(most=most, policy=policy)]
+        named = policy_name(policy) if policy else None
+        found = [ListedRun(run, kept.latest_judgements(run.id)) for run in kept.runs(most=most, policy=named)]
         place = kept.place
     if output == "json":
         click.echo(json.dumps([listed_as_json(each) for each in found], indent=2))

@@ -66,6 +66,7 @@ def compare(
     """
     import json
 
+    from seatrial.cli.policy_names import policy_name
     from seatrial.report.kept_runs.comparing import Outcome, compared, compared_as_json
 
     usage = click.get_current_context()
@@ -76,8 +77,9 @@ def compare(
             first, second = (_of_run(kept, each, scenario) for each in runs)
         else:
             begin, end = _sides(before or after or "", after or before or "", kept)
-            first = _of_series(kept, begin, policy=policy, scenario=scenario)
-            second = _of_series(kept, end, policy=policy, scenario=scenario)
+            named = policy_name(policy) if policy else None
+            first = _of_series(kept, begin, policy=named, scenario=scenario)
+            second = _of_series(kept, end, policy=named, scenario=scenario)
     found = compared(first, second, confidence=confidence)
     if output == "json":
         click.echo(json.dumps(compared_as_json(found), indent=2))

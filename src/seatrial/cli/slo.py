@@ -142,15 +142,13 @@ def _standings(
     """Judge; with a window, also tell what changed, and look back so far where it isn't empty."""
     import time
 
+    from seatrial.cli.store_lookup import opened_store
     from seatrial.policy.objectives import window_seconds
     from seatrial.report.standings import standing
-    from seatrial.state_directory import state_directory
-    from seatrial.storage.store import open_store
 
     now = time.time()
     seconds = _checked(window) if window else None
-    store = open_store(address, state=state_directory(state_dir))
-    try:
+    with opened_store(address, state_dir) as store:
         held = [each for each in _held(policy_file, store) if scenario in {None, each.key.scenario}]
         if window:
             held = [_over(window, each) for each in held]
@@ -160,8 +158,6 @@ def _standings(
             since = None if window is None else now - back if back is not None else 0.0
             standings.append(standing(each, store, now=now, since=since))
         return standings
-    finally:
-        store.close()
 
 
 def _checked(window: str) -> float | None:
@@ -180,13 +176,14 @@ def _held(policy_file: Path | None, store: "Store") -> "Sequence[Held]":
 
     if policy_file is None:
         return held_in(store)
+    from seatrial.cli.policy_names import policy_name
     from seatrial.policy.load import load_policy
     from seatrial.slo.digest import digest_of
     from seatrial.steps.registry import policy_model
 
     policy = load_policy(policy_file, model=policy_model())
     digests = {each.name: digest_of(each) for each in policy.scenarios}
-    return held_by(policy.scenarios, store, policy=str(policy_file), digests=digests)
+    return held_by(policy.scenarios, store, policy=policy_name(policy_file), digests=digests)
 
 
 def _over(window: str, held: "Held") -> "Held":

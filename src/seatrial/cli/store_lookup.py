@@ -19,16 +19,16 @@ def stored(command: F) -> F:
 
 @contextmanager
 def opened_store(store: str | None, state_dir: Path | None) -> "Iterator[Store]":
-    """The store that the command line names.
+    """The store that the command line names, to look into it.
 
     Raises:
-        UsageError: it names none.
+        UsageError: it names none, or one that isn't there.
         StateError: it can't be opened.
     """
     from seatrial.state_directory import state_directory
     from seatrial.storage.store import open_store
 
-    found = open_store(store, state=state_directory(state_dir))
+    found = open_store(store, state=state_directory(state_dir), must_exist=True)
     try:
         yield found
     finally:

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from seatrial.engine.policy_changes import changes_between
 from seatrial.errors import ConfigurationError, PolicyError, SeatrialError
 from seatrial.policy.load import load_policy, read_policy
 from seatrial.policy.models import Policy
@@ -83,6 +82,8 @@ class PolicyFile:
     def _change(self, before: Policy, after: Policy, content: bytes, context: Context) -> ChangedPolicy:
         changes: tuple[str, ...] = ("nothing: what could not be used was taken back",)
         if after is not before:
+            from seatrial.engine.policy_changes import changes_between  # noqa: PLC0415 -- few files are edited meanwhile
+
             seed = str(context.randomness.seed)
             changes = changes_between(before, after, seed=seed) or ("nothing that it does",)
         return ChangedPolicy(after, before, self._path, content.decode(errors="replace"), changes)

@@ -5,7 +5,7 @@ like, so nothing is said of names where a scenario uses such.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from seatrial.policy.extensions import is_built_in
 from seatrial.policy.objectives import YES_OR_NO
@@ -39,7 +39,18 @@ BUILT_IN = (
     "serviceStarted",
     "steadyStateReturned",
 )
-_NAMED_BY_DEFAULT = {"waitFor": "waitFor"}
+_WAIT_FOR = "waitFor"
+_NAMED_BY_DEFAULT = {_WAIT_FOR: _WAIT_FOR}
+_PATIENCE_SECONDS = 60.0
+
+
+class MeasuringWait(NamedTuple):
+    """A `waitFor` as it is written: what it measures, and how long it waits."""
+
+    measurement: str
+    timeout: float
+    is_probe: bool
+    is_since_change: bool
 
 
 def known_measurements(steps: Any) -> frozenset[str] | None:
@@ -47,6 +58,24 @@ def known_measurements(steps: Any) -> frozenset[str] | None:
     if not all(is_built_in(key) for key in _keys(steps)):
         return None
     return frozenset({*BUILT_IN, *YES_OR_NO, *_named_in(steps)})
+
+
+def waits_in(steps: Any) -> Iterator[MeasuringWait]:
+    """Every `waitFor` among the steps; how it is written wrongly is said elsewhere."""
+    for item in steps if isinstance(steps, list | tuple) else ():
+        spec = item.get(_WAIT_FOR) if isinstance(item, Mapping) else None
+        if not isinstance(spec, Mapping):
+            continue
+        name, timeout, until = spec.get("measurement"), spec.get("timeout"), spec.get("until")
+        is_probe = isinstance(until, Mapping) and any(
+            str(key).startswith("probe") and target is not None for key, target in until.items()
+        )
+        yield MeasuringWait(
+            name if isinstance(name, str) else _NAMED_BY_DEFAULT[_WAIT_FOR],
+            float(timeout) if isinstance(timeout, int | float) else _PATIENCE_SECONDS,
+            is_probe,
+            spec.get("since") == "change",
+        )
 
 
 def _keys(items: Any) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from seatrial.policy.base import Complaint, Model, OneKey, complain, option
 from seatrial.policy.scalars import FilledItems, Integer, Items, Number, Span
-from seatrial.policy.secrets import Secret, SecretSource
+from seatrial.policy.secret_sources import Secret, SecretSource
 
 Occasion = Literal[
     "violated",

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from seatrial.policy.base import Complaint, Model
-from seatrial.policy.measurement_names import known_measurements
+from seatrial.policy.measurement_names import known_measurements, waits_in
 from seatrial.policy.objectives import AVAILABILITY, Objective
 from seatrial.policy.wording import counted, nearest, quote
 
@@ -26,6 +26,7 @@ def rules_of(scenario: Mapping[str, Any]) -> Iterator[Complaint]:
             meant = f"; did you mean {quote(close)}?" if close else ""
             message = f"is {quote(objective.measurement)}, which neither a step of the scenario nor Seatrial measures"
             yield Complaint(f"{message}{meant}", ("objectives", index, "measurement"))
+        yield from _patience_rules(objective, index, steps)
         if objective.measurement == AVAILABILITY and probes is not None:
             yield from _probe_rules(objective, index, probes)
 
@@ -39,6 +40,25 @@ def _own_names(objectives: Sequence[Objective | None]) -> Iterator[Complaint]:
             message = f"is called {quote(objective.label)}, as objectives[{first[objective.label]}] is; give it a name"
             yield Complaint(message, ("objectives", index))
         first.setdefault(objective.label, index)
+
+
+def _patience_rules(objective: Objective, index: int, steps: Any) -> Iterator[Complaint]:
+    """Who gives up before the limit never sees that it takes longer.
+
+    Since a change it takes as much longer as that was before the wait. A look of a probe that is under way at the end
+    shows nothing: only a wait that follows objects has seen as much as it waited.
+    """
+    waits = [wait for wait in waits_in(steps) if wait.measurement == objective.measurement]
+    if not waits or objective.below is None or any(wait.is_since_change for wait in waits):
+        return
+    if not any(
+        wait.timeout > objective.below or (wait.timeout == objective.below and not wait.is_probe) for wait in waits
+    ):
+        longest = max(wait.timeout for wait in waits)
+        message = f"is {objective.below:g}, but the waitFor that measures it gives up after {longest:g} s"
+        yield Complaint(
+            f"{message}: nobody would see that it takes too long; give it more time", ("objectives", index, "below")
+        )
 
 
 def _probe_rules(objective: Objective, index: int, probes: int) -> Iterator[Complaint]:

@@ -22,9 +22,12 @@ AVAILABILITY = "availability"
 YES_OR_NO = (PASSED, AVAILABILITY)
 """What is measured in yes and no; everything else is a time."""
 
+FEWEST_FOR_MEAN = 10
+"""How many runs it takes before anything is said of their mean for sure (`slo.means`)."""
+
 STATISTICS = ("percentile", "mean", "max", "ratio", "target")
 _OF_SHARES = ("percentile", "ratio", "target")
-_WINDOW = "30d"
+DEFAULT_WINDOW = "30d"
 _CONFIDENCE = 0.95
 _ROUNDING = 1e-9
 _RUNS = re.compile(r"\s*([1-9][0-9]{0,8}) runs\s*")
@@ -146,7 +149,7 @@ class Objective(Model):
     probe: Annotated[Integer, Field(ge=0)] | None = None
     """Which of the steady state's probes, by its place from 0; without it, all. For `availability` only."""
 
-    window: Window = _WINDOW
+    window: Window = DEFAULT_WINDOW
     """How far back to look: a span of time, or a number of runs. Runs before this one count as far as they are kept,
     and the scenario's steps were the same."""
 
@@ -183,12 +186,22 @@ class Objective(Model):
         return (self.below if self.below is not None else self.above) or 0.0
 
     @property
+    def is_looked_at_often(self) -> bool:
+        """Whether what is said of it has to be right however often it is looked at."""
+        return self.every_look is not None or self.sequential is not None
+
+    @property
+    def is_above(self) -> bool:
+        """Whether it is about times that must not be shorter than the limit."""
+        return self.above is not None and self.measurement not in YES_OR_NO
+
+    @property
     def label(self) -> str:
         """What to call it: its name, or what it says."""
         if self.name:
             return self.name
         probe = "" if self.probe is None else f" of probe {self.probe}"
-        window = "" if self.window == _WINDOW or self.sequential else f" over {self.window}"
+        window = "" if self.window == DEFAULT_WINDOW or self.sequential else f" over {self.window}"
         return f"{self.measurement}{probe}: {self._demand()}{window}"
 
     def _demand(self) -> str:
@@ -258,7 +271,7 @@ def _sequential_rules(statistic: str, said: Mapping[str, Any]) -> Iterator[Compl
         return
     if "everyLook" in said:
         yield Complaint("'everyLook' does not go with 'sequential', which is made for it", ("everyLook",), at_key=True)
-    if said.get("window", _WINDOW) != _WINDOW:
+    if said.get("window", DEFAULT_WINDOW) != DEFAULT_WINDOW:
         message = "'window' does not go with 'sequential', which counts the rounds of one run"
         yield Complaint(message, ("window",), at_key=True)
     acceptable = test.get("acceptable") if isinstance(test, dict) else getattr(test, "acceptable", None)
@@ -270,8 +283,11 @@ def _sequential_rules(statistic: str, said: Mapping[str, Any]) -> Iterator[Compl
 
 def _window_rules(statistic: str, said: Mapping[str, Any]) -> Iterator[Complaint]:
     """Samples of availability are many in each run: how many runs those take depends on what they are."""
-    confidence, window = said.get("confidence", _CONFIDENCE), said.get("window", _WINDOW)
+    confidence, window = said.get("confidence", _CONFIDENCE), said.get("window", DEFAULT_WINDOW)
     share = _share(statistic, said)
+    if statistic == "mean" and isinstance(window, str) and 0 < (window_runs(window) or 0) < FEWEST_FOR_MEAN:
+        message = f"is {quote(window)}, too short to be sure of anything: a mean takes {FEWEST_FOR_MEAN} runs"
+        yield Complaint(message, ("window",))
     if share is None or said.get("measurement") == AVAILABILITY or "sequential" in said:
         return
     if not isinstance(confidence, int | float) or not 0 < confidence < 1 or not isinstance(window, str):

@@ -1,18 +1,12 @@
-"""What must not be shown of a policy: values that are secrets, secrets that stand elsewhere, texts without them.
+"""Texts without the secrets that stand in them: policies, and what somebody else answered.
 
-A model calls the type of such a value `Secret`: it is written back as asterisks, and no message repeats it.
+Every run keeps its policy, so this knows YAML but no models: those of values that are secrets are in `secret_sources`.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
 import yaml
-from pydantic import SecretStr
-
-from seatrial.policy.base import OneKey, option
-
-Secret = SecretStr
-"""A text that nobody may see."""
 
 HIDDEN = "***"
 
@@ -22,16 +16,6 @@ _USER_INFO = re.compile(r"(?<=://)[^/\s@:]*:?[^/\s@]*@")
 _NOTIFY = re.compile(r"^( *)notify:.*\n(?:(?:\1 .*|\1-.*| *#.*| *)(?:\n|$))*", re.MULTILINE)
 _COMMENT = re.compile(r"^( *#).*$", re.MULTILINE)
 _SHORTEST = 4
-
-
-class SecretSource(OneKey):
-    """Where a secret is read from when a run begins, and a file again before each use."""
-
-    env: str = option(min_length=1)
-    """An environment variable of Seatrial's."""
-
-    file: str = option(min_length=1)
-    """A file, such as one that a Kubernetes Secret is mounted as; white space around what stands in it is left out."""
 
 
 def redacted(policy_text: str) -> str:

@@ -1,7 +1,7 @@
 """The page about metrics, from the table that all collectors work by."""
 
-from seatrial.telemetry.dogstatsd import datadog_name
-from seatrial.telemetry.metrics import METRICS, Metric
+from seatrial.telemetry.metrics.dogstatsd import datadog_name
+from seatrial.telemetry.metrics.table import METRICS, Metric
 
 _INTRODUCTION = """# Metrics
 

@@ -102,6 +102,8 @@ from seatrial.runtime.verdict import Verdict
 Tone = Literal["heading", "plain", "dim", "good", "bad", "warn"]
 
 _MOST_SHOWN = 10
+_MOST_PROBE_ERRORS = 3
+_SHORTEST_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Account:
 
     def __init__(self) -> None:
         self._mesh: tuple[int, tuple[str, ...], str] | None = None
-        self._failed_probes = 0
+        self._failed_probes: set[Line] = set()
         self._shown_kills = self._shown_spared = 0
         self._targets_shown: set[Line] = set()
         self._chosen: frozenset[str] = frozenset()
@@ -183,8 +185,8 @@ class Account:
             case ScenarioFinished(name=name, verdict=verdict, reasons=reasons, duration_ms=ms):
                 done = Line(0, verdict, f"{name}, after {duration(ms)}", _TONES[verdict])
                 return [done, *(Line(1, "", reason, _TONES[verdict]) for reason in reasons)]
-            case PauseStarted():
-                return [Line(0, "pause", pause_in_words(event), "dim")]
+            case PauseStarted(seconds=seconds):
+                return [Line(0, "pause", pause_in_words(event), "dim")] if seconds >= _SHORTEST_PAUSE_SECONDS else []
             case ScheduleMissed() | PolicyReloaded() | PolicyRejected():
                 return [Line(0, *each) for each in upkeep_lines(event)]
             case FailureAwaited(seconds=seconds):
@@ -213,7 +215,8 @@ class Account:
     def _step(self, event: Event) -> list[Line] | None:
         match event:
             case StepStarted(index=index, key=key, total=total):
-                self._failed_probes = self._shown_kills = self._shown_spared = 0
+                self._shown_kills = self._shown_spared = 0
+                self._failed_probes.clear()
                 self._targets_shown.clear()
                 self._chosen = frozenset()
                 self._shown.clear()
@@ -239,15 +242,14 @@ class Account:
 
     def _faults(self, event: Event) -> list[Line] | None:
         match event:
-            case PodKilled(pod=pod, force=force, replaced=replaced, duration_ms=ms, on_machine=node):
+            case PodKilled(pod=pod, force=force, duration_ms=ms, on_machine=node):
                 self._shown_kills += 1
                 if self._shown_kills > _MOST_SHOWN:
                     return [Line(2, "killed", "...", "dim")] if self._shown_kills == _MOST_SHOWN + 1 else []
                 how = "at once" if force else "gracefully"
                 if node:
                     return [Line(2, "killed", f"{pod}, {how} (by commands on node {node}, in {duration(ms)})")]
-                unmeasured = "" if replaced else "; no controller that replaces it: no recovery is measured"
-                return [Line(2, "killed", f"{pod}, {how} (the API server answered in {duration(ms)}){unmeasured}")]
+                return [Line(2, "killed", f"{pod}, {how} (the API server answered in {duration(ms)})")]
             case PodKillSkipped(pod=pod, reason=reason, error=error):
                 return [Line(2, "not killed", f"{pod}: {reason}", "bad" if error else "dim")]
             case PodSpared(pod=pod, reason=reason):
@@ -377,8 +379,11 @@ class Account:
                 said = f"{target}: {answer}" if answer else f"{target} answered {status}"
                 return [Line(2, "probe", f"{said}{took}{_via(via)}", "good")]
             case ProbeSampled(target=target, via=via, error=error):
-                self._failed_probes += 1
-                return [Line(2, "probe", f"{target}: {error}{_via(via)}", "warn")] if self._failed_probes <= 3 else []
+                failure = Line(2, "probe", f"{target}: {error}{_via(via)}", "warn")
+                if failure in self._failed_probes or len(self._failed_probes) == _MOST_PROBE_ERRORS:
+                    return []
+                self._failed_probes.add(failure)
+                return [failure]
             case MeshSampled() as sample:
                 return self._mesh_lines(sample)
             case AlertsMuted(alertmanager=alertmanager, seconds=seconds):

@@ -11,6 +11,7 @@ from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
 from seatrial.policy.wording import counted, printable_lines
 from seatrial.report.run_report.model import ObjectiveTold, RoundTold, RunReport, ScenarioTold
+from seatrial.report.words import beside
 from seatrial.runtime.events import ObjectiveStatus
 from seatrial.runtime.verdict import Verdict
 from seatrial.storage.records import RunState
@@ -45,9 +46,10 @@ def _rounds(rounds: list[RoundTold], scenario: ScenarioTold) -> Iterator[TestCas
         shown = [each for each in rounds if each.verdict is not Verdict.PASSED][: _MOST_CASES - 1]
     for each in shown:
         result = _result(each.verdict, each.reasons)
-        yield _case(f"round {each.round}", of=scenario.name, seconds=each.seconds, result=result)
-    if rest := len(rounds) - len(shown):
-        others = [each for each in rounds if each not in shown] if rest < len(rounds) else rounds
+        yield _case(f"round {each.round}", of=_class(scenario.name), seconds=each.seconds, result=result)
+    if len(shown) < len(rounds):
+        kept = {id(each) for each in shown}
+        others = [each for each in rounds if id(each) not in kept]
         yield _others(others, scenario)
 
 
@@ -57,7 +59,7 @@ def _others(rounds: list[RoundTold], scenario: ScenarioTold) -> TestCase:
     name = f"{counted(len(rounds), 'other round')}"
     worst = Verdict.FAILED if any(each.verdict is Verdict.FAILED for each in bad) else Verdict.INCONCLUSIVE
     result = _result(worst, (f"{len(bad)} of them did not pass",)) if bad else None
-    return _case(name, of=scenario.name, seconds=seconds, result=result)
+    return _case(name, of=_class(scenario.name), seconds=seconds, result=result)
 
 
 def _objective_suites(report: RunReport) -> Iterator[TestSuite]:
@@ -73,8 +75,8 @@ def _objective(told: ObjectiveTold) -> TestCase:
         ObjectiveStatus.VIOLATED: Verdict.FAILED,
         ObjectiveStatus.UNDECIDED: Verdict.INCONCLUSIVE,
     }
-    result = _result(verdicts[told.status], (told.text,), kind=told.status)
-    return _case(told.objective, of=f"objectives.{told.scenario}", seconds=0, result=result)
+    result = _result(verdicts[told.status], (f"{told.status}: {beside(told)}",), kind=told.status)
+    return _case(told.objective, of=f"objectives.{_class(told.scenario)}", seconds=0, result=result)
 
 
 def _run_suites(report: RunReport) -> Iterator[TestSuite]:
@@ -136,6 +138,11 @@ def _all(reasons: Iterable[str]) -> str:
 
 def _first(reasons: Iterable[str]) -> str:
     return next(map(_harmless, reasons), "no reason was given")
+
+
+def _class(name: str) -> str:
+    """A name as that of a class: what is before a full stop would be its package."""
+    return name.replace(".", "_")
 
 
 def _harmless(text: str) -> str:

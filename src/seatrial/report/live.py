@@ -1,11 +1,13 @@
 """What stands below the account while an experiment goes on: what it does, how its rounds came out, its objectives.
 
-It is drawn anew by the console, so that a pause counts down by itself; every line is as wide as the terminal at most.
+It is drawn anew by the console, so that a pause counts down by itself. Every line leaves some columns of the terminal
+free: a terminal shows `^C` where the cursor is, and lines that were full then would no longer be where they are erased.
 """
 
 from collections import Counter
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.text import Text
 
 from seatrial.policy.wording import counted, printable
@@ -15,7 +17,8 @@ from seatrial.runtime.events import Record, RoundStarted, ScenarioFinished
 from seatrial.runtime.verdict import Verdict
 
 _MOST_OBJECTIVES = 5
-_MARGIN = 2
+_NARROWEST = 20
+_FREE = 4
 _LONGEST_LABEL = 34
 _LONGEST_FIGURES = 26
 _LONGEST_HISTORY = 24
@@ -46,13 +49,16 @@ class LiveStatus:
         self.doing = doing
         self._until = until
 
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """How wide it may be: what is around it fills its lines with blanks up to there."""
+        return Measurement(_NARROWEST, _width(console, options))
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The lines of the moment."""
-        width = max(20, options.max_width)
+        width = _width(console, options)
         plain = not (console.encoding or "").lower().startswith("utf")
-        lines = [self._activity(console), *self._rounds(), *self._objectives(width, plain=plain)]
-        for number, line in enumerate(lines):
-            line.truncate(width if number else width - _MARGIN, overflow="crop" if plain else "ellipsis")
+        for line in (self._activity(console), *self._rounds(), *self._objectives(width, plain=plain)):
+            line.truncate(width, overflow="crop" if plain else "ellipsis")
             line.no_wrap = True
             yield line
 
@@ -90,6 +96,10 @@ class LiveStatus:
 
 
 _ORDER = (Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE)
+
+
+def _width(console: Console, options: ConsoleOptions) -> int:
+    return max(_NARROWEST, min(options.max_width, console.width - _FREE))
 
 
 def _fitted(text: str, width: int) -> str:

@@ -8,13 +8,22 @@ from collections.abc import Iterator, Sequence
 
 from seatrial.policy.wording import counted, printable
 from seatrial.report.run_report.model import RunReport
-from seatrial.report.words import MARKS, percentage, seconds
+from seatrial.report.words import MARKS, beside, percentage, seconds
 from seatrial.runtime.verdict import Verdict
 
 _MOST_REASONS = 10
 _MOST_ROWS = 20
-# What means something anywhere, at the beginning, or (a link that is made of any address, an emoji) in a place.
-_SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~@&$]|^[-+=!]|^\d+(?=[.)])|:(?=//|[a-z0-9_+-]+:)|(?<=www)\.", re.IGNORECASE)
+# An address becomes code, which no link is made of; what begins a mention, a reference or an emoji gets a blank of no
+# width behind it, since these are looked for after entities and backslashes have been read.
+_SPECIAL = re.compile(
+    r"""(?P<address>(?:\b[a-z][a-z0-9+.-]*://|\bwww\.)[^\s`|]*[\w/])
+    | (?P<reference>[@\#~%!](?=["\w])|&(?=\d)|~(?=~)|:(?=[0-9_-]*[a-z+][a-z0-9_+-]*:))
+    | (?P<entity>[<|$]|&(?=\#?\w+;))
+    | (?P<mark>[\\`*]|(?<![a-z0-9])_|_(?![a-z0-9])|\[(?!\d+\])|\](?=[(\[:]))""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_BEGINNING = re.compile(r"^(?:[-+=>#]|\d+(?=[.)]))")
+_NO_WIDTH = "&#8203;"
 _LONGEST = 300
 
 
@@ -31,7 +40,7 @@ def _lines(report: RunReport) -> Iterator[str]:
     if report.incomplete:
         yield f"{_text(report.incomplete)}\n"
     for reason in report.reasons[:_MOST_REASONS]:
-        yield f"- {_text(reason)}"
+        yield f"- {_item(reason)}"
     if len(report.reasons) > _MOST_REASONS:
         yield f"- and {counted(len(report.reasons) - _MOST_REASONS, 'other reason')}"
     if report.reasons:
@@ -51,9 +60,9 @@ def _lines(report: RunReport) -> Iterator[str]:
 
 def _objectives(report: RunReport) -> Iterator[str]:
     yield from _table(
-        ("Objective", "Status", "Samples", "In words"),
+        ("Objective", "Status", "Samples", "What is known"),
         [
-            (_text(each.objective), f"{MARKS[each.status]} {each.status}", str(each.samples), _text(each.text))
+            (_text(each.objective), f"{MARKS[each.status]} {each.status}", str(each.samples), _text(beside(each)))
             for each in report.objectives
         ],
     )
@@ -115,14 +124,26 @@ def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterat
 
 
 def _text(said: str) -> str:
-    """A text as it stands, on one line."""
+    """A text as it stands, on one line, for the middle of one."""
     shortened = said if len(said) <= _LONGEST else said[: _LONGEST - 1] + "…"
     return _SPECIAL.sub(_escaped, printable(shortened))
 
 
+def _item(said: str) -> str:
+    """The same for the beginning of a line, where it makes no heading, quotation or list."""
+    text = _text(said.strip())
+    return _BEGINNING.sub(lambda mark: f"{mark[0]}\\" if mark[0].isdigit() else f"\\{mark[0]}", text)
+
+
 def _escaped(special: re.Match[str]) -> str:
-    """As an entity, for a backslash is not enough for what makes mentions and links."""
-    return "".join(f"&#{ord(each)};" for each in special[0]) if special[0] not in "\\`*_{}[]" else f"\\{special[0]}"
+    match special.lastgroup:
+        case "address":
+            return f"`{special[0]}`"
+        case "reference":
+            return special[0] + _NO_WIDTH
+        case "entity":
+            return f"&#{ord(special[0])};"
+    return f"\\{special[0]}"
 
 
 def _code(said: str) -> str:

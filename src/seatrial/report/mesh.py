@@ -12,7 +12,7 @@ _MOST_PAIRS = 1000
 
 
 class MeshSummary(msgspec.Struct):
-    """What the looks at the graph came to; times in seconds since the first kill."""
+    """What the looks at the graph came to; times in seconds since the first kill of a round."""
 
     samples: int = 0
     with_failed_calls: int = 0
@@ -48,8 +48,9 @@ class MeshSummary(msgspec.Struct):
         if self.fewest_ok is None or ok < self.fewest_ok[0]:
             self.fewest_ok = (ok, sample.pairs)
         if since_kill_s is not None:
-            self.first_degraded_s = since_kill_s if self.first_degraded_s is None else self.first_degraded_s
-            self.last_degraded_s = since_kill_s
+            first, last = self.first_degraded_s, self.last_degraded_s
+            self.first_degraded_s = since_kill_s if first is None else min(first, since_kill_s)
+            self.last_degraded_s = since_kill_s if last is None else max(last, since_kill_s)
 
     def _add_slowest(self, slowest_ms: float | None, *, changed: bool) -> None:
         if slowest_ms is None:

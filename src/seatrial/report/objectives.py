@@ -53,7 +53,7 @@ class ObjectiveBoard:
 
     def __init__(self) -> None:
         self.judged: dict[tuple[str, str], ObjectiveJudged] = {}
-        self._values: dict[tuple[str, str], deque[float]] = {}
+        self._values: dict[tuple[str, str], deque[tuple[float, bool]]] = {}
         self._sampled: dict[str, int] = {}
 
     def __call__(self, record: Record) -> None:
@@ -68,14 +68,16 @@ class ObjectiveBoard:
                 self._sample(scenario, 1 - failed / samples, number=record.where.round)
             case _:
                 for measured in measurements_of(record):
-                    self._keep(scenario, measured.name, measured.value)
+                    self._keep(scenario, measured.name, measured.value, is_lower_bound=measured.is_lower_bound)
 
     def history(self, scenario: str, judged: ObjectiveJudged, *, plain: bool = False, most: int = _LATEST) -> str:
         """The latest values of what an objective is about, as bars."""
         values = list(self._values.get((scenario, judged.measurement), ()))[-most:]
         if judged.unit == "share":
-            return sparkline([(1 - value, value >= 1) for value in values], plain=plain)
-        return sparkline([(value, value <= judged.limit) for value in values], plain=plain)
+            return sparkline([(1 - value, value >= 1) for value, _ in values], plain=plain)
+        if judged.is_above:
+            return sparkline([(value, value >= judged.limit) for value, _ in values], plain=plain)
+        return sparkline([(value, value <= judged.limit and not is_cut) for value, is_cut in values], plain=plain)
 
     def lines(self) -> list[tuple[str, str]]:
         """A row for each objective, of the closing summary."""
@@ -92,13 +94,13 @@ class ObjectiveBoard:
         """One bar a round: that of the probe which failed most."""
         if self._sampled.get(scenario) == number:
             values = self._values[scenario, AVAILABILITY]
-            values[-1] = min(values[-1], good)
+            values[-1] = min(values[-1], (good, False))
             return
         self._sampled[scenario] = number
         self._keep(scenario, AVAILABILITY, good)
 
-    def _keep(self, scenario: str, name: str, value: float) -> None:
-        self._values.setdefault((scenario, name), deque(maxlen=_LATEST)).append(value)
+    def _keep(self, scenario: str, name: str, value: float, *, is_lower_bound: bool = False) -> None:
+        self._values.setdefault((scenario, name), deque(maxlen=_LATEST)).append((value, is_lower_bound))
 
 
 def judged_as_json(judged: ObjectiveJudged, *, scenario: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from seatrial.report.sparkline import sparkline
 from seatrial.report.standings import Standing, counted_statuses
 from seatrial.runtime.events import ObjectiveJudged, ObjectiveStatus
 
-_LONGEST_NAME = 34
+_SHORTEST_NAME = 20
 _WIDTH = 80
 
 
@@ -19,9 +19,10 @@ def status_lines(standings: Sequence[Standing], *, plain: bool = False) -> Itera
     rows = [_row(each, plain=plain) for each in standings]
     titles = ("  OBJECTIVE", "ESTIMATE", "VALUES", "BUDGET")
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    widths[0] = min(widths[0], max(_SHORTEST_NAME, _WIDTH - sum(2 + width for width in widths[1:])))
 
     def line(cells: Sequence[str]) -> str:
-        return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+        return "  ".join(_fitted(cell, width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
     place = None
     yield line(titles)
@@ -29,7 +30,8 @@ def status_lines(standings: Sequence[Standing], *, plain: bool = False) -> Itera
         key = each.held.key
         if (key.scenario, key.policy, key.cluster) != place:
             place = key.scenario, key.policy, key.cluster
-            yield printable(f"{key.scenario} ({key.policy}{f' on {key.cluster}' if key.cluster else ', never run'})")
+            where = f"{key.scenario} ({key.policy}{f' on {key.cluster}' if key.cluster else ', never run'})"
+            yield from wrap(printable(where), _WIDTH, subsequent_indent="  ")
         yield printable(line(row))
         for detail in _details(each, plain=plain):
             yield from wrap(printable(detail), _WIDTH, initial_indent="    ", subsequent_indent="      ")
@@ -44,10 +46,12 @@ def report_markdown(standings: Sequence[Standing], *, window: str, now: float) -
 
 def _row(each: Standing, *, plain: bool) -> tuple[str, ...]:
     judged = each.judged
-    name = judged.objective
-    name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
     budget = "-" if judged.budget is None else f"{judged.budget.left * 100:.0f} %"
-    return f"{mark(judged.status, plain=plain)} {name}", figures(judged), f"{judged.samples:,}", budget
+    return f"{mark(judged.status, plain=plain)} {judged.objective}", figures(judged), f"{judged.samples:,}", budget
+
+
+def _fitted(cell: str, width: int) -> str:
+    return cell.ljust(width) if len(cell) <= width else f"{cell[: width - 3]}..."
 
 
 def _details(each: Standing, *, plain: bool) -> Iterator[str]:
@@ -106,7 +110,7 @@ def _worst_first(standings: Sequence[Standing]) -> list[tuple[ObjectiveJudged, S
 
 def _cell(text: str) -> str:
     """A text in Markdown, as it is: names are anybody's."""
-    escaped = "".join(f"\\{each}" if each in "\\`*_[]<>|#" else each for each in printable(text))
+    escaped = "".join(f"\\{each}" if each in "\\`*_[]<|#" else each for each in printable(text))
     return escaped.replace("\n", " ")
 
 

@@ -87,6 +87,8 @@ def held_in(store: Store) -> list[Held]:
 def held_by(scenarios: Sequence[Any], store: Store, *, policy: str, digests: Mapping[str, str]) -> list[Held]:
     """The objectives of a policy's scenarios, on each cluster where they were run; as they stand where they never were.
 
+    A policy that never ran under its name has the series of the same experiments under another: it was renamed.
+
     Args:
         scenarios: those of a loaded policy.
         store: where runs are kept.
@@ -97,7 +99,8 @@ def held_by(scenarios: Sequence[Any], store: Store, *, policy: str, digests: Map
     keys = store.keys()
     for scenario in scenarios:
         digest = digests[scenario.name]
-        found = [key for key in keys if key.scenario == scenario.name and key.digest == digest]
+        same = [key for key in keys if key.scenario == scenario.name and key.digest == digest]
+        found = [key for key in same if key.policy == policy] or same
         unknown = SeriesKey(cluster="", policy=policy, scenario=scenario.name, digest=digest)
         names = [each.key for each in scenario.steady_state.probes] if scenario.steady_state else []
         for key in found or [unknown]:

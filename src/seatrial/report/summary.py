@@ -128,6 +128,7 @@ class Summary:
         match event:
             case ScenarioStarted():
                 self.has_changed = False
+                self._first_kill = None
             case UndoWritten() | PodKilled() | PodEvicted() | ContainerSignalled() | MachineStopped():
                 self.has_changed = True
 

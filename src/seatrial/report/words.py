@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from seatrial.report.durations import duration
+from seatrial.report.run_report.model import ObjectiveTold
 from seatrial.runtime.events import ObjectiveStatus
 from seatrial.runtime.verdict import Verdict
 
@@ -23,7 +24,7 @@ def seconds(value: float | None) -> str:
     """A length of time; a dash where there is none."""
     if value is None:
         return "-"
-    return f"{value * 1000:.3g} ms" if 0 < value < 0.01 else duration(value * 1000)
+    return f"{value * 1000:.2g} ms" if 0 < value < 0.01 else duration(value * 1000)
 
 
 def tick(value: float) -> str:
@@ -54,6 +55,11 @@ def percentage(share: float | None) -> str:
 def times(factor: float) -> str:
     """How many times as much."""
     return f"{factor:.0f} times" if factor >= 100 else f"{factor:.2g} times"
+
+
+def beside(told: ObjectiveTold) -> str:
+    """What is known of an objective, where its name and its status stand beside it."""
+    return told.text.removeprefix(f"{told.objective}: ").removeprefix(f"{told.status}: ")
 
 
 def quantity(value: float | None, unit: str) -> str:

@@ -25,7 +25,10 @@ class Judge(Protocol):
         ...
 
     def outcome(self, scenarios: Sequence[Scenario]) -> Outcome:
-        """What the objectives of these scenarios add to the verdict of the run: the latest judgement of each."""
+        """What objectives add to the verdict of the run: the latest judgement of each that these scenarios have.
+
+        One that was violated when a changed policy dropped it, or its scenario, fails the run still.
+        """
         ...
 
 

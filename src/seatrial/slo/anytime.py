@@ -36,11 +36,12 @@ def anytime_runs_without_failure(share: float, *, confidence: float) -> int:
 
 def anytime_more_runs_needed(bad: int, runs: int, *, share: float, confidence: float) -> int:
     """How many more good runs it takes until more than that share (between 0 and 1) of bad ones is ruled out."""
+    return fewest(lambda count: anytime_is_shown(bad, count, share=share, confidence=confidence), runs) - runs
 
-    def is_enough(count: int) -> bool:
-        return bad < share * count and _is_ruled_out(share, bad, count, confidence=confidence)
 
-    return fewest(is_enough, runs) - runs
+def anytime_is_shown(bad: int, runs: int, *, share: float, confidence: float) -> bool:
+    """Whether so many bad runs show that no more than that share (between 0 and 1) is bad, looked at after each."""
+    return bad < share * runs and _is_ruled_out(share, bad, runs, confidence=confidence)
 
 
 def anytime_quantile_ranks(count: int, q: float, *, confidence: float) -> tuple[int | None, int | None]:

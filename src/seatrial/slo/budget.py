@@ -15,6 +15,9 @@ from seatrial.slo.wording import percent
 BURN_WINDOWS: Mapping[str, float] = {"5m": 300.0, "1h": 3600.0, "6h": 21600.0}
 """The spans that burn rates are told for, in seconds."""
 
+FAST_BURN, SLOW_BURN = 14.4, 6
+"""Rates that somebody should hear of: the chapter's, of which a budget of 30 days loses 2 % in an hour, 5 % in six."""
+
 LONGEST_BURN_WINDOW = max(BURN_WINDOWS.values())
 
 
@@ -47,6 +50,13 @@ def _burn_rate(target: float, counts: Iterable[Count]) -> float | None:
     for each in counts:
         good, bad = good + each.good, bad + each.bad
     return bad / (good + bad) / (1 - target) if good + bad else None
+
+
+def burns_fast(budget: BudgetState) -> bool:
+    """Whether it goes fast, over a span and still over a shorter one."""
+    rates = budget.burn_rates
+    five_minutes, hour, six_hours = (rates.get(each, 0.0) for each in ("5m", "1h", "6h"))
+    return min(hour, five_minutes) > FAST_BURN or min(six_hours, hour) > SLOW_BURN
 
 
 def budget_in_words(budget: BudgetState) -> str:

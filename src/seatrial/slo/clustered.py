@@ -7,11 +7,12 @@ number of samples by it, and by the squared ratio of Student's t quantiles becau
 hand the effective number of samples to Clopper and Pearson.
 
 They take as many degrees of freedom as there are clusters less one. Where failures are rare only those clusters tell of
-the variance that had any, and large ones tell more: here it is the number of those, weighed by their sizes, less one;
-and the variance is the jackknife's, which doesn't let a large cluster hide behind the share that it makes itself.
-However much the clusters differ, each of them is one witness at least. So it goes over without a jump into the honest
-answer for no failure at all: nothing is known then of how failures come together, a run is the unit, and what is ruled
-out is what so many *runs* without a failure rule out.
+the variance that had any: here it is the number of those, less one, weighed by how many failures each had (one bad
+night among runs with a failure each tells of one night), and no more than clusters of the usual size would have as many
+samples as those (small clusters don't tell what befalls a large one). The variance is the jackknife's, which doesn't
+let a large cluster hide behind the share that it makes itself. However much the clusters differ, each of them is one
+witness at least. So it goes over without a jump into the honest answer for no failure at all: nothing is known then of
+how failures come together, a run is the unit, and what is ruled out is what so many *runs* without a failure rule out.
 """
 
 import math
@@ -77,10 +78,10 @@ def ratio_bounds(counts: Sequence[Cluster], *, confidence: float) -> Ratio:
 
 def _effective_samples(sizes: Sequence[tuple[int, int]], good: int, samples: int, *, confidence: float) -> float:
     """How many independent samples say as much; between the number of runs (weighed by their sizes) and of samples."""
-    fewest = _witnesses(sizes)
-    some_bad = [(each, size) for each, size in sizes if each < size]
+    fewest = _witnesses([size for _, size in sizes])
+    some_bad = [(size - each, size) for each, size in sizes if each < size]
     some_good = [(each, size) for each, size in sizes if each]
-    degrees = _witnesses(min(some_bad, some_good, key=len)) - 1
+    degrees = min(_telling(each, samples / fewest) for each in (some_bad, some_good)) - 1
     if degrees <= _NOTHING:
         return fewest
     share = good / samples
@@ -91,7 +92,12 @@ def _effective_samples(sizes: Sequence[tuple[int, int]], good: int, samples: int
     return min(max(share * (1 - share) / variance * known**2, fewest), float(samples))
 
 
-def _witnesses(sizes: Sequence[tuple[int, int]]) -> float:
-    """How many runs of equal size weigh as much (Kish, Survey Sampling, 11.7): of equal ones all."""
-    samples = sum(size for _, size in sizes)
-    return samples * samples / math.fsum(size * size for _, size in sizes) if samples else 0.0
+def _telling(some: Sequence[tuple[int, int]], usual_size: float) -> float:
+    """How many runs tell how samples of one kind come together: given how many each has of them, and its size."""
+    return min(_witnesses([count for count, _ in some]), sum(size for _, size in some) / usual_size)
+
+
+def _witnesses(weights: Sequence[int]) -> float:
+    """How many equal ones weigh as much (Kish, Survey Sampling, 11.7): of equal ones all."""
+    total = sum(weights)
+    return total * total / math.fsum(each * each for each in weights) if total else 0.0

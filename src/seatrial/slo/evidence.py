@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from seatrial.policy.objectives import AVAILABILITY, Objective, window_runs, window_seconds
+from seatrial.policy.objectives import AVAILABILITY, PASSED, Objective, window_runs, window_seconds
 from seatrial.slo.budget import LONGEST_BURN_WINDOW
 from seatrial.slo.objective import Evidence, latest_of
 from seatrial.slo.series import Count, Point, SeriesKey, SeriesSource
@@ -49,15 +49,17 @@ class EvidenceReader:
         if objective.measurement == AVAILABILITY:
             return self._of_availability(objective, probe)
         if objective.sequential is not None:
-            return Evidence(now=self._now, points=self._of_one_run(objective))
-        points = self._points(objective)
+            points = self._of_one_run(objective.measurement)
+            return Evidence(now=self._now, points=points, failed_without=self._failed_without(objective, points))
+        points = self._points(objective, objective.measurement)
         latest: Sequence[Count] = ()
         if objective.target is not None:
             # A window of a few runs may be shorter than the hours of a burn rate.
             since = self._now - LONGEST_BURN_WINDOW
             within = points if self._since(objective) is not None else self._points_since(objective.measurement, since)
             latest = latest_of([each for each in within if each.at > since], objective)
-        return Evidence(now=self._now, points=points, latest=latest)
+        failed_without = self._failed_without(objective, points)
+        return Evidence(now=self._now, points=points, latest=latest, failed_without=failed_without)
 
     def _of_availability(self, objective: Objective, probe: str | None) -> Evidence:
         since, last = self._since(objective), window_runs(objective.window)
@@ -70,20 +72,26 @@ class EvidenceReader:
             latest = self._once(("minutes", probe), lambda: self._source.minutes(self._key, probe, since=begin))
         return Evidence(now=self._now, counts=counts, latest=latest)
 
-    def _of_one_run(self, objective: Objective) -> Sequence[Point]:
+    def _failed_without(self, objective: Objective, points: Sequence[Point]) -> int:
+        """How many runs of the window failed before they measured anything."""
+        if objective.measurement == PASSED:
+            return 0
+        is_one_run = objective.sequential is not None
+        ended = self._of_one_run(PASSED) if is_one_run else self._points(objective, PASSED)
+        measured = {(each.run_id, each.round) for each in points}
+        return sum(each.value <= 0 and (each.run_id, each.round) not in measured for each in ended)
+
+    def _of_one_run(self, measurement: str) -> Sequence[Point]:
         since = None if self._run_began is None else self._run_began - _CLOCK_JUMP_SECONDS
-        points = self._points_since(objective.measurement, since)
+        points = self._points_since(measurement, since)
         run_id = self._run_id or (points[-1].run_id if points else "")
         return [each for each in points if each.run_id == run_id]
 
-    def _points(self, objective: Objective) -> Sequence[Point]:
+    def _points(self, objective: Objective, measurement: str) -> Sequence[Point]:
         last = window_runs(objective.window)
         if last is None:
-            return self._points_since(objective.measurement, self._since(objective))
-        return self._once(
-            (objective.measurement, last),
-            lambda: self._source.points(self._key, objective.measurement, last=last),
-        )
+            return self._points_since(measurement, self._since(objective))
+        return self._once((measurement, last), lambda: self._source.points(self._key, measurement, last=last))
 
     def _points_since(self, measurement: str, since: float | None) -> Sequence[Point]:
         return self._once((measurement, since, None), lambda: self._source.points(self._key, measurement, since=since))

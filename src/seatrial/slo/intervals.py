@@ -75,9 +75,16 @@ def more_runs_needed(bad: int, runs: int, *, share: float, confidence: float) ->
         return None
     if share >= 1:
         return 0
-    # The bound is the share at which so few bad runs have a chance of 1 - confidence: asking that of `share` itself
-    # spares the search for the bound.
-    return fewest(lambda count: binomial_at_most(bad, count, share) <= 1 - confidence, runs) - runs
+    return fewest(lambda count: is_shown(bad, count, share=share, confidence=confidence), runs) - runs
+
+
+def is_shown(bad: int, runs: int, *, share: float, confidence: float) -> bool:
+    """Whether so many bad runs show that no more than that share (between 0 and 1) is bad.
+
+    The upper bound is the share at which so few bad runs have a chance of 1 - confidence: asking that of `share` itself
+    spares the search for the bound.
+    """
+    return binomial_at_most(bad, runs, share) <= 1 - confidence
 
 
 def fewest(is_enough: Callable[[int], bool], at_least: int) -> int:

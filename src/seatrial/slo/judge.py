@@ -84,7 +84,17 @@ class ObjectivesJudge:
                 outcomes.append(failed(f"{scenario.name}: {objective.label}: {judged.status}"))
             elif judged.status is ObjectiveStatus.UNDECIDED:
                 outcomes.append(nothing_to_do(f"{scenario.name}: {objective.label}: {judged.status}{_why(judged)}"))
+        outcomes += self._left_violated(scenarios)
         return combine(outcomes) if outcomes else PASSED
+
+    def _left_violated(self, scenarios: Sequence[Scenario]) -> Sequence[Outcome]:
+        """Objectives that a changed policy dropped while they were violated: nobody has shown that they are met."""
+        asked = {(self._key(scenario), objective.label) for scenario, objective in _all(scenarios)}
+        return [
+            failed(f"{key.scenario}: {label}: {judged.status} when the policy dropped it")
+            for (key, label), judged in self._latest.items()
+            if judged.status is ObjectiveStatus.VIOLATED and (key, label) not in asked
+        ]
 
     def _key(self, scenario: Scenario) -> SeriesKey:
         """Worked out once for a scenario: it is another one after the policy was read anew."""

@@ -15,10 +15,11 @@ none of those. A percentile's bounds know that. Fewer than ten values have no bo
 import math
 from collections.abc import Sequence
 
+from seatrial.policy.objectives import FEWEST_FOR_MEAN
 from seatrial.slo.distributions import student_quantile
 from seatrial.slo.quantiles import Estimate
 
-FEWEST = 10
+FEWEST = FEWEST_FOR_MEAN
 _HAZEN = 8.5
 
 
@@ -44,9 +45,9 @@ def mean_bounds(values: Sequence[float], *, confidence: float, longer_than: Sequ
     t = student_quantile(confidence, count - 1)
     corrected = skewness * math.sqrt(count * (count - 1)) / (count - 2) * (1 + _HAZEN / count)
     return Estimate(
-        lower=mean - step * _unskewed(t, skewness, count),
+        lower=min(mean, mean - step * _unskewed(t, skewness, count)),
         estimate=mean,
-        upper=None if longer_than else mean - step * _unskewed(-t, corrected, count),
+        upper=None if longer_than else max(mean, mean - step * _unskewed(-t, corrected, count)),
     )
 
 

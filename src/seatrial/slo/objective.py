@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from seatrial.policy.objectives import AVAILABILITY, YES_OR_NO, Objective
+from seatrial.policy.objectives import AVAILABILITY, YES_OR_NO, Objective, window_runs
 from seatrial.policy.wording import counted
 from seatrial.runtime.events import ObjectiveJudged, ObjectiveStatus
 from seatrial.slo.budget import budget_in_words, budget_of
@@ -20,7 +20,7 @@ from seatrial.slo.intervals import share_ruled_out
 from seatrial.slo.means import FEWEST
 from seatrial.slo.quantiles import Estimate
 from seatrial.slo.series import Count, Point
-from seatrial.slo.shares import look_at_shares
+from seatrial.slo.shares import Shares, look_at_shares
 from seatrial.slo.tallies import Sums, Tally, is_good, sums_of, tally_counts, tally_points
 from seatrial.slo.times import mean_of, percentile_of
 from seatrial.slo.wording import percent, time_in_words
@@ -32,13 +32,15 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to judge an objective by, at a Unix time.
 
     `points` are the values of its window, in the order of time; for availability there are `counts` instead, by run.
-    `latest` has, for an error budget, what was good and bad in the hours of its burn rates.
+    `latest` has, for an error budget, what was good and bad in the hours of its burn rates. So many runs failed without
+    a value (`failed_without`): whatever they were about to measure is not among the points.
     """
 
     now: float
     points: Sequence[Point] = ()
     counts: Sequence[Count] = ()
     latest: Sequence[Count] = ()
+    failed_without: int = 0
 
 
 class _Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +73,7 @@ def judge(objective: Objective, evidence: Evidence) -> ObjectiveJudged:
         text=f"{objective.label}: {finding.status}: {finding.words}",
         measurement=objective.measurement,
         limit=objective.limit,
+        is_above=objective.is_above,
         confidence=objective.confidence,
         window="this run" if objective.sequential else objective.window,
         samples=sums.samples,
@@ -80,7 +83,7 @@ def judge(objective: Objective, evidence: Evidence) -> ObjectiveJudged:
         upper=finding.upper,
         more_needed=finding.more_needed,
         budget=budget,
-        warnings=warnings_of(objective, evidence.points, evidence.counts),
+        warnings=(*_unmeasured(evidence), *warnings_of(objective, evidence.points, evidence.counts)),
         is_decided=objective.sequential is not None and finding.status is not UNDECIDED,
     )
 
@@ -93,8 +96,9 @@ def unseen(objective: Objective, problem: str) -> ObjectiveJudged:
         text=f"{objective.label}: {UNDECIDED}: {problem}",
         measurement=objective.measurement,
         limit=objective.limit,
+        is_above=objective.is_above,
         confidence=objective.confidence,
-        window=objective.window,
+        window="this run" if objective.sequential else objective.window,
         samples=0,
         unit="share" if objective.measurement in YES_OR_NO else "s",
         problem=problem,
@@ -110,10 +114,11 @@ def latest_of(points: Sequence[Point], objective: Objective) -> Sequence[Count]:
 def _finding(objective: Objective, points: Sequence[Point], tallies: Sequence[Tally], sums: Sums) -> _Finding:
     unit = "share" if objective.measurement in YES_OR_NO else "s"
     if not sums.samples:
-        needed = look_at_shares(objective, ()).more_needed if objective.share is not None else None
-        return _Finding(
-            status=UNDECIDED, words=f"nothing measured in the window yet{_more(needed)}", unit=unit, more_needed=needed
-        )
+        needed, words = None, "nothing measured in the window yet"
+        if objective.share is not None:
+            known = look_at_shares(objective, ())
+            needed, words = known.more_needed, words + _more(known, objective)
+        return _Finding(status=UNDECIDED, words=words, unit=unit, more_needed=needed)
     if objective.mean:
         return _of_mean(objective, points, sums)
     if objective.max:
@@ -122,7 +127,7 @@ def _finding(objective: Objective, points: Sequence[Point], tallies: Sequence[Ta
 
 
 def _of_mean(objective: Objective, points: Sequence[Point], sums: Sums) -> _Finding:
-    is_above = objective.above is not None
+    is_above = objective.is_above
     found = mean_of(points, confidence=objective.confidence)
     status = UNDECIDED
     if found.upper is not None and found.upper <= objective.limit:
@@ -174,7 +179,7 @@ def _of_share(objective: Objective, points: Sequence[Point], tallies: Sequence[T
         found = percentile_of(objective, points, known.status, runs=sums.runs)
         words = f"{(objective.share or 0.0) * 100:g} % of {sums.samples:,} {_within(found, objective)}"
         words += _bad_ones(objective, sums)
-    words += _more(known.more_needed)
+    words += _more(known, objective)
     return _Finding(
         status=known.status,
         words=words,
@@ -189,7 +194,7 @@ def _of_share(objective: Objective, points: Sequence[Point], tallies: Sequence[T
 def _within(found: Estimate, objective: Objective) -> str:
     if _finite(found.estimate) is None:
         return f"not within what was waited for{_bounds(found, objective)}"
-    return f"{'took at least' if objective.above is not None else 'within'} {_bounded(found, objective)}"
+    return f"{'took at least' if objective.is_above else 'within'} {_bounded(found, objective)}"
 
 
 def _bounded(found: Estimate, objective: Objective) -> str:
@@ -210,17 +215,30 @@ def _bounds(found: Estimate, objective: Objective) -> str:
 
 
 def _bad_ones(objective: Objective, sums: Sums) -> str:
-    word = "quicker" if objective.above is not None else "slower"
+    word = "quicker" if objective.is_above else "slower"
     words = f", {sums.bad or 'none'} {word}"
     return words + (f", {sums.unknown} not seen to the end" if sums.unknown else "")
+
+
+def _unmeasured(evidence: Evidence) -> tuple[str, ...]:
+    """Who judges by the runs that came so far as to measure something should know of the others."""
+    if not evidence.failed_without:
+        return ()
+    return (f"{counted(evidence.failed_without, 'run')} failed before it was measured, and can't count here",)
 
 
 def _sure(objective: Objective) -> str:
     return f"at {objective.confidence * 100:g} %"
 
 
-def _more(needed: int | None) -> str:
-    return f"; {counted(needed, 'more good run')} needed" if needed else ""
+def _more(known: Shares, objective: Objective) -> str:
+    if known.status is not UNDECIDED:
+        return ""
+    if known.more_needed is not None:
+        return f"; {counted(known.more_needed, 'more good run')} needed"
+    if objective.sequential is not None:
+        return "; too many were not seen to the end for good runs to decide it"
+    return f"; {objective.window} are too few to ever show it" if window_runs(objective.window) else ""
 
 
 def _finite(value: float | None) -> float | None:

@@ -54,7 +54,7 @@ class SeriesSource(Protocol):
     time); in the order of time.
 
     Raises:
-        StateError: it can't be read.
+        StateError: it can't be read, or what belongs to the window could not be kept as a whole.
     """
 
     def points(

@@ -1,8 +1,8 @@
 """How many of an objective's values were good and bad, run by run.
 
 Values of one run are seldom independent (pods that were killed together recover together), so runs stay apart. A value
-that nobody waited for to its end (right-censored) is bad where it is beyond the limit already; before, it may have
-become either.
+that nobody waited for to its end (right-censored) took longer than that: it is bad where the limit was reached by
+then; before, it may have become either.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -70,7 +70,13 @@ def _judge_of(objective: Objective) -> Callable[[Point], bool | None]:
         return lambda point: point.value > 0
     if above is not None:
         return lambda point: True if point.value >= above else None if point.is_lower_bound else False
-    return lambda point: False if point.value > below else None if point.is_lower_bound else True
+
+    def keeps_to_it(point: Point) -> bool | None:
+        if point.is_lower_bound:
+            return False if point.value >= below else None
+        return point.value <= below
+
+    return keeps_to_it
 
 
 def tally_counts(counts: Iterable[Count]) -> Sequence[Tally]:

@@ -23,21 +23,28 @@ def mean_of(points: Sequence[Point], *, confidence: float) -> Estimate:
 
 
 def percentile_of(objective: Objective, points: Sequence[Point], status: ObjectiveStatus, *, runs: int) -> Estimate:
-    """The percentile that the objective is about, of so many runs, with bounds that agree with its status."""
+    """The percentile that the objective is about, of so many runs, with bounds that agree with its status.
+
+    A sequential test ends when what was seen is telling, so its bounds are those that may be looked at at any time.
+    """
     share = objective.share or 0.0
-    q = share if objective.above is None else 1 - share
+    q = 1 - share if objective.is_above else share
     seen = [point.value for point in points if not point.is_lower_bound]
     cut = [point.value for point in points if point.is_lower_bound]
     found = quantile_bounds(seen, q, confidence=objective.confidence, longer_than=cut)
     lower, upper = found.lower, found.upper
-    if found.estimate is not None and (objective.every_look or runs < len(points)):
+    if found.estimate is not None and (objective.is_looked_at_often or runs < len(points)):
         lower, upper = _of_runs(points, found.estimate, q, objective)
-    # What is shown of the share at the limit is shown of the percentile, too.
-    if objective.sequential is None and status is not ObjectiveStatus.UNDECIDED:
-        if (status is ObjectiveStatus.MET) == (objective.above is None):
-            upper = min(objective.limit, math.inf if upper is None else upper)
+    # What is shown of the share at the limit is shown of the percentile, too; and what isn't, isn't.
+    is_within = upper is not None and (upper < objective.limit if objective.is_above else upper <= objective.limit)
+    is_beyond = lower is not None and (lower >= objective.limit if objective.is_above else lower > objective.limit)
+    if status is ObjectiveStatus.UNDECIDED:
+        return Estimate(None if is_beyond else lower, found.estimate, None if is_within else upper)
+    if objective.sequential is None:
+        if (status is ObjectiveStatus.MET) == (not objective.is_above):
+            upper = upper if is_within else objective.limit
         else:
-            lower = max(objective.limit, 0.0 if lower is None else lower)
+            lower = lower if is_beyond else objective.limit
     return Estimate(lower, found.estimate, upper)
 
 
@@ -53,7 +60,7 @@ def _of_runs(
 ) -> tuple[float | None, float | None]:
     """Bounds by order statistics of as many independent values as the runs are worth."""
     runs = _by_run(points)
-    if objective.every_look:
+    if objective.is_looked_at_often:
         worth = len(runs)
         low, high = anytime_quantile_ranks(worth, q, confidence=objective.confidence)
     else:
@@ -61,11 +68,13 @@ def _of_runs(
         worth = max(1, int(ratio_bounds(counts, confidence=objective.confidence).effective_samples))
         low, high = quantile_ranks(worth, q, confidence=objective.confidence)
     each = len(points) / worth
-    lower = None if low is None else sorted(point.value for point in points)[max(0, int(low * each) - 1)]
+    lower = None
+    if low is not None:
+        lower = min(estimate, sorted(point.value for point in points)[max(0, int(low * each) - 1)])
     if high is None:
         return lower, None
     longest = sorted(math.inf if point.is_lower_bound else point.value for point in points)
-    upper = longest[min(len(points), math.ceil(high * each)) - 1]
+    upper = max(estimate, longest[min(len(points), math.ceil(high * each)) - 1])
     return lower, None if math.isinf(upper) else upper
 
 

@@ -1,11 +1,17 @@
 """A store's database in PostgreSQL, which several Seatrials share: in a schema of its own, `seatrial`.
 
-One connection, which is made anew when it is lost: what was being done is tried once more on the new one, since nothing
-that the store writes does harm when it is written twice. How long to wait for the server, TLS and the like are said in
-the address (`?sslmode=verify-full&connect_timeout=3`), whose password is never shown.
+One connection, which is made anew when it is lost, or leads to a server that only reads (after a failover): what was
+being done is tried once more on the new one, since nothing that the store writes does harm when it is written twice. A
+server that keeps silent is given up: libpq would wait for ever. Who writes has a lock that all Seatrials share, so that
+what one drops or condenses is not changed by another meanwhile.
+
+How long to wait for a connection, TLS and the like are said in the address (`?sslmode=verify-full&connect_timeout=3`),
+whose password is never shown.
 """
 
 import contextlib
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,9 +29,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SCHEMA = "seatrial"
-_MIGRATING = 0x5EA7_21A1  # an advisory lock's key: two Seatrials that begin at once migrate one after the other
+_WRITING = 0x5EA7_21A1  # an advisory lock's key
 _CONNECT_SECONDS = "5"
 _STATEMENT_MS = 20_000
+_SILENT_SECONDS = 25.0  # a transaction takes no longer: of what waits, so much is written at a time
+_TURN_SECONDS = 10.0
+_CLOSING_SECONDS = 1.0
 _DIALECT = Dialect(
     identity="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     double="DOUBLE PRECISION",
@@ -79,15 +88,20 @@ class PostgresDatabase:
             ) from error
         database = cls(address)
         try:
-            database.write(lambda session: _migrate(session, database.place))
+            database.write(lambda session: _migrate(session, database.place), doing="open")
         except BaseException:
             database.close()
             raise
         return database
 
-    def write(self, work: Callable[[Session], T]) -> T:
-        """See `database.Database`."""
-        return self._carry_out("write", work)
+    def write(self, work: Callable[[Session], T], *, doing: str = "write") -> T:
+        """See `database.Database`; `doing` is what an error says that couldn't be done."""
+
+        def alone(session: Session) -> T:
+            session.rows("SELECT pg_advisory_xact_lock(?)", _WRITING)
+            return work(session)
+
+        return self._carry_out(doing, alone)
 
     def read(self, work: Callable[[Session], T]) -> T:
         """See `database.Database`."""
@@ -114,30 +128,46 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """See `database.Database`."""
-        with self._turn:
-            self._is_closed = True
+        self._is_closed = True
+        if not self._turn.acquire(timeout=_CLOSING_SECONDS):
+            if self._connection is not None:
+                _cut(self._connection)  # whoever waits for an answer there lets go of it
+            return
+        try:
             self._drop()
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def _having_turn(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=_TURN_SECONDS):
+            raise StateError(f"the store {self.place} has not answered for {_TURN_SECONDS:g} s", hint=_HINT_SERVER)
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _carry_out(self, doing: str, work: Callable[[Session], T]) -> T:
         import psycopg  # noqa: PLC0415 -- an extra
 
-        with self._turn, self._guarded(doing):
-            if self._is_closed:
-                raise StateError(f"the store {self.place} is closed")
+        with self._having_turn(), self._guarded(doing):
             is_fresh = self._connection is None
             try:
                 return self._once(work)
-            except psycopg.OperationalError:
-                was_lost = self._connection is None or self._connection.closed
+            except (psycopg.OperationalError, psycopg.InternalError) as error:
+                is_read_only = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+                was_lost = is_read_only or self._connection is None or self._connection.closed
                 self._drop()
                 if is_fresh or not was_lost:
                     raise
             return self._once(work)
 
     def _once(self, work: Callable[[Session], T]) -> T:
+        if self._is_closed:
+            raise StateError(f"the store {self.place} is closed")
         if self._connection is None:
             self._connection = self._connect()
-        with self._connection.transaction(), self._connection.cursor() as cursor:
+        with _patient(self._connection), self._connection.transaction(), self._connection.cursor() as cursor:
             return work(_PostgresSession(cursor))
 
     def _connect(self) -> "psycopg.Connection[Any]":
@@ -152,8 +182,11 @@ class PostgresDatabase:
             "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3", "tcp_user_timeout": "20000",
         }  # fmt: skip
         connection = psycopg.connect(**{**defaults, **given}, autocommit=True)
-        connection.execute(f"SET search_path TO {_SCHEMA}")
-        connection.execute(f"SET statement_timeout TO {_STATEMENT_MS}")
+        with _patient(connection):
+            connection.execute(f"SET search_path TO {_SCHEMA}")
+            connection.execute(f"SET statement_timeout TO {_STATEMENT_MS}")
+            # A laptop that falls asleep while it writes lets the others go on.
+            connection.execute(f"SET idle_in_transaction_session_timeout TO {_STATEMENT_MS}")
         return connection
 
     def _drop(self) -> None:
@@ -194,6 +227,26 @@ def shown(address: str) -> str:
         return "postgresql://(an address that can't be read)"
 
 
+@contextmanager
+def _patient(connection: "psycopg.Connection[Any]") -> Iterator[None]:
+    """Cut a connection on which the block's work doesn't come to an end: it fails then."""
+    cutting = threading.Timer(_SILENT_SECONDS, _cut, args=(connection,))
+    cutting.daemon = True
+    cutting.start()
+    try:
+        yield
+    finally:
+        cutting.cancel()
+
+
+def _cut(connection: "psycopg.Connection[Any]") -> None:
+    """End what a connection stands on, from another thread than the one that waits for it."""
+    import psycopg  # noqa: PLC0415 -- an extra
+
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
+
+
 @cache
 def _own(statement: str) -> str:
     """A statement with psycopg's placeholders."""
@@ -201,8 +254,7 @@ def _own(statement: str) -> str:
 
 
 def _migrate(session: Session, place: str) -> None:
-    """Bring the tables up to date, one Seatrial at a time."""
-    session.rows("SELECT pg_advisory_xact_lock(?)", _MIGRATING)
+    """Bring the tables up to date."""
     # Somebody who may not make a schema may have been given one.
     if not session.rows("SELECT 1 FROM pg_namespace WHERE nspname = ?", _SCHEMA):
         session.run(f"CREATE SCHEMA {_SCHEMA}")

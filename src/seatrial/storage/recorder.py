@@ -2,9 +2,9 @@
 
 It takes events in, and a thread of its own writes them: at once where somebody may ask for them (a scenario has ended),
 else within a second, so that a process that is killed takes little with it. A store that fails (a full disk, a database
-that can't be reached) hurts nothing: it is said once, events wait for it, as many as memory is for, and it is tried
-again and again, less and less often. What was dropped is counted, and said. Between events the thread writes down that
-the run lives, and tidies the store a bite at a time.
+that can't be reached) hurts nothing: it is said once, events wait for it, as many as memory is for (`waiting`), and it
+is tried again and again, less and less often. What was dropped is counted, said, and marked in the store. Between
+events the thread writes down that the run lives, and tidies the store a bite at a time.
 """
 
 import logging
@@ -12,8 +12,7 @@ import platform
 import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -29,14 +28,16 @@ from seatrial.runtime.events import (
     ScenarioFinished,
 )
 from seatrial.runtime.process_identity import this_process
-from seatrial.storage.records import RunRecord
+from seatrial.storage.records import Gap, RunRecord
 from seatrial.storage.redaction import redact_policy
 from seatrial.storage.retention import Retention
 from seatrial.storage.store import Store
+from seatrial.storage.waiting import WaitingEvents
 
 _log = logging.getLogger(__name__)
 
 _CLOSING_SECONDS = 4.0  # less than the event stream waits for a listener
+_MOST_AT_A_TIME = 5000  # so that a transaction is short, also after the store was away for long
 _TIDYING_SECONDS = 0.2
 _BETWEEN_BITES_SECONDS = 1.0
 
@@ -93,12 +94,12 @@ class Recorder:
         self._now = now
         self._run: RunRecord | None = None
         self._is_begun = False
-        self._waiting: deque[Record] = deque()
+        self._waiting = WaitingEvents(self._pace.most_waiting, digests=digests)
         self._turn = threading.Condition()
         self._is_wanted = self._is_ending = self._has_ended = False
         self._problem = ""
         self._failures = 0
-        self._dropped = self._told_dropped = 0
+        self._told_lost = 0
         self._flush_at = self._retry_at = 0.0
 
     def __call__(self, record: Record) -> None:
@@ -106,10 +107,7 @@ class Recorder:
         with self._turn:
             if self._has_ended:
                 return
-            if len(self._waiting) >= self._pace.most_waiting and not isinstance(record.event, RunFinished):
-                self._dropped += 1
-                return
-            self._waiting.append(record)
+            self._waiting.take(record)
             if isinstance(record.event, RunStarted):
                 self._begin(record.event, at=record.time.timestamp())
             if self._run is None:
@@ -119,7 +117,8 @@ class Recorder:
             if self._is_ending or (is_awaited and not self._problem):
                 self._is_wanted = True
                 self._turn.notify_all()
-                self._turn.wait_for(self._is_done, timeout=_CLOSING_SECONDS)
+                if not self._turn.wait_for(self._is_done, timeout=_CLOSING_SECONDS):
+                    self._hold_up(f"writing takes more than {_CLOSING_SECONDS:g} s")
             elif len(self._waiting) == 1:
                 self._flush_at = time.monotonic() + self._pace.flush
                 self._turn.notify_all()
@@ -136,6 +135,20 @@ class Recorder:
         if self._is_ending:
             return self._has_ended
         return not self._waiting or bool(self._problem)
+
+    def _hold_up(self, problem: str, *, in_full: str = "") -> None:
+        """Say that the store doesn't take what happens; its series are not read while their ends are missing."""
+        if not self._problem:
+            _log.warning("the run goes on, but is not kept at the moment: %s", in_full or problem)
+        self._problem = problem
+        self._store.hold_up(problem)
+
+    def _go_on(self) -> None:
+        """The store has taken all that waited."""
+        if self._problem:
+            _log.warning("the run is kept again in %s", self._store.place)
+        self._problem = ""
+        self._store.hold_up("")
 
     def _begin(self, started: RunStarted, *, at: float) -> None:
         text, redacted = redact_policy(self._policy_text)
@@ -169,8 +182,8 @@ class Recorder:
         """The run is over: say what of it isn't kept."""
         with self._turn:
             self._has_ended = True
-            left = len(self._waiting) + self._dropped
-            problem, self._waiting = self._problem, deque()
+            left = len(self._waiting) + self._waiting.lost
+            problem, self._waiting = self._problem, WaitingEvents(0, digests={})
         if left:
             why = f": {problem}" if problem else ""
             _log.warning("%d events of this run are not kept in %s%s", left, self._store.place, why)
@@ -212,13 +225,14 @@ class Recorder:
     def _write(self) -> None:
         """Write what waits; what can't be written waits on."""
         with self._turn:
-            records = list(self._waiting)
+            records, gaps = self._waiting.hand_out()
+            lost = self._waiting.lost
         assert self._run is not None  # noqa: S101 -- the thread begins with the run
         try:
             if not self._is_begun:
                 self._store.begin(self._run)
                 self._is_begun = True
-            self._add(self._run, records)
+            self._add(msgspec.structs.replace(self._run, lost=lost), records, gaps)
         except StateError as error:
             self._failed(error)
             return
@@ -226,41 +240,40 @@ class Recorder:
             self._failed(StateError(f"the store broke: {type(error).__name__}: {error}"))
             return
         with self._turn:
-            if not self._has_ended:  # whoever waited for this has given up otherwise
-                for _ in records:
-                    self._waiting.popleft()
+            self._waiting.written()
+            self._worked(lost)
             self._turn.notify_all()
-        self._worked()
 
-    def _add(self, run: RunRecord, records: list[Record]) -> None:
+    def _add(self, run: RunRecord, records: list[Record], gaps: Sequence[Gap]) -> None:
         """Hand records to the store; from where the policy was read anew, scenarios are what they are by then."""
         part: list[Record] = []
         for record in records:
             part.append(record)
+            is_reloaded = isinstance(record.event, PolicyReloaded)
+            if is_reloaded or len(part) >= _MOST_AT_A_TIME:
+                self._store.add(msgspec.structs.replace(run, seen=self._now()), part, gaps=gaps)
+                part, gaps = [], ()
             if isinstance(record.event, PolicyReloaded):
-                self._store.add(msgspec.structs.replace(run, seen=self._now()), part)
-                run, part = _reloaded(run, record.event), []
+                run = _reloaded(run, record.event)
         if part:
-            self._store.add(msgspec.structs.replace(run, seen=self._now()), part)
+            self._store.add(msgspec.structs.replace(run, seen=self._now()), part, gaps=gaps)
         self._run = run
 
     def _failed(self, error: StateError) -> None:
-        if not self._failures:
-            _log.warning("the run goes on, but is not kept at the moment: %s", error.in_full)
         pause = min(self._pace.longest_retry, self._pace.shortest_retry * 2 ** min(self._failures, 30))
         self._failures += 1
         self._retry_at = time.monotonic() + pause
         with self._turn:
-            self._problem = error.message
+            self._waiting.not_written()
+            self._hold_up(error.message, in_full=error.in_full)
             self._turn.notify_all()
 
-    def _worked(self) -> None:
-        if self._failures:
-            _log.warning("the run is kept again in %s", self._store.place)
-        self._failures, self._retry_at, self._problem = 0, 0.0, ""
-        if self._dropped > self._told_dropped:
-            _log.warning("%d events are lost: more than could wait", self._dropped - self._told_dropped)
-            self._told_dropped = self._dropped
+    def _worked(self, lost: int) -> None:
+        self._failures, self._retry_at = 0, 0.0
+        self._go_on()
+        if lost > self._told_lost:
+            _log.warning("%d events are lost: more than could wait", lost - self._told_lost)
+            self._told_lost = lost
 
     def _beat(self) -> None:
         if self._run is not None and self._is_begun and not self._problem:
@@ -285,10 +298,15 @@ def windows_in(policy: str) -> Mapping[str, tuple[str, ...]]:
         return {}
     import yaml  # noqa: PLC0415 -- few policies have objectives
 
+    from seatrial.policy.objectives import DEFAULT_WINDOW  # noqa: PLC0415 -- likewise
+
     try:
         found = yaml.load(policy, Loader=yaml.CSafeLoader)
-        scenarios = [(each["name"], each.get("objectives") or ()) for each in found["scenarios"]]
-        return {str(name): tuple(str(one.get("window", "30d")) for one in all_) for name, all_ in scenarios if all_}
+        return {
+            str(each["name"]): tuple(str(one.get("window", DEFAULT_WINDOW)) for one in each["objectives"])
+            for each in found["scenarios"]
+            if each.get("objectives")
+        }
     except (yaml.YAMLError, TypeError, KeyError, AttributeError):
         # A document that leaves no doubt to our reader (`policy.document`) may be more than another one takes.
         return {}

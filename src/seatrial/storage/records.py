@@ -29,7 +29,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     the policy has them. `command` is the command line, `plan` the digest of the saved plan that it was held to, where
     there was one, and `saved_plan` that plan as JSON. `versions` has those of `seatrial`, `kubernetes` and `python`.
     While the run lasts, or where it died, `ended` and `verdict` are None; `seen` is when it last said that it lives.
-    What happened before `events_from` is no longer kept one by one, where that isn't None: its figures are.
+    What happened before `events_from` is no longer kept one by one, where that isn't None: its figures are. `lost`
+    events could not be kept at all.
     """
 
     id: str
@@ -56,6 +57,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     windows: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     process: ProcessIdentity | None = None
     events_from: float | None = None
+    lost: int = 0
 
     @property
     def state(self) -> RunState:
@@ -66,6 +68,20 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         heartbeat = datetime.fromtimestamp(self.seen, UTC).isoformat()
         sighting = Sighting(process=self.process or unknown, heartbeat=heartbeat, ended=False)
         return RunState.DIED if sighting.liveness is Liveness.DEAD else RunState.RUNNING
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """What is missing in the series of a scenario, up to the event with the number `sequence`, at the time `at`.
+
+    `figures` events that measurements and counts are made of, and `samples` of probes.
+    """
+
+    scenario: str
+    digest: str
+    sequence: int
+    at: float
+    figures: int
+    samples: int
 
 
 class ScenarioRun(msgspec.Struct, frozen=True, kw_only=True):

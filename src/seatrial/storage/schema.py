@@ -7,7 +7,8 @@ ever edited, since somewhere it has been carried out.
           ├─ scenario_runs    one row for each scenario of a round          ┐
           ├─ measurements     see `slo.measurements`                        │ each of a series
           ├─ judgements       what was said of objectives                   │
-          ├─ probe_runs       what a probe's samples came to in a round     ┘
+          ├─ probe_runs       what a probe's samples came to in a round     │
+          ├─ gaps             how much is missing, since it couldn't be kept ┘
           ├─ samples          of probes, one by one, within the raw window
           └─ probes ── probe_minutes    counts of each minute; latencies where the samples are gone
 
@@ -137,8 +138,22 @@ CREATE TABLE probe_minutes (
 ){clustered}
 """
 
-MIGRATIONS: tuple[str, ...] = (_TABLES_1,)
-OF_A_SERIES = ("scenario_runs", "measurements", "judgements", "probe_runs")
+_TABLES_2 = """
+ALTER TABLE runs ADD COLUMN lost {whole} NOT NULL DEFAULT 0;
+CREATE TABLE gaps (
+    run_no {whole} NOT NULL,
+    sequence {whole} NOT NULL,
+    series_id {whole} NOT NULL,
+    at {double} NOT NULL,
+    figures {whole} NOT NULL,
+    samples {whole} NOT NULL,
+    PRIMARY KEY (run_no, series_id, sequence)
+){clustered};
+CREATE INDEX gaps_of_series ON gaps (series_id, at)
+"""
+
+MIGRATIONS: tuple[str, ...] = (_TABLES_1, _TABLES_2)
+OF_A_SERIES = ("scenario_runs", "measurements", "judgements", "probe_runs", "gaps")
 """The tables that have rows of a run and belong to a series."""
 
 OF_A_RUN = ("events", "samples", *OF_A_SERIES)

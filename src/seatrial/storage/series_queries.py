@@ -1,7 +1,8 @@
 """What objectives ask of a store: the series that it keeps, by their windows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import msgspec
 
@@ -46,6 +47,8 @@ class SeriesQueries:
         """See `slo.series.SeriesSource`."""
         series = self._series(key)
         begin, members = self._window(series, since, last)
+        if since is not None or last is not None:
+            self._refuse_gaps(series, begin, "figures")
         rows = self._rows(
             "SELECT value, at, run_no, round, is_lower_bound FROM measurements"
             " WHERE series_id = ? AND name = ? AND at >= ? ORDER BY at",
@@ -64,6 +67,8 @@ class SeriesQueries:
         """See `slo.series.SeriesSource`."""
         series = self._series(key)
         begin, members = self._window(series, since, last)
+        if since is not None or last is not None:
+            self._refuse_gaps(series, begin, "figures")
         rows = self._rows(
             "SELECT sum(ok), sum(failed), min(at), run_no, round FROM probe_runs WHERE series_id = ? AND at >= ?"
             " AND (? = '' OR probe = ? OR substr(probe, 1, ?) = ?) GROUP BY run_no, round ORDER BY min(at)",
@@ -78,11 +83,13 @@ class SeriesQueries:
 
     def minutes(self, key: SeriesKey, probe: str | None, *, since: float) -> Sequence[Count]:
         """See `slo.series.SeriesSource`."""
+        series = self._series(key)
+        self._refuse_gaps(series, since, "samples")
         rows = self._rows(
             "SELECT sum(m.ok), sum(m.failed), m.minute FROM probes t JOIN probe_minutes m ON m.probe_id = t.id"
             " WHERE t.series_id = ? AND (? = '' OR t.name = ? OR substr(t.name, 1, ?) = ?) AND m.minute >= ?"
             " GROUP BY m.minute ORDER BY m.minute",
-            self._series(key), *_probe(probe), int(since // 60),
+            series, *_probe(probe), int(since // 60),
         )  # fmt: skip
         return [Count(int(good), int(bad), minute * 60.0) for good, bad, minute in rows]
 
@@ -113,6 +120,20 @@ class SeriesQueries:
             "SELECT id FROM series WHERE cluster = ? AND policy = ? AND scenario = ? AND digest = ?", *names
         )
         return int(rows[0][0]) if rows else -1
+
+    def _refuse_gaps(self, series: int, begin: float, what: Literal["figures", "samples"]) -> None:
+        """Refuse a window in which something is missing for good: what is there may well be the better part of it.
+
+        Raises:
+            StateError: it is so.
+        """
+        ((missing, latest),) = self._rows(
+            f"SELECT sum({what}), max(at) FROM gaps WHERE series_id = ? AND at >= ? AND {what} > 0",  # noqa: S608 -- our own words
+            series, begin,
+        )  # fmt: skip
+        if missing:
+            until = datetime.fromtimestamp(latest, UTC)
+            raise StateError(f"{missing} events are missing that could not be kept, until {until:%Y-%m-%d %H:%M} UTC")
 
     def _window(self, series: int, since: float | None, last: int | None) -> tuple[float, set[tuple[int, int]] | None]:
         """Where a window begins, and the rounds that are in it where it is a number of them."""

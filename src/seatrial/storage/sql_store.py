@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from seatrial.errors import StateError, UsageError
+from seatrial.errors import UsageError
 from seatrial.runtime.events import ObjectiveJudged, Record, SampleTaken, Where
 from seatrial.runtime.verdict import Verdict
 from seatrial.storage.database import Database, Session
 from seatrial.storage.event_codec import Encoded, as_json, clean, decode
 from seatrial.storage.histogram import Histogram
 from seatrial.storage.records import (
+    Gap,
     ProbeMinute,
     RunRecord,
     ScenarioRun,
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 _PAGE = 2000
 _RUN = (
-    "SELECT r.body, p.text, r.seen, r.ended, r.verdict, r.reasons, r.exit_code, r.events_from,"
+    "SELECT r.body, p.text, r.seen, r.ended, r.verdict, r.reasons, r.exit_code, r.events_from, r.lost,"
     " CASE WHEN r.ended IS NULL THEN coalesce((SELECT max(round) FROM scenario_runs WHERE run_no = r.no), 0)"
     " ELSE r.rounds END"
     " FROM runs r JOIN policies p ON p.digest = r.policy_digest"
@@ -57,15 +58,29 @@ class SqlStore(SeriesQueries):
         """See `store.Store`."""
         self._write(lambda session: _begin(session, run))
 
-    def add(self, run: RunRecord, records: Sequence[Record]) -> None:
+    def add(self, run: RunRecord, records: Sequence[Record], *, gaps: Sequence[Gap] = ()) -> None:
         """See `store.Store`."""
+        is_again = False
 
         def work(session: Session) -> None:
+            nonlocal is_again
+            if is_again:
+                self._numbers.forget()  # those of a transaction that came to nothing
+            is_again = True
             if not session.rows("SELECT 1 FROM runs WHERE id = ?", run.id):
-                _begin(session, run)  # a database that was restored, or fell back to a copy, may have lost it
-            Batch(session, run, self._numbers).write(records)
+                # A database that was restored, or fell back to a copy, may have lost it, and what has numbers.
+                self._numbers.forget()
+                _begin(session, run)
+            batch = Batch(session, run, self._numbers)
+            batch.write(records)
+            if gaps or run.lost:
+                batch.mark(gaps)
 
         self._write(work)
+
+    def hold_up(self, problem: str) -> None:
+        """See `store.Store`."""
+        self._problem = problem
 
     def beat(self, run_id: str, at: float) -> None:
         """See `store.Store`."""
@@ -235,11 +250,9 @@ class SqlStore(SeriesQueries):
     def _write(self, work: Any) -> None:
         try:
             self._database.write(work)
-        except StateError as error:
+        except BaseException:
             self._numbers.forget()
-            self._problem = error.message
             raise
-        self._problem = ""
 
     def _number(self, run_id: str) -> int:
         rows = self._rows("SELECT no FROM runs WHERE id = ?", run_id)
@@ -259,7 +272,7 @@ def _begin(session: Session, run: RunRecord) -> None:
 
 
 def _run_of(row: tuple[Any, ...]) -> RunRecord:
-    body, text, seen, ended, verdict, reasons, exit_code, events_from, rounds = row
+    body, text, seen, ended, verdict, reasons, exit_code, events_from, lost, rounds = row
     return msgspec.structs.replace(
         msgspec.json.decode(body, type=RunRecord),
         policy_text=text,
@@ -270,4 +283,5 @@ def _run_of(row: tuple[Any, ...]) -> RunRecord:
         exit_code=exit_code,
         rounds=rounds,
         events_from=events_from,
+        lost=lost,
     )

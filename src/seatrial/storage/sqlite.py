@@ -3,8 +3,12 @@
 A write-ahead log, so that reading and writing go on side by side, by several processes; `synchronous=NORMAL`: what was
 committed survives the death of the process, and a power cut takes at most the last moments, never the file. (The
 journal of what has to be undone waits for the disk; this doesn't have to.)
+
+A file that was moved away or deleted while in use would take all that is written, where nobody would look for it:
+before each transaction it is looked at, and where it is another one, that one is opened.
 """
 
+import logging
 import os
 import sqlite3
 import threading
@@ -19,6 +23,7 @@ from seatrial.storage.database import Dialect, NewerStoreError, Session
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
 _BUSY_SECONDS = 3.0
 _PAGES_A_BITE = 500
 _MEMORY = ":memory:"
@@ -27,6 +32,8 @@ _DIALECT = Dialect(
     identity="INTEGER PRIMARY KEY", double="REAL", whole="INTEGER", blob="BLOB", clustered=" WITHOUT ROWID"
 )
 _HINT = "free some space, or choose another one with --store"
+_HINT_PLACE = "see that its directory is there and may be written, or choose another one with --store"
+_HINT_BROKEN = "move it away, and another one is begun; or choose another one with --store"
 
 
 class _SqliteSession:
@@ -55,13 +62,9 @@ class SqliteDatabase:
         self._writing = threading.Lock()
         self._reading = threading.Lock()
         with self._guarded("open"):
-            self._writer = _connect(file)
-            try:
-                _migrate(self._writer, file)
-            except BaseException:
-                self._writer.close()
-                raise
+            self._writer = _opened(file)
         self._reader: sqlite3.Connection | None = None
+        self._identity = _identity_of(file)
         if file == _MEMORY:
             self._reader, self._reading = self._writer, self._writing
 
@@ -72,15 +75,7 @@ class SqliteDatabase:
         Raises:
             StateError: it can't be read or written, is another user's, or of a later version.
         """
-        try:
-            path.touch(mode=0o600)
-            found = path.stat()
-            if found.st_uid != os.geteuid():
-                raise StateError(f"the store {path} belongs to another user", hint="choose another one with --store")
-            if found.st_mode & 0o077:
-                path.chmod(0o600)  # what pods and machines are called is nobody else's business
-        except OSError as error:
-            raise StateError(f"can't open the store {path}: {error.strerror}", hint=_HINT) from error
+        _make_own(path)
         return cls(str(path))
 
     @classmethod
@@ -91,6 +86,7 @@ class SqliteDatabase:
     def write(self, work: Callable[[Session], T]) -> T:
         """See `database.Database`."""
         with self._guarded("write"), self._writing:
+            self._follow()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 result = work(_SqliteSession(self._writer))
@@ -142,12 +138,66 @@ class SqliteDatabase:
             with self._guarded("close"), self._reading:
                 self._reader.close()
 
+    def _follow(self) -> None:
+        """Open the file anew where it isn't the one that was opened."""
+        found = _identity_of(self._file)
+        if self._file == _MEMORY or (found is not None and found == self._identity):
+            return
+        # Closed first: the two would share what lies beside the file, whose name is the same.
+        with self._reading:
+            for each in (self._writer, self._reader):
+                if each is not None:
+                    each.close()
+            self._reader = self._identity = None
+            _make_own(Path(self._file))
+            self._writer = _opened(self._file)
+            self._identity = _identity_of(self._file)
+        _log.warning("the store %s was moved away or deleted: it is begun anew", self._file)
+
     @contextmanager
     def _guarded(self, doing: str) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise StateError(f"can't {doing} the store {self.place}: {error}", hint=_HINT) from error
+            # What is broken is told from what can pass by its class.
+            hint = _HINT_BROKEN if type(error) is sqlite3.DatabaseError else _HINT
+            raise StateError(f"can't {doing} the store {self.place}: {error}", hint=hint) from error
+
+
+def _make_own(path: Path) -> None:
+    """Make the file if it isn't there, for this user alone.
+
+    Raises:
+        StateError: that can't be done, or it is another user's.
+    """
+    try:
+        path.touch(mode=0o600)
+        found = path.stat()
+        if found.st_uid != os.geteuid():
+            raise StateError(f"the store {path} belongs to another user", hint="choose another one with --store")
+        if found.st_mode & 0o077:
+            path.chmod(0o600)  # what pods and machines are called is nobody else's business
+    except OSError as error:
+        raise StateError(f"can't open the store {path}: {error.strerror}", hint=_HINT_PLACE) from error
+
+
+def _identity_of(file: str) -> tuple[int, int] | None:
+    """Which file a path leads to; a number is not given again while the file is open."""
+    try:
+        found = os.stat(file)  # noqa: PTH116 -- before each transaction
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _opened(file: str) -> sqlite3.Connection:
+    connection = _connect(file)
+    try:
+        _migrate(connection, file)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _connect(place: str) -> sqlite3.Connection:

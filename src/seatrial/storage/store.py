@@ -18,6 +18,7 @@ from seatrial.runtime.events import ObjectiveJudged, Record
 from seatrial.slo.series import SeriesKey, SeriesSource
 from seatrial.storage.database import NewerStoreError
 from seatrial.storage.records import (
+    Gap,
     ProbeMinute,
     RunRecord,
     ScenarioRun,
@@ -42,11 +43,15 @@ class Store(SeriesSource, Protocol):
         """Write a run down; where it stands there already, nothing changes."""
         ...
 
-    def add(self, run: RunRecord, records: Sequence[Record]) -> None:
+    def add(self, run: RunRecord, records: Sequence[Record], *, gaps: Sequence[Gap] = ()) -> None:
         """Take in what happened in a run: all in one transaction. What it has taken in before is passed over.
 
-        `run.digests` tells to which series the records belong.
+        `run.digests` tells to which series the records belong; `gaps` what is missing in series for good.
         """
+        ...
+
+    def hold_up(self, problem: str) -> None:
+        """Let nobody read series by their windows, for what happened last isn't in them: why; empty where it is."""
         ...
 
     def beat(self, run_id: str, at: float) -> None:
@@ -117,11 +122,16 @@ class Store(SeriesSource, Protocol):
         ...
 
 
-def open_store(address: str | None, *, state: Path) -> Store:
+def open_store(address: str | None, *, state: Path, must_exist: bool = False) -> Store:
     """Open the store that an address names.
 
+    Args:
+        address: what `--store` says; None is the file in the state directory.
+        state: that directory.
+        must_exist: a file that is named has to be there; otherwise it is made.
+
     Raises:
-        UsageError: it is no such address.
+        UsageError: it is no such address, or leads to no file.
         StateError: it can't be opened, or is of a later version.
     """
     from seatrial.storage.sql_store import SqlStore  # noqa: PLC0415 -- it needs this module's protocol
@@ -132,7 +142,10 @@ def open_store(address: str | None, *, state: Path) -> Store:
     if address == "none":
         return SqlStore(SqliteDatabase.in_memory())
     if address.startswith("sqlite:///"):
-        return SqlStore(SqliteDatabase.open(_path(address.removeprefix("sqlite://"))))
+        path = _path(address.removeprefix("sqlite://"))
+        if must_exist and not path.exists():
+            raise UsageError(f"there is no store {path}", hint="see --store, and SEATRIAL_STORE")
+        return SqlStore(SqliteDatabase.open(path))
     kind = address.partition(":")[0]
     if kind in {"postgresql", "postgres"}:
         from seatrial.storage.postgres import PostgresDatabase  # noqa: PLC0415 -- few runs need it

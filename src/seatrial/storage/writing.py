@@ -19,7 +19,7 @@ from seatrial.runtime.events import (
 from seatrial.slo.measurements import measurements_of
 from seatrial.storage.database import Session
 from seatrial.storage.event_codec import as_json, clean, encode
-from seatrial.storage.records import RunRecord
+from seatrial.storage.records import Gap, RunRecord
 from seatrial.storage.redaction import redact_policy, without_secrets
 
 RESULTS: tuple[Literal["ok", "failed", "unseen"], ...] = ("ok", "failed", "unseen")
@@ -122,6 +122,18 @@ class Batch:
             "UPDATE runs SET last_sequence = ?, seen = ? WHERE no = ? AND last_sequence < ?",
             newest, self._run.seen, self._no, newest,
         )  # fmt: skip
+
+    def mark(self, gaps: Sequence[Gap]) -> None:
+        """Write down what is missing, once; after what isn't."""
+        for gap in gaps:
+            run = msgspec.structs.replace(self._run, digests={gap.scenario: gap.digest})
+            self._session.run(
+                "INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                self._no, gap.sequence, self._numbers.series(self._session, run, gap.scenario), gap.at, gap.figures,
+                gap.samples,
+            )  # fmt: skip
+        if self._run.lost:
+            self._session.run("UPDATE runs SET lost = ? WHERE no = ?", self._run.lost, self._no)
 
     def _series(self, record: Record) -> int:
         scenario = record.where.scenario

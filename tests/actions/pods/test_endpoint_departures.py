@@ -55,12 +55,12 @@ async def test_an_endpoint_that_left_is_proven_with_its_address_and_time():
     departures.kill_sent("p1", 5.0)
     departures.feed(changed(piece("a"), at=5.25))
     assert told == [
-        FaultProven(subject="pod shop/p1", proof="10.0.0.1 left the ready endpoints of Service shop/cart after 0.2 s")
+        FaultProven(subject="pod shop/p1", proof="10.0.0.1 left the ready endpoints of Service shop/cart after 0.25 s")
     ]
     assert not await is_complete(departures)
     assert [service for _, service in departures.still_there()] == ["shop/all"]
     departures.feed(changed(piece("b", "p1", service="all"), at=7.0, change="DELETED"))
-    assert told[1].proof == "10.0.0.1 left the ready endpoints of Service shop/all after 2.0 s"
+    assert told[1].proof == "10.0.0.1 left the ready endpoints of Service shop/all after 2 s"
     assert await is_complete(departures)
 
 
@@ -84,7 +84,7 @@ async def test_one_that_moves_to_another_slice_has_not_left():
     departures.feed(changed(piece("a"), at=2.0))
     assert told == []
     departures.feed(changed(piece("b"), at=3.0))
-    assert [event.proof for event in told] == ["10.0.0.1 left the ready endpoints of Service shop/cart after 3.0 s"]
+    assert [event.proof for event in told] == ["10.0.0.1 left the ready endpoints of Service shop/cart after 3 s"]
 
 
 async def test_a_pod_that_was_not_killed_is_not_waited_for():

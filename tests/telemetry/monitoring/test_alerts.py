@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seatrial.telemetry.metrics import METRICS, RUN_SECONDS
+from seatrial.telemetry.metrics.table import METRICS, RUN_SECONDS
 from seatrial.telemetry.monitoring import alerts
 from seatrial.telemetry.monitoring.alerts import GROUPS
 from seatrial.telemetry.monitoring.files import alert_rules

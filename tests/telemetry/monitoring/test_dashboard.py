@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.telemetry.metrics import METRICS
+from seatrial.telemetry.metrics.table import METRICS
 from seatrial.telemetry.monitoring.dashboard import dashboard
 from seatrial.telemetry.monitoring.panels import Panel, Query, Row, arranged
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from prometheus_client import generate_latest
 
 from seatrial.runtime.events import ObjectiveStatus
+from seatrial.telemetry.metrics.prometheus import PrometheusReport, served
 from seatrial.telemetry.monitoring.files import alert_rules
-from seatrial.telemetry.prometheus import PrometheusReport, served
 from tests import monitoring_servers
 from tests.monitoring_servers import Monitoring, wait_until
 from tests.report.conftest import records_of

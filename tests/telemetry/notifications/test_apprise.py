@@ -36,7 +36,7 @@ def place_of(receiver):
 async def test_everybody_is_told():
     """Title, text and how bad it is, at each of the URLs."""
     async with receiving() as one, receiving() as two:
-        assert await deliver(urls=[place_of(one), place_of(two)]) == "taken"
+        assert await deliver(urls=[place_of(one), place_of(two)]) == "by Apprise"
         for call in (one.calls[0].json, two.calls[0].json):
             assert (call["title"], call["type"]) == ("Violated: start: p95 below 30 s", "failure")
             assert "Report: seatrial report 0a1b2c" in call["message"]

@@ -110,6 +110,21 @@ def test_a_message_has_all_that_somebody_needs():
     }  # fmt: skip
 
 
+def test_the_title_of_a_message_is_the_worst_that_happened():
+    """A run that started is no news where an objective is violated; people read the first line."""
+    made = message(STARTED, judged(VIOLATED))
+    assert made.title == "Violated: start: p95 below 30 s (and 1 more)"
+    assert made.severity == "critical"
+
+
+def test_times_are_for_people():
+    """To the second, with the time zone; who reads the JSON has them in full."""
+    made = message(judged(VIOLATED))
+    time = datetime.fromisoformat(made.values["notices"][0]["time"])
+    assert f"\n{time:%Y-%m-%d %H:%M:%S} UTC" in made.text
+    assert time.isoformat() not in made.text
+
+
 def test_what_templates_are_tried_with_has_the_form_of_what_is_sent():
     """A template that passes the check finds the same keys at night, at every depth."""
     from seatrial.policy.notification_templates import EXAMPLE

@@ -109,7 +109,7 @@ class EndpointDepartures:
         self._awaited.discard((victim, service))
         if (sent := self._sent.get(victim)) is None:
             return  # it went before we did anything
-        proof = f"{address} left the ready endpoints of Service {'/'.join(service)} after {at - sent:.1f} s"
+        proof = f"{address} left the ready endpoints of Service {'/'.join(service)} after {at - sent:.3g} s"
         self._emit(FaultProven(subject=f"pod {self._victims[victim]}", proof=proof))
 
     def _check_complete(self) -> None:

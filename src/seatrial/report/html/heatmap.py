@@ -1,15 +1,18 @@
 """One look at goldpinger's graph as a grid: who calls in a row, who is called in a column, and how long it took."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from markupsafe import Markup
 
-from seatrial.report.run_report.model import MeshLook
+from seatrial.report.run_report.model import MeshLook, MeshMoment
 from seatrial.report.svg import picture, rectangle, text
 from seatrial.report.words import milliseconds
 
 _SHADES = (10.0, 50.0, 200.0, 1000.0)
 _MARGIN = 26
+_MOMENTS: Mapping[MeshMoment, str] = {
+    "before": "before the change", "during": "while it lasted", "end": "at the end of the steps", "after": "after it",
+}  # fmt: skip
 
 
 def heatmap(look: MeshLook, *, name: str) -> Markup | None:
@@ -26,7 +29,7 @@ def heatmap(look: MeshLook, *, name: str) -> Markup | None:
         width=size,
         height=size,
         name=name,
-        title=f"Calls between goldpinger's instances, {look.moment} the change",
+        title=f"Calls between goldpinger's instances, {_MOMENTS[look.moment]}",
         description=" ".join(_in_words(look)),
         class_="heatmap",
     )

@@ -21,7 +21,7 @@ from seatrial.report.html.heatmap import heatmap
 from seatrial.report.html.history import history
 from seatrial.report.html.objectives import gauge, trail
 from seatrial.report.html.timeline import timeline
-from seatrial.report.run_report.model import RunReport
+from seatrial.report.run_report.model import RoundTold, RunReport
 from seatrial.runtime.verdict import Verdict
 
 _MOST_LISTED = 50
@@ -32,7 +32,7 @@ def page(report: RunReport) -> str:
     environment = _environment()
     source, _, _ = environment.loader.get_source(environment, "report.css")  # type: ignore[union-attr] # it has one
     digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-    not_passed = [each for each in report.rounds if each.verdict is not Verdict.PASSED]
+    not_passed = _not_passed(report)
     return environment.get_template(
         "report.html"
     ).render(
@@ -40,6 +40,8 @@ def page(report: RunReport) -> str:
         style=Markup(source),  # noqa: S704 -- our own file
         style_hash=digest,
         headline=_headline(report),
+        timelines=_timelines(report),
+        longest=max(report.details, key=lambda each: each.seconds, default=None),
         version=__version__,
         rounds_of={each.name: [one for one in report.rounds if one.scenario == each.name] for each in report.scenarios},
         not_passed=not_passed[:_MOST_LISTED],
@@ -53,6 +55,17 @@ def _headline(report: RunReport) -> dict[str, str]:
         word = {"running": "still running", "died": "died"}.get(report.run.state, "no verdict")
         return {"word": word, "mark": "…" if report.run.state == "running" else "✗", "tone": "warn"}
     return {"word": report.verdict, "mark": words.MARKS[report.verdict], "tone": words.TONES[report.verdict]}
+
+
+def _timelines(report: RunReport) -> str:
+    """What those rounds have in common that are told in detail."""
+    if len(report.rounds) <= len(report.details):
+        return "Timeline"
+    return "Timeline of the worst rounds" if _not_passed(report) else "Timeline of the longest rounds"
+
+
+def _not_passed(report: RunReport) -> list[RoundTold]:
+    return [each for each in report.rounds if each.verdict is not Verdict.PASSED]
 
 
 def _environment() -> Environment:
@@ -78,6 +91,7 @@ def _environment() -> Environment:
         trail=trail,
     )
     environment.filters.update(
+        beside=words.beside,
         day_time=words.day_time,
         milliseconds=words.milliseconds,
         percentage=words.percentage,

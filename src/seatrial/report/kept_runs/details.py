@@ -139,6 +139,8 @@ def _notes(run: RunRecord) -> list[Row]:
         rows.append(Row("left out", f"{counted(run.redacted, 'secret')} of the policy"))
     if run.events_from is not None:
         rows.append(Row("condensed", f"what happened before {local_time(run.events_from)} is kept as figures only"))
+    if run.lost:
+        rows.append(Row("missing", f"{counted(run.lost, 'event')} that the store could not take in time"))
     return rows
 
 

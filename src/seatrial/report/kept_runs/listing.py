@@ -84,6 +84,7 @@ def run_as_json(run: RunRecord) -> dict[str, Any]:
         "command": run.command,
         "plan": run.plan or None,
         "redacted": run.redacted,
+        "lost": run.lost,
         "eventsFrom": None if run.events_from is None else utc_time(run.events_from),
     }
 

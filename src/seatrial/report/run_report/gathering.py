@@ -112,10 +112,12 @@ def _incomplete(run: RunRecord, state: RunState) -> Iterator[str]:
     if state is RunState.RUNNING:
         yield "The run is still going on: this is what there is so far."
     if state is RunState.DIED:
-        yield "The run died before its end: this is what was written until then. What it changed and did not put back,"
-        yield "seatrial recover undoes."
+        yield "The run died before its end: this is what was written until then."
+        yield "seatrial recover undoes what it changed and did not put back."
     if run.events_from is not None:
         yield f"Of what happened before {_time(run.events_from)} only figures are kept."
+    if run.lost:
+        yield f"{counted(run.lost, 'event')} could not be kept."
     if run.redacted:
         yield f"{counted(run.redacted, 'secret')} of the policy {'is' if run.redacted == 1 else 'are'} left out."
 

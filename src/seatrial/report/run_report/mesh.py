@@ -1,32 +1,59 @@
 """What goldpinger's instances saw of each other: in all rounds, and before, during and after the worst one."""
 
-from typing import Literal
-
 import msgspec
 
 from seatrial.report.mesh import MeshSummary
-from seatrial.report.run_report.model import MeshLook, MeshTold
-from seatrial.runtime.events import MeshSampled, Record, ScenarioStarted
+from seatrial.report.run_report.model import MeshLook, MeshMoment, MeshTold
+from seatrial.runtime.events import FaultProven, MeshSampled, Record, ScenarioStarted, UndoDone, UndoWritten
 
-Moment = Literal["before", "during", "after"]
+_Look = tuple[float, MeshSampled]
 
 
 class _Course(msgspec.Struct):
-    """The looks of one round that count; times are since it began."""
+    """The looks of one round that count; times are since it began.
+
+    Until a fault is proven to be there, what is seen is that it is being made: pods that come, rules that are written.
+    """
 
     scenario: str
     round: int
-    before: tuple[float, MeshSampled] | None = None
-    during: tuple[float, MeshSampled] | None = None
-    after: tuple[float, MeshSampled] | None = None
+    before: _Look | None = None
+    making: _Look | None = None
+    proven: _Look | None = None
+    last: _Look | None = None
+    is_put_back: bool = True
+    is_proven: bool = False
+    undos: int = 0
+
+    def note(self, event: object) -> None:
+        """Take in what is no look."""
+        match event:
+            case FaultProven():
+                self.is_proven = True
+            case UndoWritten():
+                self.undos += 1
+            case UndoDone():
+                self.undos -= 1
 
     def add(self, at: float, sample: MeshSampled, *, changed: bool) -> None:
         if not changed:
             self.before = (at, sample)
             return
-        self.after = (at, sample)
-        if self.during is None or self._badness(sample) > self._badness(self.during[1]):
-            self.during = (at, sample)
+        self.last, self.is_put_back = (at, sample), self.undos <= 0
+        worst = self.proven if self.is_proven else self.making
+        if worst is None or self._badness(sample) > self._badness(worst[1]):
+            if self.is_proven:
+                self.proven = (at, sample)
+            else:
+                self.making = (at, sample)
+
+    @property
+    def during(self) -> _Look | None:
+        """The worst look; one before the proof only where nothing was worse after it."""
+        if self.making is None or self.proven is None:
+            return self.proven or self.making
+        pairs = zip(self._badness(self.proven[1]), self._badness(self.making[1]), strict=True)
+        return self.proven if any(late > early for late, early in pairs) else self.making
 
     def _badness(self, sample: MeshSampled) -> tuple[int, int, float]:
         """Failed calls first, then instances that were there before and are missing, then slow calls."""
@@ -38,12 +65,14 @@ class _Course(msgspec.Struct):
     @property
     def badness(self) -> tuple[int, int, float]:
         """That of its worst look."""
-        return self._badness(self.during[1]) if self.during else (-1, 0, 0.0)
+        worst = self.during
+        return self._badness(worst[1]) if worst else (-1, 0, 0.0)
 
     def looks(self) -> tuple[MeshLook, ...]:
         """The three moments, as far as they were seen."""
-        moments: list[tuple[Moment, tuple[float, MeshSampled] | None]] = [
-            ("before", self.before), ("during", self.during), ("after", self.after),
+        last: MeshMoment = "after" if self.is_put_back else "end"
+        moments: list[tuple[MeshMoment, _Look | None]] = [
+            ("before", self.before), ("during", self.during), (last, self.last),
         ]  # fmt: skip
         return tuple(_look(moment, *seen) for moment, seen in moments if seen)
 
@@ -65,6 +94,8 @@ class MeshCollector:
             self._began = record.monotonic
         elif isinstance(event, MeshSampled) and self._course and not event.error:
             self._course.add(record.monotonic - self._began, event, changed=changed)
+        elif self._course:
+            self._course.note(event)
 
     def told(self, summary: MeshSummary) -> MeshTold | None:
         """What there is; None without a single look."""
@@ -88,7 +119,7 @@ class MeshCollector:
             self._worst = course
 
 
-def _look(moment: Moment, at: float, sample: MeshSampled) -> MeshLook:
+def _look(moment: MeshMoment, at: float, sample: MeshSampled) -> MeshLook:
     """The look with its instances in the order of their names, and with those that were called but are gone."""
     times = {
         (caller, callee): ms

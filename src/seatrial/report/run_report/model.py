@@ -14,6 +14,8 @@ from seatrial.runtime.events import BudgetState, ObjectiveStatus
 from seatrial.runtime.verdict import Verdict
 from seatrial.storage.records import RunState
 
+MeshMoment = Literal["before", "during", "end", "after"]
+
 FORMAT: Literal["seatrial.io/report/v1"] = "seatrial.io/report/v1"
 
 
@@ -213,9 +215,13 @@ class AvailabilityTold(Told, frozen=True, kw_only=True):
 
 
 class ProbeTold(Told, frozen=True, kw_only=True):
-    """A probe that a step made, over all rounds."""
+    """The probes that a step made, over all rounds; a step that waits for an answer makes many that fail.
+
+    `target` is what was asked first, and how many others were.
+    """
 
     scenario: str
+    step: int | None
     target: str
     succeeded: int
     failed: int
@@ -226,10 +232,11 @@ class ProbeTold(Told, frozen=True, kw_only=True):
 class MeshLook(Told, frozen=True, kw_only=True):
     """One look at goldpinger's graph; `calls_ms` has a row for each caller, null where a call failed or none was seen.
 
-    `failed` calls read `caller -> callee`.
+    `failed` calls read `caller -> callee`. The last look is one `after` where what had been changed was put back by
+    then, or nothing had to be, and the `end` where that was not seen.
     """
 
-    moment: Literal["before", "during", "after"]
+    moment: MeshMoment
     at_seconds: float
     instances: int
     pairs: int

@@ -1,7 +1,7 @@
 """How to run something again: the command, with the seed that picks the same victims, and what it leaves unsaid."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from seatrial.report.run_report.model import Reproduction
 from seatrial.storage.records import RunRecord
@@ -11,11 +11,21 @@ SANDBOX = "sandbox"
 
 
 def reproduction_of(run: RunRecord) -> Reproduction:
-    """The command, in one line for a shell; an earlier seed gives way to that of the run."""
-    command = run.command or shlex.join(["seatrial", "autonomous", "--policy-file", run.policy])
-    if "--seed" not in command:
-        command += f" --seed {shlex.quote(run.seed)}"
-    return Reproduction(command=command, notes=tuple(_notes(run)))
+    """The command, in one line for a shell: with the seed of the run, and without reports, which it would overwrite."""
+    words = shlex.split(run.command) if run.command else ["seatrial", "autonomous", "--policy-file", run.policy]
+    words = list(_without_reports(words))
+    if not any(each == "--seed" or each.startswith("--seed=") for each in words):
+        words += ["--seed", run.seed]
+    return Reproduction(command=shlex.join(words), notes=tuple(_notes(run)))
+
+
+def _without_reports(words: Iterable[str]) -> Iterator[str]:
+    rest = iter(words)
+    for each in rest:
+        if each == "--report":
+            next(rest, None)
+        elif not each.startswith("--report="):
+            yield each
 
 
 def _notes(run: RunRecord) -> Iterator[str]:

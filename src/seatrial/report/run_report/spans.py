@@ -44,6 +44,8 @@ class Spans:
         self._began_unix = began_unix
         self._all: list[_Open] = []
         self._open: dict[tuple[Kind, str], _Open] = {}
+        self._machines: dict[str, str] = {}
+        self._started: dict[str, _Open] = {}
         self.outage_seconds = 0.0
         self.slowest_seconds = 0.0
 
@@ -69,9 +71,12 @@ class Spans:
 
     def _others(self, event: Event, at: float) -> None:
         match event:
-            case MachineStopped(name=name):
+            case MachineStopped(id=machine, name=name):
+                self._machines[f"stop of machine {machine}"] = name
                 self._begin("fault", f"machine of {name}", "stopped", at)
             case MachineStarted(name=name) | MachineRebooted(name=name):
+                if span := self._open.get(("fault", f"machine of {name}")):
+                    self._started[name] = span
                 self._end("fault", f"machine of {name}", at, "until it was up")
             case ContainerSignalled(pod=pod, container=container, signal=signal):
                 self._begin("fault", f"{pod}, container {container}", signal, at)
@@ -81,9 +86,10 @@ class Spans:
     def _seen(self, event: Event, at: float) -> None:
         match event:
             case FaultProven(subject=subject, proof=proof):
-                self._begin("fault", _subject(subject), proof, at)
+                self._begin("fault", self._label(subject), proof, at)
             case FaultCleared(subject=subject, proof=proof):
-                self._clear(_subject(subject), at, proof)
+                self._clear(self._label(subject), at, proof)
+                self._node_is_back(self._machines.get(subject) or subject.rpartition(" ")[2], at, proof)
             case SteadyStateLost(probe=probe, reason=reason):
                 self._begin("outage", probe, reason, at)
             case OutageSeen() as outage:
@@ -106,6 +112,20 @@ class Spans:
         for label in labels:
             if label == subject or (workload != subject and label.startswith(f"{workload}-")):
                 self._end("fault", label, at, proof)
+
+    def _node_is_back(self, node: str, at: float, proof: str) -> None:
+        """A machine that is up is one thing, its node Ready another: what ends with that lasts until then."""
+        if "Ready" not in proof:
+            return
+        self._end("fault", f"node {node} not Ready", at, proof)
+        if span := self._started.pop(node, None):
+            span.end, span.text = at, f"{span.text}; {proof}"
+
+    def _label(self, subject: str) -> str:
+        """What a proof is about, as other events call it: one lane for both."""
+        if machine := self._machines.get(subject):
+            return f"machine of {machine}"
+        return subject.removeprefix("pod ")
 
     def _outage(self, outage: OutageSeen, at: float) -> None:
         """It is known to the sample when it began and ended; the events of its beginning and end come later."""
@@ -152,8 +172,3 @@ class Spans:
             )
             for each in self._all
         )
-
-
-def _subject(of_proof: str) -> str:
-    """What a proof is about, as faults call it: one span for both."""
-    return of_proof.removeprefix("pod ")

@@ -58,8 +58,8 @@ class WarningCollector:
         event = record.event
         if isinstance(event, ObjectiveJudged):
             self._of_objectives[record.where.scenario, event.objective] = event.warnings
-        if not isinstance(event, _KINDS):
-            return
+        if not isinstance(event, _KINDS) or (isinstance(event, StopRequested) and not event.hurry):
+            return  # that a run was stopped is a reason of its verdict; in a hurry, clean-up may have been cut short
         lines = Account().lines(record)
         if lines:
             first, *others = lines

@@ -34,11 +34,12 @@ class ObjectiveJudged(Event, frozen=True, kw_only=True):
     """An objective of the scenario was judged on what its window holds.
 
     `estimate` lies between `lower` and `upper`, the bounds at the confidence (one-sided each); all are seconds, or
-    shares where `unit` is `share`; `lower` is None where nothing bounds it from below, and so on. `more_needed` is how
-    many more runs are needed at least before it can be met, where that is known. `previous` is what was said of it
+    shares where `unit` is `share`; `lower` is None where nothing bounds it from below, and so on. Times must be no
+    longer than the `limit`, or no shorter where `is_above`. `more_needed` is how many more good runs are needed at
+    least before it can be met, where that is known. `previous` is what was said of it
     before this run, or the round before; None at first. `text` says it in a sentence. `warnings` are findings that
-    change no status: a trend, a jump. Where the values could not be read, `problem` says why. A sequential test that
-    has its answer `is_decided`.
+    change no status: a trend, a jump, runs without a value. Where the values could not be read, `problem` says why. A
+    sequential test that has its answer `is_decided`.
     """
 
     objective: str
@@ -46,6 +47,7 @@ class ObjectiveJudged(Event, frozen=True, kw_only=True):
     text: str
     measurement: str
     limit: float
+    is_above: bool = False
     confidence: float
     window: str
     samples: int

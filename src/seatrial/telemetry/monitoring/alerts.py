@@ -8,8 +8,8 @@ so that an alert ends soon after its cause. Thresholds that depend on how often 
 from dataclasses import dataclass
 from typing import Literal
 
-from seatrial.slo.budget import BURN_WINDOWS
-from seatrial.telemetry.metrics import (
+from seatrial.slo.budget import BURN_WINDOWS, FAST_BURN, SLOW_BURN
+from seatrial.telemetry.metrics.table import (
     BUDGET_LEFT,
     BUILD_INFO,
     BURN_RATE,
@@ -34,8 +34,6 @@ from seatrial.telemetry.metrics import (
 
 Severity = Literal["critical", "warning", "info"]
 
-FAST_BURN = 14.4
-SLOW_BURN = 6
 _LATE_SECONDS = 300
 _LONG_ROUND_SECONDS = 2 * 3600
 _STALE_SECONDS = 24 * 3600
@@ -148,8 +146,9 @@ OBJECTIVES = AlertGroup(
             expression=f"{OBJECTIVE_WARNINGS.name} > 0",
             severity="info",
             lasting="1h",
-            summary=f"What an objective measures changes: {_OF}",
-            description="A trend or a jump: it may hold today and not next week. `seatrial slo status` says what.",
+            summary=f"What an objective measures needs a look: {_OF}",
+            description="A trend or a jump: it may hold today and not next week; or runs that failed before it was "
+            "measured. `seatrial slo status` says what.",
         ),
         Alert(
             name="SeatrialObjectiveUndecided",
@@ -191,8 +190,8 @@ EXPERIMENTS = AlertGroup(
             expression=f"max_over_time({_where(UNDOS, result='failed')}[1h]) > 0",
             severity="critical",
             summary="An experiment left something behind",
-            description="{{ $value }} changes could not be undone; a person has to act. `seatrial status` lists them "
-            "with the commands, `seatrial recover` tries again.",
+            description="Changes that could not be undone: {{ $value }}. A person has to act: `seatrial status` lists "
+            "them with the commands, `seatrial recover` tries again.",
         ),
         Alert(
             name="SeatrialRecoveryMissed",

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from seatrial.telemetry.metrics import (
+from seatrial.slo.budget import FAST_BURN, SLOW_BURN
+from seatrial.telemetry.metrics.table import (
     BUDGET_LEFT,
     BUILD_INFO,
     BURN_RATE,
@@ -47,7 +48,6 @@ from seatrial.telemetry.metrics import (
     UPPER_SECONDS,
     Metric,
 )
-from seatrial.telemetry.monitoring.alerts import FAST_BURN, SLOW_BURN
 from seatrial.telemetry.monitoring.panels import (
     BLUE,
     DATASOURCE,

@@ -66,7 +66,7 @@ class AppriseCarrier:
         if not told:
             reason = " ".join(scrubbed(complaints, _urls(self._spec)).split())[:_SHOWN]
             raise DeliveryFailed(reason or "Apprise could not tell everybody")
-        return "taken"
+        return "by Apprise"
 
     def _ways(self) -> Any:
         """Apprise with all URLs, read anew; it opens no connection yet."""

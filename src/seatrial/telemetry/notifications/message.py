@@ -5,6 +5,7 @@ The form of the JSON is `seatrial.notification/1`: keys may be added to it, none
 
 import socket
 from collections.abc import Sequence
+from datetime import datetime
 from hashlib import blake2s
 from typing import Any
 
@@ -33,7 +34,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_message(notices: Sequence[Notice], *, run: RunStarted | None, channel: int, omitted: int = 0) -> Message:
-    """One message of some notices, the first of which gives it its id.
+    """One message of some notices; the worst of them, or the first of several such, is its title.
 
     Args:
         notices: at least one.
@@ -43,7 +44,7 @@ def make_message(notices: Sequence[Notice], *, run: RunStarted | None, channel: 
     """
     about = _about(run)
     severity = min((each.severity for each in notices), key=_SEVERITIES.index)
-    title = notices[0].title
+    title = min(notices, key=lambda each: _SEVERITIES.index(each.severity)).title
     if len(notices) + omitted > 1:
         title = f"{title} (and {len(notices) + omitted - 1} more)"
     text = _text(notices, about, omitted)
@@ -94,7 +95,8 @@ def _text(notices: Sequence[Notice], about: dict[str, Any], omitted: int) -> str
     """For people: what happened, then which run it was and where to read on."""
     parts = []
     for each in notices:
-        when = f"{each.time}, round {each.round}" if each.round else each.time
+        time = f"{datetime.fromisoformat(each.time):%Y-%m-%d %H:%M:%S %Z}"
+        when = f"{time}, round {each.round}" if each.round else time
         parts.append("\n".join(filter(None, (each.title, each.text, when))))
     if omitted:
         parts.append(f"... and {omitted} more, for which there was no room")

@@ -8,7 +8,6 @@ import msgspec
 from seatrial.policy.notifications import Occasion
 from seatrial.policy.wording import counted
 from seatrial.runtime.events import (
-    BudgetState,
     ObjectiveJudged,
     ObjectiveStatus,
     PolicyRejected,
@@ -21,12 +20,9 @@ from seatrial.runtime.events import (
     UndoFailed,
 )
 from seatrial.runtime.verdict import Verdict
+from seatrial.slo.budget import burns_fast
 
 Severity = Literal["critical", "warning", "info"]
-
-# Google's Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts": 2 % of a budget of 30 days in an
-# hour, or 5 % in six; the shorter window tells that it still burns.
-_FAST, _SLOW = 14.4, 6.0
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +88,7 @@ class Notices:
             self._violated.discard(subject)
             if was_violated:
                 yield told("recovered", "info", "Met again")
-        burns = judged.budget is not None and _burns(judged.budget)
+        burns = judged.budget is not None and burns_fast(judged.budget)
         if burns:
             reminder = subject in self._burning
             yield msgspec.structs.replace(told("burning", "warning", "Error budget burns"), reminder=reminder)
@@ -117,13 +113,6 @@ def _of_the_run(record: Record) -> Iterator[Notice]:
             severity: Severity = "warning" if done.verdict is Verdict.FAILED else "info"
             made = _notice(record, "finished", severity, "run", f"Run finished: {done.verdict}", text)
             yield msgspec.structs.replace(made, reasons=done.reasons)
-
-
-def _burns(budget: BudgetState) -> bool:
-    rates = budget.burn_rates
-    hour = rates.get("1h", 0.0)
-    fast = hour >= _FAST and rates.get("5m", 0.0) >= _FAST
-    return fast or (rates.get("6h", 0.0) >= _SLOW and hour >= _SLOW)
 
 
 def _objective_notices(

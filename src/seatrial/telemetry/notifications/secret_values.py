@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from seatrial.errors import ConfigurationError
-from seatrial.policy.secrets import Secret, SecretSource
+from seatrial.policy.secret_sources import Secret, SecretSource
 
 _MOST_BYTES = 64 * 1024
 

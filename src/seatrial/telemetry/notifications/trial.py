@@ -21,7 +21,7 @@ def trial_message(policy: str, *, channel: int) -> Message:
         run_id=f"test-{uuid.uuid4().hex[:12]}", policy=policy, seed="0", server="https://test.invalid", rounds=1
     )
     judged = ObjectiveJudged(
-        objective="test",
+        objective="this is only a test",
         status=ObjectiveStatus.VIOLATED,
         text="This is a test of Seatrial's notifications; nothing is wrong.",
         measurement="test",

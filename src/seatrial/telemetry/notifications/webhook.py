@@ -142,7 +142,9 @@ class WebhookCarrier:
 
     def _secrets(self) -> list[str]:
         url = self._url()
-        values = [str(url), url.raw_path_qs, url.path, url.password or "", value_of(self._spec.secret, None)]
+        proxy = yarl.URL(value_of(self._spec.proxy, None))
+        values = [str(url), url.raw_path_qs, url.path, url.password or "", proxy.password or ""]
+        values.append(value_of(self._spec.secret, self._spec.secret_from))
         return [*filter(None, (*values, *_headers_of(self._spec).values()))]
 
 

@@ -1,14 +1,12 @@
 """OpenTelemetry's SDK, set up for one run: its resource, ids of our own, and the way to a collector by OTLP/HTTP.
 
-The library takes its settings from the environment (`OTEL_*`), as its users know it. It complains of every batch that
-it can't send, with a traceback; here that is said once.
+The library takes its settings from the environment (`OTEL_*`), as its users know it.
 """
 
-import logging
 import os
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from seatrial.errors import UsageError
@@ -17,11 +15,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
-_log = logging.getLogger("seatrial.traces")
-
 _PATH = "/v1/traces"
 _LAST_SECONDS = 10.0
-_LIBRARY = "opentelemetry"
 
 
 def exporter_to(endpoint: str) -> "SpanExporter":
@@ -84,32 +79,6 @@ class GivenIds:
                 return ids.span
 
         return Given()
-
-
-class ComplaintsOnce(logging.Handler):
-    """Hears what the library logs, and says the first of it in a line."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._logger = logging.getLogger(_LIBRARY)
-        self._said = 0
-
-    def __enter__(self) -> Self:
-        self._logger.propagate = False
-        self._logger.addHandler(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self)
-        self._logger.propagate = True
-        if self._said > 1:
-            _log.warning("traces: %d complaints in all", self._said)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Say the first."""
-        self._said += 1
-        if self._said == 1:
-            _log.warning("traces are not taken: %s; the run goes on", record.getMessage())
 
 
 def _is_url(endpoint: str) -> bool:

@@ -5,6 +5,7 @@ clock that is set meanwhile tears no trace apart. A scenario's span ends when th
 is judged after it has come.
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from seatrial import __version__
@@ -23,6 +24,7 @@ from seatrial.runtime.events import (
 )
 from seatrial.runtime.trace_ids import span_id, trace_id
 from seatrial.runtime.verdict import Verdict
+from seatrial.telemetry.library_complaints import ComplaintsOnce
 from seatrial.telemetry.tracing.attributes import (
     Value,
     is_span_event,
@@ -32,10 +34,12 @@ from seatrial.telemetry.tracing.attributes import (
     of_resource,
     of_run,
 )
-from seatrial.telemetry.tracing.exporting import ComplaintsOnce, GivenIds, exporter_to, provider_of, shut_down
+from seatrial.telemetry.tracing.exporting import GivenIds, exporter_to, provider_of, shut_down
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
+
+_log = logging.getLogger("seatrial.traces")
 
 _NANO = 1_000_000_000
 _RUN = Where()
@@ -53,7 +57,7 @@ class TraceReport:
 
     def __init__(self, *, endpoint: str = "") -> None:
         self._exporter = exporter_to(endpoint)
-        self._complaints = ComplaintsOnce()
+        self._complaints = ComplaintsOnce("opentelemetry", trouble="traces are not taken", log=_log)
         self._complaints.__enter__()
         self._run: RunStarted | None = None
         self._provider: Any = None

@@ -20,8 +20,8 @@ from prometheus_client.exposition import basic_auth_handler, push_to_gateway
 from seatrial.errors import UsageError
 from seatrial.policy.wording import printable
 from seatrial.runtime.events import PauseStarted, Record, RunStarted
-from seatrial.telemetry.metrics import METRICS
-from seatrial.telemetry.prometheus import PrometheusReport
+from seatrial.telemetry.metrics.prometheus import PrometheusReport
+from seatrial.telemetry.metrics.table import METRICS
 
 PASSWORD_VARIABLE = "SEATRIAL_PUSHGATEWAY_PASSWORD"  # noqa: S105 -- the name of a variable
 

@@ -2,7 +2,7 @@ import io
 
 from seatrial.runtime.events import PodKilled, PodRef, RunFinished, ScenarioStarted
 from seatrial.runtime.verdict import Verdict
-from seatrial.telemetry.stdout import StdoutReport
+from seatrial.telemetry.metrics.stdout import StdoutReport
 from tests.report.conftest import records_of
 
 

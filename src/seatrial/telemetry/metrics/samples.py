@@ -52,7 +52,8 @@ from seatrial.runtime.events import (
 )
 from seatrial.runtime.verdict import Verdict
 from seatrial.slo.measurements import PASSED, measurements_of
-from seatrial.telemetry.metrics import (
+from seatrial.telemetry.metrics.objective_levels import levels_of
+from seatrial.telemetry.metrics.table import (
     ABORTS,
     CONTAINER_SECONDS,
     EMPTY_FILTER,
@@ -100,7 +101,6 @@ from seatrial.telemetry.metrics import (
     Level,
     Sample,
 )
-from seatrial.telemetry.objective_levels import levels_of
 
 _MOMENTS = ("gone", "created", "scheduled", "running", "ready")
 _RESULTS = {Verdict.PASSED: "success", Verdict.FAILED: "fail", Verdict.INCONCLUSIVE: "inconclusive"}

@@ -11,9 +11,12 @@ from typing import Any
 from seatrial import __version__
 from seatrial.errors import UsageError
 from seatrial.runtime.events import Record
-from seatrial.telemetry.limits import Limits
-from seatrial.telemetry.metrics import BUILD_INFO, IN_FLIGHT, Change, Sample
-from seatrial.telemetry.standing import StandingLevels
+from seatrial.telemetry.library_complaints import ComplaintsOnce
+from seatrial.telemetry.metrics.limits import Limits
+from seatrial.telemetry.metrics.standing import StandingLevels
+from seatrial.telemetry.metrics.table import BUILD_INFO, IN_FLIGHT, Change, Sample
+
+_log = logging.getLogger("seatrial.metrics")
 
 PREFIX = "powerfulseal."
 _LIBRARY = "datadog.dogstatsd"
@@ -28,8 +31,8 @@ class DatadogReport:
 
     def __init__(self) -> None:
         self._statsd = _client()
-        self._first_trouble = _FirstOnly()
-        logging.getLogger(_LIBRARY).addFilter(self._first_trouble)
+        self._complaints = ComplaintsOnce(_LIBRARY, trouble="Datadog's agent takes no metrics", log=_log)
+        self._complaints.__enter__()
         self._levels = StandingLevels()
         self._limits = Limits()
         self._in_flight = 0.0
@@ -45,7 +48,7 @@ class DatadogReport:
         """Send what waits to be sent."""
         self._statsd.flush()
         self._statsd.close_socket()
-        logging.getLogger(_LIBRARY).removeFilter(self._first_trouble)
+        self._complaints.__exit__()
 
     def _send(self, change: Change) -> None:
         if change.value is None or not isfinite(change.value):
@@ -75,19 +78,6 @@ def datadog_name(name: str) -> str:
     Our own come under the same prefix: `seatrial_rounds_total` is `powerfulseal.seatrial_rounds_total`.
     """
     return PREFIX + name.removeprefix("seal_")
-
-
-class _FirstOnly(logging.Filter):
-    """Lets the first word of the library through: it complains of every single datagram."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._has_spoken = False
-
-    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 -- logging's signature
-        """Whether it is the first."""
-        is_first, self._has_spoken = not self._has_spoken, True
-        return is_first
 
 
 def _client() -> Any:

@@ -15,9 +15,9 @@ from seatrial.runtime.events import (
     ScenarioFinished,
     ScenarioStarted,
 )
-from seatrial.telemetry.metrics import SCENARIO_FINISHED_AT, SCENARIO_VERDICT, Change, Level, Metric
-from seatrial.telemetry.objective_levels import OBJECTIVE_METRICS
-from seatrial.telemetry.samples import changes_of
+from seatrial.telemetry.metrics.objective_levels import OBJECTIVE_METRICS
+from seatrial.telemetry.metrics.samples import changes_of
+from seatrial.telemetry.metrics.table import SCENARIO_FINISHED_AT, SCENARIO_VERDICT, Change, Level, Metric
 
 OF_SCENARIOS = frozenset(metric.name for metric in (*OBJECTIVE_METRICS, SCENARIO_VERDICT, SCENARIO_FINISHED_AT))
 """The metrics whose first label is a scenario of the policy, and which stand for as long as it is there."""

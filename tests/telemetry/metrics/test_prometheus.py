@@ -17,9 +17,9 @@ from seatrial.runtime.events import (
     RoundStarted,
     ScenarioStarted,
 )
-from seatrial.telemetry.metrics import METRICS
-from seatrial.telemetry.prometheus import PrometheusReport, served
-from seatrial.telemetry.scrapes import Scrapes
+from seatrial.telemetry.metrics.prometheus import PrometheusReport, served
+from seatrial.telemetry.metrics.scrapes import Scrapes
+from seatrial.telemetry.metrics.table import METRICS
 from tests.report.conftest import records_of
 from tests.telemetry.meanings import JUDGED, RELOADED
 from tests.telemetry.scraping import scrape, value

@@ -9,8 +9,8 @@ from seatrial.runtime.events import (
     ScenarioStarted,
 )
 from seatrial.runtime.verdict import Verdict
-from seatrial.telemetry.metrics import METRICS, Level
-from seatrial.telemetry.standing import OF_SCENARIOS, StandingLevels
+from seatrial.telemetry.metrics.standing import OF_SCENARIOS, StandingLevels
+from seatrial.telemetry.metrics.table import METRICS, Level
 from tests.report.conftest import records_of
 from tests.telemetry.meanings import EVENTS, JUDGED
 

@@ -4,9 +4,9 @@ import json
 from typing import TextIO
 
 from seatrial.runtime.events import Record
-from seatrial.telemetry.limits import Limits
-from seatrial.telemetry.metrics import Change, Level
-from seatrial.telemetry.standing import StandingLevels
+from seatrial.telemetry.metrics.limits import Limits
+from seatrial.telemetry.metrics.standing import StandingLevels
+from seatrial.telemetry.metrics.table import Change, Level
 
 _LARGE = 1e6
 

@@ -1,6 +1,6 @@
 """How many series a metric may have: pods come and go as long as a run lasts, and monitoring has to hold them all."""
 
-from seatrial.telemetry.metrics import OPEN_ENDED_LABELS, Change, Metric, Sample
+from seatrial.telemetry.metrics.table import OPEN_ENDED_LABELS, Change, Metric, Sample
 
 
 class Limits:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from seatrial.runtime.events import BudgetState, ObjectiveJudged, ObjectiveStatus
 from seatrial.slo.budget import BURN_WINDOWS
-from seatrial.telemetry.metrics import (
+from seatrial.telemetry.metrics.table import (
     BUDGET_LEFT,
     BUDGET_TARGET,
     BURN_RATE,

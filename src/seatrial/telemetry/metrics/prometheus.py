@@ -22,10 +22,10 @@ from prometheus_client import (
 from seatrial import __version__
 from seatrial.errors import UsageError
 from seatrial.runtime.events import Record
-from seatrial.telemetry.limits import Limits
-from seatrial.telemetry.metrics import BEFORE_ANYTHING, BUILD_INFO, METRICS, Change, Level, Metric, Sample
-from seatrial.telemetry.scrapes import Scrapes
-from seatrial.telemetry.standing import StandingLevels
+from seatrial.telemetry.metrics.limits import Limits
+from seatrial.telemetry.metrics.scrapes import Scrapes
+from seatrial.telemetry.metrics.standing import StandingLevels
+from seatrial.telemetry.metrics.table import BEFORE_ANYTHING, BUILD_INFO, METRICS, Change, Level, Metric, Sample
 
 
 class PrometheusReport:

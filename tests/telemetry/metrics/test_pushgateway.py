@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from seatrial.errors import UsageError
 from seatrial.runtime.events import PauseStarted, RoundStarted, RunFinished, RunStarted, ScenarioFinished
 from seatrial.runtime.verdict import Verdict
-from seatrial.telemetry import pushgateway
-from seatrial.telemetry.pushgateway import Pushgateway, PushgatewayReport, parse_labels, read_password
+from seatrial.telemetry.metrics import pushgateway
+from seatrial.telemetry.metrics.pushgateway import Pushgateway, PushgatewayReport, parse_labels, read_password
 from tests import monitoring_servers
 from tests.report.conftest import records_of
 

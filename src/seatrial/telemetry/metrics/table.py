@@ -205,7 +205,8 @@ OBJECTIVE_MORE_RUNS = _gauge(
     "scenario", "objective",
 )  # fmt: skip
 OBJECTIVE_WARNINGS = _gauge(
-    "seatrial_objective_warnings", "Findings in what an objective measures that change no status: a trend, a jump.",
+    "seatrial_objective_warnings",
+    "Findings in what an objective measures that change no status: a trend, a jump, runs without a value.",
     "scenario", "objective",
 )  # fmt: skip
 OBJECTIVE_UNREADABLE = _gauge(

@@ -13,8 +13,9 @@ from seatrial.runtime.events import (
 )
 from seatrial.runtime.verdict import Verdict
 from seatrial.slo.measurements import measurements_of
-from seatrial.telemetry.limits import Limits
-from seatrial.telemetry.metrics import (
+from seatrial.telemetry.metrics.limits import Limits
+from seatrial.telemetry.metrics.samples import changes_of
+from seatrial.telemetry.metrics.table import (
     BEFORE_ANYTHING,
     BUDGET_LEFT,
     MEASUREMENT_SECONDS,
@@ -26,7 +27,6 @@ from seatrial.telemetry.metrics import (
     Level,
     Sample,
 )
-from seatrial.telemetry.samples import changes_of
 from tests.report.conftest import records_of
 from tests.telemetry.meanings import AVAILABILITY_JUDGED, CASES, EVENTS, JUDGED, POD, REJECTED, RELOADED
 
