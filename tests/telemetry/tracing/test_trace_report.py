@@ -231,7 +231,7 @@ async def test_what_is_open_when_a_run_breaks_off_is_sent():
 
 
 async def test_a_collector_that_is_not_there_is_complained_of_once(monkeypatch, unused_tcp_port, caplog):
-    """One line, without a traceback, and the end of the run waits for it no longer than said."""
+    """One line, at the end how many there were, no traceback; and the end of the run waits no longer than said."""
     monkeypatch.setattr(exporting, "_LAST_SECONDS", 3)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     report = TraceReport(endpoint=f"http://127.0.0.1:{unused_tcp_port}")
@@ -240,7 +240,10 @@ async def test_a_collector_that_is_not_there_is_complained_of_once(monkeypatch, 
             report(Record(number, BEGIN, float(number), where, event))
         await asyncio.to_thread(report.close)
     lines = [each for each in caplog.records if each.name == "seatrial.traces"]
-    assert len([each for each in lines if "traces are not taken" in each.getMessage()]) == 1
+    # How often the library tries again in the time that it has is its own affair.
+    told = [text for each in lines if not (text := each.getMessage()).endswith("complaints in all")]
+    assert told == ["traces are not taken: connection refused; the run goes on"]
+    assert len(lines) - len(told) <= 1
     assert not any(each.exc_info for each in lines)
 
 
