@@ -3,6 +3,7 @@
 import asyncio
 import builtins
 import logging
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -240,9 +241,10 @@ async def test_a_collector_that_is_not_there_is_complained_of_once(monkeypatch, 
             report(Record(number, BEGIN, float(number), where, event))
         await asyncio.to_thread(report.close)
     lines = [each for each in caplog.records if each.name == "seatrial.traces"]
-    # How often the library tries again in the time that it has is its own affair.
+    # How often the library tries in the time that it has, and what it says of it then, is its own affair.
     told = [text for each in lines if not (text := each.getMessage()).endswith("complaints in all")]
-    assert told == ["traces are not taken: connection refused; the run goes on"]
+    assert len(told) == 1
+    assert re.fullmatch(r"traces are not taken: .+; the run goes on", told[0])
     assert len(lines) - len(told) <= 1
     assert not any(each.exc_info for each in lines)
 
