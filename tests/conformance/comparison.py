@@ -23,7 +23,8 @@ class Comparison:
             return []
         theirs = _as_far(parsed(theirs) if isinstance(theirs, str) else theirs, ours)
         self._names |= generated_names(ours) | generated_names(theirs)
-        return differences(*(_in_order(mask(body, (), self._names)) for body in (ours, theirs)))
+        bodies = (_without_slice_generations(body) for body in (ours, theirs))
+        return differences(*(_in_order(mask(body, (), self._names)) for body in bodies))
 
     def events(self, ours: list[Any], theirs: list[Any]) -> list[str]:
         """Where two sequences of watch events differ."""
@@ -96,6 +97,19 @@ def _as_far(theirs: Any, ours: Any) -> Any:
         for each in status.get("conditions") or []
     ]
     return {**theirs, "status": {**status, "observedGeneration": seen, "conditions": conditions}}
+
+
+def _without_slice_generations(body: Any) -> Any:
+    """A slice's generation is one more with each change of its endpoints that was seen by itself."""
+    if not isinstance(body, dict) or body.get("kind") not in {"EndpointSlice", "EndpointSliceList"}:
+        return body
+    if "items" in body:
+        return {**body, "items": [_without_generation(item) for item in body["items"]]}
+    return _without_generation(body)
+
+
+def _without_generation(thing: dict[str, Any]) -> dict[str, Any]:
+    return {**thing, "metadata": {key: entry for key, entry in thing["metadata"].items() if key != "generation"}}
 
 
 def _object(event: dict[str, Any]) -> dict[str, Any]:
