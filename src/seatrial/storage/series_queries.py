@@ -47,8 +47,6 @@ class SeriesQueries:
         """See `slo.series.SeriesSource`."""
         series = self._series(key)
         begin, members = self._window(series, since, last)
-        if since is not None or last is not None:
-            self._refuse_gaps(series, begin, "figures")
         rows = self._rows(
             "SELECT value, at, run_no, round, is_lower_bound FROM measurements"
             " WHERE series_id = ? AND name = ? AND at >= ? ORDER BY at",
@@ -67,8 +65,6 @@ class SeriesQueries:
         """See `slo.series.SeriesSource`."""
         series = self._series(key)
         begin, members = self._window(series, since, last)
-        if since is not None or last is not None:
-            self._refuse_gaps(series, begin, "figures")
         rows = self._rows(
             "SELECT sum(ok), sum(failed), min(at), run_no, round FROM probe_runs WHERE series_id = ? AND at >= ?"
             " AND (? = '' OR probe = ? OR substr(probe, 1, ?) = ?) GROUP BY run_no, round ORDER BY min(at)",
@@ -136,16 +132,23 @@ class SeriesQueries:
             raise StateError(f"{missing} events are missing that could not be kept, until {until:%Y-%m-%d %H:%M} UTC")
 
     def _window(self, series: int, since: float | None, last: int | None) -> tuple[float, set[tuple[int, int]] | None]:
-        """Where a window begins, and the rounds that are in it where it is a number of them."""
-        begin = float("-inf") if since is None else since
-        if last is None:
-            return begin, None
-        rows = self._rows(
-            "SELECT run_no, round, began FROM scenario_runs WHERE series_id = ? AND at >= ? ORDER BY at DESC LIMIT ?",
-            series, begin, last,
-        )  # fmt: skip
-        earliest = min((began for _, _, began in rows), default=begin)
-        return earliest - 1, {(number, round_) for number, round_, _ in rows}
+        """Where a window begins, and the rounds that are in it where it is a number of them.
+
+        Raises:
+            StateError: figures are missing in it; what is asked for whole, without a window, is given as far as it is.
+        """
+        begin, members = float("-inf") if since is None else since, None
+        if last is not None:
+            rows = self._rows(
+                "SELECT run_no, round, began FROM scenario_runs WHERE series_id = ? AND at >= ?"
+                " ORDER BY at DESC LIMIT ?",
+                series, begin, last,
+            )  # fmt: skip
+            begin = min((began for _, _, began in rows), default=begin) - 1
+            members = {(number, round_) for number, round_, _ in rows}
+        if since is not None or last is not None:
+            self._refuse_gaps(series, begin, "figures")
+        return begin, members
 
 
 def _probe(probe: str | None) -> tuple[str, str, int, str]:
